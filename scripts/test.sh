@@ -1,0 +1,28 @@
+#!/usr/bin/env bash
+# Set-up, then every check and test. `scripts/test.sh fast` stops before what needs services (under two minutes).
+set -euo pipefail
+cd "$(dirname "$0")/.."
+scripts/setup.sh
+
+step() {
+    echo "== $1"
+    shift
+    local start=$SECONDS
+    "$@"
+    echo "   ($((SECONDS - start)) s)"
+}
+
+bin=.venv/bin
+export PATH="$PWD/node_modules/.bin:$PATH"
+step "format" $bin/ruff format --check --quiet .
+step "lint" $bin/ruff check --quiet .
+step "types" $bin/mypy
+step "layers" $bin/lint-imports --no-cache
+if [ "${1:-}" = fast ]; then
+    step "unit, property, architecture" $bin/pytest -q tests/unit tests/property tests/architecture
+    exit
+fi
+step "Solidity format" forge fmt --check
+step "artifacts equal the build" $bin/python -m scripts.artifacts --check
+step "Solidity tests" forge test
+step "all Python tests" $bin/pytest -q tests/unit tests/property tests/architecture tests/integration tests/e2e
