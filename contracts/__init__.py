@@ -1,0 +1,21 @@
+"""What the engine and the chain agree on, byte for byte.
+
+Membership rule: a thing lives here only if it has a counterpart in Solidity or in the EVM.
+
+| Python | Solidity or EVM |
+|---|---|
+| `evm.py` | address, bytes32, block header, keccak256 |
+| `units.py` | uint256, rounding of integer division |
+| `abi.py` | the ABI and creation bytecode in `artifacts/` |
+| `events.py` | every event that the engine reads: `src/**/*.sol` |
+| `batches.py` | many events of one kind, as columns |
+| `leaves.py` | `src/settlement/LeafLib.sol` |
+| `operations.py` | `src/settlement/OperationLib.sol` |
+| `calls.py` | functions and views of `src/settlement/IEpochPayouts.sol` |
+| `money_events.py` | events of `IEpochPayouts.sol` that move money |
+| `approvals.py` | `EpochPayouts.Approval` and its EIP-712 digest |
+| `typed_data.py` | the EIP-712 messages of registry and attestor |
+| `addresses.py` | deployments: `addresses/<chain_id>.json` |
+| `columns.py` | the Postgres spelling of the types above (edge) |
+| `wire.py` | the JSON spelling of the types above (edge) |
+"""

@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity 0.8.37;
+
+import {IAccessControl} from "@openzeppelin/contracts/access/IAccessControl.sol";
+
+import {EpochClock} from "../../contracts/src/settlement/EpochClock.sol";
+import {RulesetParameters} from "../../contracts/src/settlement/RulesetParameters.sol";
+import {vm} from "./Vm.sol";
+
+contract RulesetParametersTest {
+    address private constant ADMIN = address(0xAD);
+    address private constant GOVERNANCE = address(0x60);
+    bytes private constant FIRST = '{"fee_ppm":"0"}';
+    bytes private constant SECOND = '{"fee_ppm":"1"}';
+
+    EpochClock private clock;
+    RulesetParameters private parameters;
+    bytes32 private role;
+
+    function setUp() public {
+        vm.warp(1_000_000);
+        clock = new EpochClock(1_000_000, 100, 10);
+        vm.warp(clock.startOf(7));
+        parameters = new RulesetParameters(clock, ADMIN);
+        role = parameters.GOVERNANCE_ROLE();
+        vm.prank(ADMIN);
+        parameters.grantRole(role, GOVERNANCE);
+    }
+
+    function test_set_firstIsInForceAtOnce() public {
+        _expectSet(7, FIRST);
+        vm.assertEq(parameters.latestDigest(), keccak256(FIRST));
+        vm.assertEq(parameters.latestEffectiveEpoch(), 7);
+    }
+
+    function test_set_laterWaitsForTheNextEpoch() public {
+        _expectSet(7, FIRST);
+        _expectSet(8, SECOND);
+        _expectSet(8, FIRST);
+        vm.warp(clock.startOf(8));
+        _expectSet(9, SECOND);
+        vm.assertEq(parameters.latestDigest(), keccak256(SECOND));
+        vm.assertEq(parameters.latestEffectiveEpoch(), 9);
+    }
+
+    function test_set_acceptsTheLongest() public {
+        _expectSet(7, new bytes(4096));
+    }
+
+    function test_RevertWhen_parametersAreEmpty() public {
+        vm.prank(GOVERNANCE);
+        vm.expectRevert(_outOfRange(0));
+        parameters.set("");
+    }
+
+    function test_RevertWhen_parametersAreTooLong() public {
+        vm.prank(GOVERNANCE);
+        vm.expectRevert(_outOfRange(4097));
+        parameters.set(new bytes(4097));
+    }
+
+    function test_RevertWhen_callerIsNotGovernance() public {
+        vm.prank(ADMIN);
+        vm.expectRevert(
+            abi.encodeWithSelector(
+                IAccessControl.AccessControlUnauthorizedAccount.selector, ADMIN, role
+            )
+        );
+        parameters.set(FIRST);
+    }
+
+    function _expectSet(uint64 effectiveEpoch, bytes memory value) private {
+        vm.expectEmit(address(parameters));
+        emit RulesetParameters.ParametersSet(effectiveEpoch, keccak256(value), value);
+        vm.prank(GOVERNANCE);
+        parameters.set(value);
+    }
+
+    function _outOfRange(uint256 length) private pure returns (bytes memory) {
+        return
+            abi.encodeWithSelector(
+                RulesetParameters.ParametersLengthOutOfRange.selector, length, 4096
+            );
+    }
+}

@@ -1,0 +1,57 @@
+import json
+
+import pytest
+
+from contracts.addresses import (
+    BadAddressBook,
+    Settlement,
+    committed_settlements,
+    settlements_from_json,
+    settlements_to_json,
+)
+from contracts.events import ContractName
+from contracts.evm import Address, BlockNumber, ChainId
+
+SETTLEMENT = Settlement(
+    name="demo",
+    chain_id=ChainId(31337),
+    start_block=BlockNumber(3),
+    contracts={
+        name: Address(bytes([index]) * 20)
+        for index, name in enumerate(ContractName, start=1)
+        if name is not ContractName.ERC20
+    },
+    tokens=(Address(bytes([9]) * 20),),
+)
+
+
+def test_address_book__written_and_read__is_equal() -> None:
+    text = settlements_to_json((SETTLEMENT,))
+
+    assert settlements_from_json(text, "book") == (SETTLEMENT,)
+
+
+def test_sources__every_address__names_its_contract() -> None:
+    sources = SETTLEMENT.sources()
+
+    assert sources[SETTLEMENT.payouts] is ContractName.EPOCH_PAYOUTS
+    assert sources[SETTLEMENT.tokens[0]] is ContractName.ERC20
+    assert len(sources) == len(ContractName)
+
+
+@pytest.mark.parametrize("missing", ["contracts", "tokens", "start_block"])
+def test_address_book__field_missing__names_file_and_field(missing: str) -> None:
+    book = json.loads(settlements_to_json((SETTLEMENT,)))
+    del book["settlements"]["demo"][missing]
+
+    with pytest.raises(BadAddressBook, match=rf"book\.json.*{missing}"):
+        settlements_from_json(json.dumps(book), "book.json")
+
+
+def test_address_book__not_json__names_the_file() -> None:
+    with pytest.raises(BadAddressBook, match=r"book\.json"):
+        settlements_from_json("{", "book.json")
+
+
+def test_committed_settlements__unknown_chain__none() -> None:
+    assert committed_settlements(ChainId(2**40)) == ()
