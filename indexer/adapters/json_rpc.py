@@ -1,0 +1,177 @@
+"""JSON-RPC calls to one endpoint, over one kept-alive HTTP connection.
+
+A call that gets no answer (no connection, a timeout, a gateway's error) is tried up to three times
+within ten seconds. An answer is never asked for twice: what it says, also an error, is the
+caller's to judge. Messages name the host and never the path, which may hold a key.
+
+Source: JSON-RPC 2.0; EIP-1474.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+import orjson
+import urllib3
+from tenacity import (
+    Retrying,
+    retry_if_exception_type,
+    stop_after_attempt,
+    stop_after_delay,
+    wait_exponential,
+)
+
+from indexer.errors import AnswerMalformed, BadEndpoint, RPCFailed, RPCForbidden, RPCUnreachable
+
+_TRIES_MAX = 3
+_TRIES_WITHIN_S = 10
+_FIRST_WAIT_S, _WAIT_MAX_S = 0.1, 2
+_CONNECT_TIMEOUT_S = 5
+_MESSAGE_LENGTH_MAX = 300
+_NO_ANSWER = frozenset({408, 425, 429, 500, 502, 503, 504})
+_FORBIDDEN = frozenset({301, 302, 303, 307, 308, 401, 403, 404})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RPCLimits:
+    """Bounds of one HTTP request."""
+
+    timeout_s: int
+    calls_max: int
+    answer_bytes_max: int
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One method with its parameters."""
+
+    method: str
+    params: tuple[object, ...]
+
+
+class JSONRPC:
+    """One endpoint."""
+
+    def __init__(self, url: str, limits: RPCLimits) -> None:
+        parts = urlsplit(url)
+        if parts.scheme not in {"http", "https"} or not parts.hostname:
+            raise BadEndpoint(parts.scheme)
+        self.host = parts.hostname
+        self._path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+        self._limits = limits
+        credentials = f"{parts.username}:{parts.password or ''}" if parts.username else None
+        self._headers = urllib3.make_headers(
+            keep_alive=True, accept_encoding="gzip", basic_auth=credentials
+        ) | {"content-type": "application/json"}
+        self._pool = urllib3.connection_from_url(
+            url,
+            maxsize=1,
+            retries=False,
+            timeout=urllib3.Timeout(connect=_CONNECT_TIMEOUT_S, read=limits.timeout_s),
+        )
+        self._retrying = Retrying(
+            stop=stop_after_attempt(_TRIES_MAX) | stop_after_delay(_TRIES_WITHIN_S),
+            wait=wait_exponential(multiplier=_FIRST_WAIT_S, max=_WAIT_MAX_S),
+            retry=retry_if_exception_type(RPCUnreachable),
+            reraise=True,
+        )
+
+    def call(self, method: str, *params: object) -> object:
+        """The result of one call.
+
+        Raises:
+            RPCUnreachable: there was no answer.
+            RPCFailed: the answer is an error.
+            AnswerMalformed: the answer is no JSON-RPC.
+            RPCForbidden: the endpoint does not serve us.
+        """
+        return _result(self.answers([Call(method, params)])[0])
+
+    def results(self, calls: Sequence[Call]) -> list[object]:
+        """The results of many calls, in their order; raises as `call` does, on the first error."""
+        return [_result(answer) for answer in self.answers(calls)]
+
+    def answers(self, calls: Sequence[Call]) -> list[object]:
+        """Like `results`, but a call's own error is in its place, as a value (`RPCFailed`)."""
+        answers: list[object] = []
+        for start in range(0, len(calls), self._limits.calls_max):
+            part = calls[start : start + self._limits.calls_max]
+            requests = [
+                {"jsonrpc": "2.0", "id": place, "method": one.method, "params": one.params}
+                for place, one in enumerate(part)
+            ]
+            method = part[0].method
+            body = orjson.dumps(requests if len(part) > 1 else requests[0])
+            replies = self._parsed(method, self._retrying(self._send, method, body))
+            answers.extend(self._in_order(part, replies))
+        return answers
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._pool.close()
+
+    def _send(self, method: str, body: bytes) -> bytes:
+        """One HTTP exchange."""
+        limit = self._limits.answer_bytes_max
+        try:
+            response = self._pool.request(
+                "POST",
+                self._path,
+                body=body,
+                headers=self._headers,
+                preload_content=False,
+                redirect=False,
+            )
+            content = response.read(limit + 1, decode_content=True)
+            if len(content) > limit:
+                response.close()  # the rest stays unread, so the connection cannot be kept
+            response.release_conn()
+        except urllib3.exceptions.HTTPError as error:
+            raise RPCUnreachable(self.host, method, type(error).__name__) from error
+        if response.status in _NO_ANSWER:
+            raise RPCUnreachable(self.host, method, f"HTTP status {response.status}")
+        if response.status in _FORBIDDEN:
+            raise RPCForbidden(self.host, response.status)
+        if len(content) > limit:
+            raise AnswerMalformed(self.host, f"answer to {method} has more than {limit} bytes")
+        return content
+
+    def _parsed(self, method: str, content: bytes) -> list[object]:
+        try:
+            replies = orjson.loads(content)
+        except orjson.JSONDecodeError as error:
+            raise AnswerMalformed(self.host, f"answer to {method} is no JSON: {error}") from error
+        return replies if isinstance(replies, list) else [replies]
+
+    def _in_order(self, calls: Sequence[Call], replies: Sequence[object]) -> list[object]:
+        """The answers in the order of their calls; each call has exactly one."""
+        by_id: dict[object, Mapping[str, object]] = {}
+        for reply in replies:
+            if not isinstance(reply, dict):
+                raise AnswerMalformed(self.host, "a reply is no object")
+            if reply.get("id") is None and "error" in reply:
+                raise self._failure(calls[0].method, reply["error"])
+            by_id[reply.get("id")] = reply
+        if len(replies) != len(calls) or set(by_id) != set(range(len(calls))):
+            raise AnswerMalformed(self.host, f"{len(replies)} replies to {len(calls)} calls")
+        return [self._answer(one, by_id[place]) for place, one in enumerate(calls)]
+
+    def _answer(self, call: Call, reply: Mapping[str, object]) -> object:
+        if reply.get("error") is not None:
+            return self._failure(call.method, reply["error"])
+        if "result" not in reply:
+            raise AnswerMalformed(self.host, f"reply to {call.method} has no result")
+        return reply["result"]
+
+    def _failure(self, method: str, error: object) -> RPCFailed:
+        code, message = 0, str(error)
+        if isinstance(error, dict):
+            code = error["code"] if isinstance(error.get("code"), int) else 0
+            message = str(error.get("message", ""))
+        return RPCFailed(self.host, method, code=code, message=message[:_MESSAGE_LENGTH_MAX])
+
+
+def _result(answer: object) -> object:
+    if isinstance(answer, RPCFailed):
+        raise answer
+    return answer

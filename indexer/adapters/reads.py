@@ -1,0 +1,298 @@
+"""What the other packages may ask of the facts of one settlement.
+
+Every read names the block that it ends at, and fails if that block is not, or no longer, in the
+index: an answer is never about another chain than the caller thinks. Bulk answers are column
+batches in chain order. Connection and transaction are the caller's, and so are their failures;
+reads that belong together belong in one REPEATABLE READ transaction.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    Connection,
+    Select,
+    Table,
+    and_,
+    literal,
+    select,
+    union_all,
+)
+from sqlalchemy.sql.base import ReadOnlyColumnCollection
+
+from contracts.addresses import Settlement
+from contracts.batches import (
+    ConsumptionColumns,
+    FundedColumns,
+    LogColumns,
+    ParametersColumns,
+    SubscribedColumns,
+    VerdictColumns,
+    WorkTermsColumns,
+)
+from contracts.events import (
+    CONSUMPTION_SUBMITTED,
+    EPOCH_CLOCK_STARTED,
+    EPOCH_FUNDED,
+    PARAMETERS_SET,
+    SUBSCRIBED,
+    VERDICT_LIFTED,
+    VERDICT_PLACED,
+    WORK_TERMS_SET,
+    EventSpec,
+)
+from contracts.evm import BlockNumber, BlockRef, Epoch, Hash32, Timestamp
+from contracts.money_events import EpochCommitted, EpochVetoed, MoneyEvent
+from indexer.adapters.money_reads import commitments, money_events
+from indexer.adapters.store import block_ref
+from indexer.adapters.tables import BLOCK, CHAIN_FINALITY, CURSOR, FACTS, LOG
+from indexer.errors import NotIndexed
+
+_HASHES_PER_FETCH = 10_000
+_INPUTS = (EPOCH_CLOCK_STARTED, VERDICT_PLACED, VERDICT_LIFTED)
+_INPUTS_OF_EPOCH = (SUBSCRIBED, EPOCH_FUNDED, CONSUMPTION_SUBMITTED)
+_INPUTS_IN_FORCE = (PARAMETERS_SET, WORK_TERMS_SET)
+
+
+class ClockTerms(NamedTuple):
+    """The immutable numbers of a settlement's `EpochClock`, in seconds."""
+
+    genesis: int
+    length: int
+    grace: int
+
+
+class FactReads:
+    """The facts of one settlement, on one database connection.
+
+    Every method that takes `upto` raises `NotIndexed` if that block is not in the index.
+    """
+
+    def __init__(self, connection: Connection, settlement: Settlement) -> None:
+        self._connection, self._settlement = connection, settlement
+        self._chain_id = settlement.chain_id
+
+    def clock(self) -> ClockTerms | None:
+        """The settlement's clock, once its event is indexed."""
+        facts = _of(EPOCH_CLOCK_STARTED)
+        query = select(facts.genesis, facts.length, facts.grace).where(
+            self._is_ours(EPOCH_CLOCK_STARTED)
+        )
+        row = self._connection.execute(query).one_or_none()
+        return None if row is None else ClockTerms(*row)
+
+    def finalized(self) -> BlockRef | None:
+        """The finalized block, up to which facts cannot change."""
+        return self._pointed_at(CHAIN_FINALITY)
+
+    def head(self) -> BlockRef | None:
+        """The highest indexed block; it can still change."""
+        return self._pointed_at(CURSOR)
+
+    def block(self, number: BlockNumber) -> BlockRef | None:
+        """The indexed block of this number."""
+        return self._one_block(select(BLOCK).where(BLOCK.c.number == number))
+
+    def highest_block_before(self, timestamp: Timestamp, upto: BlockRef) -> BlockRef | None:
+        """The highest block with an earlier timestamp, not above `upto`."""
+        self._require(upto)
+        return self._one_block(
+            select(BLOCK)
+            .where(BLOCK.c.timestamp < timestamp, BLOCK.c.number <= upto.number)
+            .order_by(BLOCK.c.timestamp.desc(), BLOCK.c.number.desc())
+            .limit(1)
+        )
+
+    def first_block_at_or_after(self, timestamp: Timestamp, upto: BlockRef) -> BlockRef | None:
+        """The lowest block that is not earlier, not above `upto`."""
+        self._require(upto)
+        return self._one_block(
+            select(BLOCK)
+            .where(BLOCK.c.timestamp >= timestamp, BLOCK.c.number <= upto.number)
+            .order_by(BLOCK.c.timestamp, BLOCK.c.number)
+            .limit(1)
+        )
+
+    def block_hashes(self, start: BlockNumber, end: BlockNumber) -> Iterator[Hash32]:
+        """Hashes of the blocks in [start, end), ascending.
+
+        Raises:
+            NotIndexed: after the last hash, if one was missing.
+        """
+        query = (
+            select(BLOCK.c.hash)
+            .where(BLOCK.c.chain_id == self._chain_id)
+            .where(BLOCK.c.number >= start, BLOCK.c.number < end)
+            .order_by(BLOCK.c.number)
+            .execution_options(yield_per=_HASHES_PER_FETCH)
+        )
+        count = 0
+        for block_hash in self._connection.scalars(query):
+            count += 1
+            yield block_hash
+        if count != max(0, end - start):
+            raise NotIndexed(self._chain_id, f"{end - start - count} blocks of [{start}, {end})")
+
+    def subscribed(self, epoch: Epoch, upto: BlockRef) -> SubscribedColumns:
+        """Subscriptions that were paid for the epoch."""
+        names = ("subscriber", "tier_id", "payer", "asset", "amount")
+        is_of_epoch = _of(SUBSCRIBED).epoch == epoch
+        return SubscribedColumns(**self._batch(SUBSCRIBED, names, upto, is_of_epoch))
+
+    def consumption(self, epoch: Epoch, upto: BlockRef) -> ConsumptionColumns:
+        """Usage that was submitted for the epoch."""
+        names = (
+            *("submitter", "tier_id", "part", "work_ids"),
+            *("minutes_played", "plays", "pseudonyms", "digest"),
+        )
+        is_of_epoch = _of(CONSUMPTION_SUBMITTED).epoch == epoch
+        return ConsumptionColumns(**self._batch(CONSUMPTION_SUBMITTED, names, upto, is_of_epoch))
+
+    def funded(self, epoch: Epoch, upto: BlockRef) -> FundedColumns:
+        """Money that came in for the epoch."""
+        is_of_epoch = _of(EPOCH_FUNDED).epoch == epoch
+        return FundedColumns(
+            **self._batch(EPOCH_FUNDED, ("asset", "source", "amount"), upto, is_of_epoch)
+        )
+
+    def work_terms(self, upto: BlockRef, effective_epoch_max: Epoch) -> WorkTermsColumns:
+        """All terms of works that take effect in or before an epoch."""
+        names = tuple(column.name for column in WORK_TERMS_SET.columns)
+        is_in_force = _of(WORK_TERMS_SET).effective_epoch <= effective_epoch_max
+        return WorkTermsColumns(**self._batch(WORK_TERMS_SET, names, upto, is_in_force))
+
+    def parameters(self, upto: BlockRef, effective_epoch_max: Epoch) -> ParametersColumns:
+        """All ruleset parameters that take effect in or before an epoch."""
+        names = tuple(column.name for column in PARAMETERS_SET.columns)
+        is_in_force = _of(PARAMETERS_SET).effective_epoch <= effective_epoch_max
+        return ParametersColumns(**self._batch(PARAMETERS_SET, names, upto, is_in_force))
+
+    def verdicts(self, upto: BlockRef) -> VerdictColumns:
+        """Verdicts that were placed and lifted."""
+        self._require(upto)
+        queries = []
+        for spec, is_placed in ((VERDICT_PLACED, True), (VERDICT_LIFTED, False)):
+            facts = _of(spec)
+            queries.append(
+                select(facts.block_number, facts.log_index, facts.work_id, literal(is_placed))
+                .where(self._is_ours(spec))
+                .where(facts.block_number <= upto.number)
+            )
+        query = union_all(*queries).order_by("block_number", "log_index")
+        names = ("block_number", "log_index", "work_id", "is_placed")
+        return VerdictColumns(**_columns(names, self._connection.execute(query).all()))
+
+    def input_logs(self, epoch: Epoch, upto: BlockRef) -> LogColumns:
+        """The raw logs that an epoch is computed from.
+
+        The clock's start, parameters and terms in force up to the epoch, all verdicts, and the
+        epoch's subscriptions, funding and usage.
+        """
+        self._require(upto)
+        places = union_all(
+            *(self._places(spec, upto) for spec in _INPUTS),
+            *(self._places(spec, upto, _of(spec).epoch == epoch) for spec in _INPUTS_OF_EPOCH),
+            *(
+                self._places(spec, upto, _of(spec).effective_epoch <= epoch)
+                for spec in _INPUTS_IN_FORCE
+            ),
+        ).subquery()
+        query = (
+            select(
+                LOG.c.block_number,
+                BLOCK.c.hash.label("block_hash"),
+                LOG.c.log_index,
+                LOG.c.address,
+                LOG.c.topics,
+                LOG.c.data,
+            )
+            .join(
+                places,
+                and_(
+                    LOG.c.block_number == places.c.block_number,
+                    LOG.c.log_index == places.c.log_index,
+                ),
+            )
+            .join(
+                BLOCK,
+                and_(BLOCK.c.chain_id == LOG.c.chain_id, BLOCK.c.number == LOG.c.block_number),
+            )
+            .where(LOG.c.chain_id == self._chain_id)
+            .order_by(LOG.c.block_number, LOG.c.log_index)
+        )
+        names = ("block_number", "block_hash", "log_index", "address", "topics", "data")
+        return LogColumns(**_columns(names, self._connection.execute(query).all()))
+
+    def money_events(self, after: BlockNumber, upto: BlockRef) -> list[MoneyEvent]:
+        """Events that moved or reserved money in blocks (after, upto], in chain order."""
+        self._require(upto)
+        return money_events(self._connection, self._settlement, after=after, upto=upto)
+
+    def commitments(self, epoch: Epoch, upto: BlockRef) -> list[EpochCommitted | EpochVetoed]:
+        """Commits and vetoes of the epoch, in chain order."""
+        self._require(upto)
+        return commitments(self._connection, self._settlement, epoch=epoch, upto=upto)
+
+    def _is_ours(self, spec: EventSpec) -> ColumnElement[bool]:
+        """Whether a fact was emitted by this settlement's contract."""
+        facts = _of(spec)
+        contract = self._settlement.contracts[spec.contract]
+        return and_(facts.chain_id == self._chain_id, facts.address == contract)
+
+    def _batch(
+        self,
+        spec: EventSpec,
+        names: Sequence[str],
+        upto: BlockRef,
+        condition: ColumnElement[bool],
+    ) -> dict[str, list[Any]]:
+        """Columns of the facts that meet the condition, with their place."""
+        self._require(upto)
+        facts = _of(spec)
+        names = ("block_number", "log_index", *names)
+        query = (
+            select(*(facts[name] for name in names))
+            .where(self._is_ours(spec), facts.block_number <= upto.number, condition)
+            .order_by(facts.block_number, facts.log_index)
+        )
+        return _columns(names, self._connection.execute(query).all())
+
+    def _places(
+        self, spec: EventSpec, upto: BlockRef, *conditions: ColumnElement[bool]
+    ) -> Select[Any]:
+        """Where the facts that meet the conditions stand on the chain."""
+        facts = _of(spec)
+        return select(facts.block_number, facts.log_index).where(
+            self._is_ours(spec), facts.block_number <= upto.number, *conditions
+        )
+
+    def _require(self, upto: BlockRef) -> None:
+        """Refuse to answer about a block that is not in the index."""
+        held = self.block(upto.number)
+        if held is None or held.hash != upto.hash:
+            raise NotIndexed(self._chain_id, f"block {upto.number} {upto.hash}")
+
+    def _one_block(self, query: Select[Any]) -> BlockRef | None:
+        of_chain = query.where(BLOCK.c.chain_id == self._chain_id)
+        row = self._connection.execute(of_chain).mappings().one_or_none()
+        return None if row is None else block_ref(row)
+
+    def _pointed_at(self, table: Table) -> BlockRef | None:
+        """The block that this chain's row of a table names."""
+        return self._one_block(
+            select(BLOCK)
+            .join(table, and_(table.c.number == BLOCK.c.number, table.c.hash == BLOCK.c.hash))
+            .where(table.c.chain_id == self._chain_id)
+        )
+
+
+def _of(spec: EventSpec) -> ReadOnlyColumnCollection[str, Column[Any]]:
+    """The columns of an event's table."""
+    return FACTS[spec.table].c
+
+
+def _columns(names: Sequence[str], rows: Sequence[Sequence[Any]]) -> dict[str, list[Any]]:
+    """Rows, turned into one list per name."""
+    return {name: [row[place] for row in rows] for place, name in enumerate(names)}

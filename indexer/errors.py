@@ -1,0 +1,185 @@
+"""Failures that the indexer is expected to meet, in three branches by what the fact means.
+
+A `Transient` while blocks are fetched narrows the range before anybody hears of it; see `sync`.
+"""
+
+from contracts.evm import Address, BlockNumber, BlockRef, ChainId, Hash32
+
+
+class IndexerError(Exception):
+    """Root of the failures that the indexer is expected to meet."""
+
+
+class Transient(IndexerError):
+    """The outside was unavailable or late; the same call may succeed."""
+
+
+class Rejected(IndexerError):
+    """The input is wrong; repeating it cannot help."""
+
+
+class Corrupt(IndexerError):
+    """Two facts that must agree do not. Stop; a person looks."""
+
+
+class RPCUnreachable(Transient):
+    """The endpoint gave no answer: no connection, a timeout, or a gateway's error.
+
+    Source: `adapters.rpc`, after its own tries.
+    """
+
+    def __init__(self, host: str, method: str, cause: str) -> None:
+        super().__init__(f"{host} did not answer {method}: {cause}")
+        self.host, self.method = host, method
+
+
+class RPCFailed(Transient):
+    """The endpoint answered with an error that does not say the question was wrong for good."""
+
+    def __init__(self, host: str, method: str, *, code: int, message: str) -> None:
+        super().__init__(f"{host} refused {method}: {code} {message}")
+        self.host, self.method, self.code, self.message = host, method, code, message
+
+
+class AnswerMalformed(Transient):
+    """An answer is cut short, too large, or not what the method's schema says."""
+
+    def __init__(self, host: str, what: str) -> None:
+        super().__init__(f"{host}: {what}")
+        self.host = host
+
+
+class AnswersDisagree(Transient):
+    """Two answers of the chain do not fit together: it moved between them, or two nodes spoke.
+
+    Effect: nothing of either answer is stored.
+    """
+
+
+class StoreUnavailable(Transient):
+    """The database did not do what it was asked."""
+
+    def __init__(self, cause: str) -> None:
+        super().__init__(f"the database failed: {cause}")
+
+
+class OwnershipLost(Transient):
+    """The connection that holds the chain's lock is gone; another process may own the chain.
+
+    Effect: the process must stop, and may start again.
+    """
+
+    def __init__(self, chain_id: ChainId) -> None:
+        super().__init__(f"the lock on chain {chain_id} was lost with its database connection")
+        self.chain_id = chain_id
+
+
+class NotIndexed(Transient):
+    """A read asks for blocks that are not, or no longer, in the index."""
+
+    def __init__(self, chain_id: ChainId, what: str) -> None:
+        super().__init__(f"not in the index of chain {chain_id}: {what}")
+        self.chain_id = chain_id
+
+
+class RPCForbidden(Rejected):
+    """The endpoint does not serve us: wrong address or credentials."""
+
+    def __init__(self, host: str, status: int) -> None:
+        super().__init__(
+            f"{host} answered with HTTP status {status}: check address and credentials"
+        )
+        self.host, self.status = host, status
+
+
+class BadEndpoint(Rejected):
+    """The address of an endpoint is not an http or https URL."""
+
+    def __init__(self, scheme: str) -> None:
+        super().__init__(f"an RPC endpoint must be an http or https URL, not {scheme!r}")
+
+
+class WrongChain(Rejected):
+    """The endpoint serves another chain than configured."""
+
+    def __init__(self, *, expected: ChainId, actual: ChainId) -> None:
+        super().__init__(f"the endpoint serves chain {actual}, configured is chain {expected}")
+        self.expected, self.actual = expected, actual
+
+
+class StartBlockInFuture(Rejected):
+    """The chain has not reached the configured start block."""
+
+    def __init__(self, *, start_block: BlockNumber, head: BlockNumber) -> None:
+        super().__init__(f"start block {start_block} is above the chain's head {head}")
+        self.start_block, self.head = start_block, head
+
+
+class SourcesChanged(Rejected):
+    """The index was built from other addresses, or from another start block.
+
+    Older logs of a new address would be missing, and missing logs look like no logs.
+    """
+
+    def __init__(self, chain_id: ChainId, *, stored: Hash32, configured: Hash32) -> None:
+        super().__init__(
+            f"the index of chain {chain_id} was built from other sources (digest {stored}, "
+            f"configured {configured}): index into an empty database"
+        )
+        self.chain_id, self.stored, self.configured = chain_id, stored, configured
+
+
+class ChainOwned(Rejected):
+    """Another process indexes this chain into this database."""
+
+    def __init__(self, chain_id: ChainId) -> None:
+        super().__init__(f"another process already indexes chain {chain_id} into this database")
+        self.chain_id = chain_id
+
+
+class SchemaMissing(Rejected):
+    """The database does not have our tables, or has them in another form."""
+
+    def __init__(self, cause: str) -> None:
+        super().__init__(f"the database must be migrated first: {cause}")
+
+
+class ReorgTooDeep(Corrupt):
+    """The remote chain forks below the finalized block.
+
+    Source: `reorg.reconcile`. Effect: indexing of this chain halts; nothing is written.
+    """
+
+    def __init__(self, chain_id: ChainId, finalized: BlockRef, remote: BlockRef) -> None:
+        super().__init__(
+            f"chain {chain_id} replaced finalized block {finalized.number} {finalized.hash}: "
+            f"it now has block {remote.number} {remote.hash} on parent {remote.parent_hash}"
+        )
+        self.chain_id, self.finalized, self.remote = chain_id, finalized, remote
+
+
+class HeaderRefused(Corrupt):
+    """A header does not have the hash that it is said to have, or breaks the rules of a chain."""
+
+    def __init__(self, number: BlockNumber, what: str) -> None:
+        super().__init__(f"header of block {number}: {what}")
+        self.number = number
+
+
+class LogRefused(Corrupt):
+    """A log that its own block's header, or our question, rules out."""
+
+    def __init__(self, number: BlockNumber, log_index: int, address: Address, what: str) -> None:
+        super().__init__(f"log {log_index} of block {number} from {address}: {what}")
+        self.number, self.log_index, self.address = number, log_index, address
+
+
+class IndexDamaged(Corrupt):
+    """The rows of the index contradict each other.
+
+    Source: `adapters.store`. Effect: nothing is written.
+    """
+
+    def __init__(self, chain_id: ChainId, what: str) -> None:
+        super().__init__(f"index of chain {chain_id}: {what}")
+        self.chain_id = chain_id

@@ -1,0 +1,62 @@
+"""What one step of the indexer did, as values; the figures of metrics and progress."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from contracts.evm import BlockNumber, BlockRef
+from indexer.ranges import BlockRange
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Advanced:
+    """A range of blocks was added.
+
+    Of its logs, `facts` were decoded, `unknown` are no event of their contract, and `malformed`
+    are not what the event's declaration says. `head` is the chain's, `finalized` is ours.
+    """
+
+    blocks: BlockRange
+    facts: int
+    unknown: int
+    malformed: int
+    head: BlockNumber
+    finalized: BlockNumber | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rewound:
+    """Replaced blocks were taken back down to `ancestor`; None: all of them.
+
+    `removed` counts the deleted rows of each table that lost any.
+    """
+
+    ancestor: BlockRef | None
+    old_head: BlockRef
+    new_head: BlockRef
+    depth_blocks: int
+    removed: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Finalized:
+    """There was no new block, but the finalized block moved up to this one."""
+
+    block: BlockRef
+
+
+@dataclass(frozen=True, slots=True)
+class Narrowed:
+    """A fetch failed, and nothing was stored; the next one asks for at most `window_blocks`."""
+
+    window_blocks: int
+    cause: str
+
+
+@dataclass(frozen=True, slots=True)
+class Idle:
+    """There was nothing to do: we hold all that is asked for, or the node at `head` lags."""
+
+    head: BlockNumber
+
+
+Outcome = Advanced | Rewound | Finalized | Narrowed | Idle

@@ -1,0 +1,363 @@
+"""The JSON-RPC adapter against a scripted server: every bad answer has its own error."""
+
+import json
+import threading
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from contracts.evm import Address, BlockNumber, Hash32
+from indexer.adapters.json_rpc import JSONRPC, RPCLimits
+from indexer.adapters.rpc import RPCReader
+from indexer.chain import header_hash
+from indexer.completeness import LogFilter
+from indexer.errors import (
+    AnswerMalformed,
+    AnswersDisagree,
+    BadEndpoint,
+    RPCFailed,
+    RPCForbidden,
+    RPCUnreachable,
+)
+from indexer.ranges import BlockRange
+from tests.fakes_chain import TOKEN
+
+VECTORS = Path(__file__).resolve().parents[3] / "shared" / "vectors"
+BLOCK_FILE = VECTORS / "execution-apis/tests/eth_getBlockByNumber/get-block-prague-fork.io"
+ERRORS_FILE = VECTORS / "provider_errors.json"
+LIMITS = RPCLimits(timeout_s=1, calls_max=3, answer_bytes_max=100_000)
+TOPIC = Hash32(b"\x07" * 32)
+WANTED = LogFilter((TOKEN,), (TOPIC,))
+
+Answer = Callable[[list[dict[str, Any]]], tuple[int, bytes]]
+
+
+class ScriptedNode:
+    """Answers each HTTP request with the next entry of `script`, the last one for ever."""
+
+    def __init__(self) -> None:
+        self.script: list[Answer] = []
+        self.requests: list[list[dict[str, Any]]] = []
+        self.connections: set[int] = set()
+        node = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_POST(self) -> None:
+                body = json.loads(self.rfile.read(int(self.headers["content-length"])))
+                calls = body if isinstance(body, list) else [body]
+                node.requests.append(calls)
+                node.connections.add(self.client_address[1])
+                answer = node.script.pop(0) if len(node.script) > 1 else node.script[0]
+                status, content = answer(calls)
+                self.send_response(status)
+                self.send_header("content-length", str(len(content)))
+                self.end_headers()
+                self.wfile.write(content)
+
+            def log_message(self, *_: object) -> None:
+                return
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server.daemon_threads = True
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server.server_port}/v3/secret-key"
+
+
+def results(*values: object) -> Answer:
+    """Answer the calls of one request in order."""
+
+    def answer(calls: list[dict[str, Any]]) -> tuple[int, bytes]:
+        replies = [
+            {"jsonrpc": "2.0", "id": call["id"], "result": value}
+            for call, value in zip(calls, values, strict=True)
+        ]
+        return 200, json.dumps(replies if len(calls) > 1 else replies[0]).encode()
+
+    return answer
+
+
+def failure(code: int, message: str, status: int = 200) -> Answer:
+    def answer(calls: list[dict[str, Any]]) -> tuple[int, bytes]:
+        error = {"code": code, "message": message}
+        replies = [{"jsonrpc": "2.0", "id": call["id"], "error": error} for call in calls]
+        return status, json.dumps(replies if len(calls) > 1 else replies[0]).encode()
+
+    return answer
+
+
+def raw(status: int, content: bytes) -> Answer:
+    return lambda calls: (status, content)
+
+
+@pytest.fixture
+def node() -> Iterator[ScriptedNode]:
+    node = ScriptedNode()
+    thread = threading.Thread(target=node.server.serve_forever, args=(0.01,), daemon=True)
+    thread.start()
+    yield node
+    node.server.shutdown()
+    node.server.server_close()
+    thread.join()
+
+
+@pytest.fixture
+def rpc(node: ScriptedNode) -> Iterator[JSONRPC]:
+    rpc = JSONRPC(node.url, LIMITS)
+    yield rpc
+    rpc.close()
+
+
+@pytest.fixture
+def reader(rpc: JSONRPC) -> RPCReader:
+    return RPCReader(rpc)
+
+
+def block(**changes: object) -> dict[str, Any]:
+    line = next(one for one in BLOCK_FILE.read_text().splitlines() if one.startswith("<<"))
+    answer: dict[str, Any] = json.loads(line[3:])["result"]
+    return answer | changes
+
+
+def raw_log(**changes: object) -> dict[str, Any]:
+    log: dict[str, Any] = {
+        "address": "0x" + TOKEN.hex(),
+        "blockHash": "0x" + "05" * 32,
+        "blockNumber": "0x2",
+        "data": "0x0102",
+        "logIndex": "0x1",
+        "removed": False,
+        "topics": [str(TOPIC)],
+        "transactionHash": "0x" + "06" * 32,
+        "transactionIndex": "0x0",
+    }
+    return log | changes
+
+
+needs_vectors = pytest.mark.skipif(not BLOCK_FILE.exists(), reason="../shared/vectors is absent")
+
+
+@needs_vectors
+def test_headers__batch__in_parts_over_one_connection(
+    node: ScriptedNode, reader: RPCReader
+) -> None:
+    node.script = [results(*[block()] * 3), results(*[block()] * 2)]
+
+    headers = reader.headers(BlockRange(BlockNumber(1), BlockNumber(6)))
+
+    assert [call["params"] for part in node.requests for call in part] == [
+        [hex(number), False] for number in range(1, 6)
+    ]
+    assert len(headers) == 5
+    assert headers[0].hash == header_hash(headers[0])
+    assert len(node.connections) == 1
+
+
+@needs_vectors
+def test_answers__out_of_order__put_in_order(node: ScriptedNode, reader: RPCReader) -> None:
+    def reversed_answer(calls: list[dict[str, Any]]) -> tuple[int, bytes]:
+        replies = [{"id": call["id"], "result": block(number=call["params"][0])} for call in calls]
+        return 200, json.dumps(replies[::-1]).encode()
+
+    node.script = [reversed_answer]
+
+    headers = reader.headers(BlockRange(BlockNumber(4), BlockNumber(7)))
+
+    assert [header.number for header in headers] == [4, 5, 6]
+
+
+@needs_vectors
+def test_headers__one_missing__disagrees(node: ScriptedNode, reader: RPCReader) -> None:
+    node.script = [results(block(), None)]
+
+    with pytest.raises(AnswersDisagree, match="block 8 does not exist"):
+        reader.headers(BlockRange(BlockNumber(7), BlockNumber(9)))
+
+
+@needs_vectors
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"hash": None},
+        {"hash": "0x12"},
+        {"number": 5},
+        {"number": "12"},
+        {"number": "0x"},
+        {"logsBloom": "0x00"},
+        {"timestamp": "0xzz"},
+        {"miner": "0x" + "00" * 19},
+        {"nonce": "0x"},
+        {"parentHash": "0x" + "0g" * 32},
+        {"extraData": "0x123"},
+    ],
+)
+def test_header__field_against_the_schema__malformed(
+    node: ScriptedNode, reader: RPCReader, changes: dict[str, object]
+) -> None:
+    node.script = [results(block(**changes))]
+
+    with pytest.raises(AnswerMalformed, match=next(iter(changes))):
+        reader.head()
+
+
+@needs_vectors
+def test_head_and_finalized__tag_unknown_to_the_node__none(
+    node: ScriptedNode, reader: RPCReader
+) -> None:
+    def answer(calls: list[dict[str, Any]]) -> tuple[int, bytes]:
+        error = {"code": -39001, "message": "finalized block not found"}
+        replies = [{"id": 0, "result": block()}, {"id": 1, "error": error}]
+        return 200, json.dumps(replies).encode()
+
+    node.script = [answer, results(block(), None), results(block(), block(number="0x1"))]
+
+    assert reader.head_and_finalized()[1] is None
+    assert reader.head_and_finalized()[1] is None
+    finalized = reader.head_and_finalized()[1]
+    assert finalized is not None
+    assert finalized.number == 1
+
+
+def test_logs__both_questions__as_the_interface_says(node: ScriptedNode, reader: RPCReader) -> None:
+    node.script = [results([]), results([], [])]
+
+    reader.logs_in_range(BlockRange(BlockNumber(16), BlockNumber(32)), WANTED)
+    reader.logs_of_blocks([Hash32(b"\x01" * 32), Hash32(b"\x02" * 32)], WANTED)
+
+    criteria = {"address": ["0x" + TOKEN.hex()], "topics": [[str(TOPIC)]]}
+    bounds = {"fromBlock": "0x10", "toBlock": "0x1f"}
+    hashes = [{"blockHash": "0x" + "01" * 32}, {"blockHash": "0x" + "02" * 32}]
+    asked = [call["params"][0] for part in node.requests for call in part]
+    assert asked == [criteria | bounds, *(criteria | one for one in hashes)]
+
+
+def test_logs__any_order__sorted_into_columns(node: ScriptedNode, reader: RPCReader) -> None:
+    logs = [raw_log(logIndex="0xa"), raw_log(logIndex="0x9"), raw_log(blockNumber="0x1")]
+    node.script = [results(logs)]
+
+    batch = reader.logs_in_range(BlockRange(BlockNumber(1), BlockNumber(3)), WANTED)
+
+    assert list(zip(batch.block_number, batch.log_index, strict=True)) == [(1, 1), (2, 9), (2, 10)]
+    assert batch.address[0] == Address(TOKEN)
+    assert (batch.topics[0], batch.data[0]) == ([TOPIC], b"\x01\x02")
+
+
+def test_logs__no_blocks__not_asked(node: ScriptedNode, reader: RPCReader) -> None:
+    assert len(reader.logs_of_blocks([], WANTED)) == 0
+    assert node.requests == []
+
+
+@pytest.mark.parametrize(
+    "logs",
+    [
+        None,
+        {},
+        [None],
+        [raw_log(removed=True)],
+        [raw_log(blockHash=None)],
+        [raw_log(topics=None)],
+        [raw_log(topics=[str(TOPIC)] * 5)],
+        [raw_log(topics=["0x07"])],
+        [raw_log(data="0x1")],
+        [raw_log(logIndex=None)],
+        [raw_log(transactionHash="0x")],
+    ],
+)
+def test_logs__answer_against_the_schema__malformed(
+    node: ScriptedNode, reader: RPCReader, logs: object
+) -> None:
+    node.script = [results(logs)]
+
+    with pytest.raises(AnswerMalformed):
+        reader.logs_in_range(BlockRange(BlockNumber(1), BlockNumber(3)), WANTED)
+
+
+@pytest.mark.parametrize(
+    ("answer", "error", "requests"),
+    [
+        (raw(200, b'{"jsonrpc":"2.0","id":0,"resu'), AnswerMalformed, 1),  # cut short
+        (raw(200, b"<html>"), AnswerMalformed, 1),
+        (raw(200, b'{"id":0}'), AnswerMalformed, 1),
+        (raw(200, b'{"id":7,"result":"0x1"}'), AnswerMalformed, 1),
+        (raw(200, b"[]"), AnswerMalformed, 1),
+        (raw(200, b"3"), AnswerMalformed, 1),
+        (raw(200, b'{"id":0,"result":"' + b"0" * 200_000 + b'"}'), AnswerMalformed, 1),
+        (raw(200, b'{"id":0,"result":"0xzz"}'), AnswerMalformed, 1),
+        (raw(200, b'{"id":null,"error":{"code":-32600,"message":"no"}}'), RPCFailed, 1),
+        (failure(-32005, "query returned more than 10000 results"), RPCFailed, 1),
+        (failure(-32602, "block range too large", status=400), RPCFailed, 1),
+        (raw(401, b""), RPCForbidden, 1),
+        (raw(403, b"{}"), RPCForbidden, 1),
+        (raw(404, b""), RPCForbidden, 1),
+        (raw(302, b""), RPCForbidden, 1),
+        (raw(429, b"{}"), RPCUnreachable, 3),
+        (raw(503, b""), RPCUnreachable, 3),
+    ],
+)
+def test_call__bad_answer__its_error_and_its_number_of_tries(
+    node: ScriptedNode, reader: RPCReader, answer: Answer, error: type[Exception], requests: int
+) -> None:
+    node.script = [answer]
+
+    with pytest.raises(error) as caught:
+        reader.chain_id()
+
+    assert len(node.requests) == requests
+    assert "secret-key" not in str(caught.value)
+    assert "secret-key" not in str(caught.value.__cause__)
+
+
+def test_call__answers_after_two_gateway_errors__succeeds(
+    node: ScriptedNode, reader: RPCReader
+) -> None:
+    node.script = [raw(502, b""), raw(503, b""), results("0x7a69")]
+
+    assert reader.chain_id() == 31337
+
+
+def test_call__nobody_listens__unreachable(node: ScriptedNode, reader: RPCReader) -> None:
+    node.server.shutdown()
+    node.server.server_close()
+
+    with pytest.raises(RPCUnreachable, match=r"^127\.0\.0\.1 did not answer eth_chainId: New"):
+        reader.chain_id()
+
+
+def test_call__silence__times_out(node: ScriptedNode, reader: RPCReader) -> None:
+    silence = threading.Event()
+
+    def never(calls: list[dict[str, Any]]) -> tuple[int, bytes]:
+        silence.wait(10)
+        return 200, b""
+
+    node.script = [never]
+
+    with pytest.raises(RPCUnreachable, match="ReadTimeoutError"):
+        reader.chain_id()
+    silence.set()
+    assert len(node.requests) == 3
+
+
+@pytest.mark.skipif(not ERRORS_FILE.exists(), reason="../shared/vectors is absent")
+def test_logs__every_known_provider_error__transient_so_that_the_range_narrows(
+    node: ScriptedNode, reader: RPCReader
+) -> None:
+    known = json.loads(ERRORS_FILE.read_text())
+
+    for one in known:
+        node.script = [failure(one["code"] or -32000, one["message"])]
+        with pytest.raises(RPCFailed):
+            reader.logs_in_range(BlockRange(BlockNumber(1), BlockNumber(3)), WANTED)
+    assert len(known) >= 40
+
+
+@pytest.mark.parametrize("url", ["ws://127.0.0.1:1", "127.0.0.1:8545", "file:///x", "http://"])
+def test_endpoint__no_http_url__rejected(url: str) -> None:
+    with pytest.raises(BadEndpoint):
+        JSONRPC(url, LIMITS)

@@ -1,0 +1,62 @@
+"""The tables of facts follow from the declarations of the events."""
+
+import pytest
+from sqlalchemy import CheckConstraint
+
+from contracts.columns import binary_copy_type, range_check
+from contracts.events import EVENTS, EventSpec
+from indexer.adapters.tables import FACT_TABLES, FACTS
+
+IDENTIFIER_LENGTH_MAX = 63  # Postgres cuts longer names, silently
+
+
+@pytest.mark.parametrize("spec", EVENTS, ids=[spec.name for spec in EVENTS])
+def test_fact_table__event__place_address_and_columns(spec: EventSpec) -> None:
+    table = FACTS[spec.table]
+
+    names = [column.name for column in table.columns]
+    key = [column.name for column in table.primary_key]
+    assert names[:4] == ["chain_id", "block_number", "log_index", "address"]
+    assert names[4:] == [column.name for column in spec.columns]
+    assert key == ["chain_id", "block_number", "log_index"]
+    assert not any(column.nullable for column in table.columns)
+    assert not table.foreign_keys
+
+
+def test_fact_tables__names__fit_postgres() -> None:
+    for fact in FACT_TABLES:
+        names = [fact.table.name]
+        names += [str(constraint.name) for constraint in fact.table.constraints]
+        names += [str(index.name) for index in fact.table.indexes]
+        assert all(0 < len(name) <= IDENTIFIER_LENGTH_MAX for name in names), names
+
+
+def test_fact_tables__scalars__have_a_range_check() -> None:
+    for spec in EVENTS:
+        checks = [
+            one.name for one in FACTS[spec.table].constraints if isinstance(one, CheckConstraint)
+        ]
+        for column in spec.columns:
+            has_check = f"{spec.table}_{column.name}_in_range" in checks
+            assert has_check == (column.abi_type != "bytes" and "[]" not in column.abi_type)
+
+
+@pytest.mark.parametrize(
+    ("abi_type", "copy_type", "check"),
+    [
+        ("uint8", "int8", '"x" >= 0'),
+        ("uint64", "int8", '"x" >= 0'),
+        ("uint256", "numeric", f'"x" >= 0 AND "x" <= {2**256 - 1}'),
+        ("address", "bytea", 'octet_length("x") = 20'),
+        ("bytes32", "bytea", 'octet_length("x") = 32'),
+        ("bytes", "bytea", None),
+        ("uint256[]", "numeric[]", None),
+        ("uint32[]", "int8[]", None),
+        ("address[]", "bytea[]", None),
+    ],
+)
+def test_columns__abi_type__postgres_spelling(
+    abi_type: str, copy_type: str, check: str | None
+) -> None:
+    assert binary_copy_type(abi_type) == copy_type
+    assert range_check("x", abi_type) == check
