@@ -1,0 +1,1 @@
+"""Tables, stores and outside systems of the royalties room."""

@@ -1,0 +1,214 @@
+"""A guardian's own view of the chain, over JSON-RPC.
+
+Reads of state are pinned to a block hash (EIP-1898). Logs are asked for by range; each carries the
+hash of its block, so that the rolling hash over them is pinned as well.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+from eth_typing import HexStr
+from requests import RequestException
+from web3 import Web3
+from web3.contract import Contract
+from web3.exceptions import Web3Exception
+from web3.types import RPCEndpoint
+
+from contracts.abi import artifact
+from contracts.addresses import Settlement
+from contracts.batches import LogColumns
+from contracts.events import (
+    CONSUMPTION_SUBMITTED,
+    EPOCH_CLOCK_STARTED,
+    EPOCH_FUNDED,
+    PARAMETERS_SET,
+    SUBSCRIBED,
+    VERDICT_LIFTED,
+    VERDICT_PLACED,
+    WORK_TERMS_SET,
+    EventSpec,
+)
+from contracts.evm import (
+    Address,
+    BlockNumber,
+    BlockRef,
+    Epoch,
+    Hash32,
+    LogIndex,
+    Timestamp,
+    bytes_from_hex,
+)
+from contracts.units import BaseUnits
+from settlement.errors import ChainUnavailable
+from settlement.royalties.approve import EpochStanding
+
+_ANY_EPOCH = (EPOCH_CLOCK_STARTED, PARAMETERS_SET, WORK_TERMS_SET, VERDICT_PLACED, VERDICT_LIFTED)
+_ONE_EPOCH = (SUBSCRIBED, EPOCH_FUNDED, CONSUMPTION_SUBMITTED)
+
+
+class RPCChainCheck:
+    """One settlement, read from one endpoint.
+
+    `finality_tag` is `finalized`, `safe` or `none`; the finalized block is the older of the tag's
+    and the one `finality_depth_blocks` below the head. `log_range_blocks` bounds one log request.
+    """
+
+    def __init__(
+        self,
+        web3: Web3,
+        settlement: Settlement,
+        *,
+        finality_tag: str,
+        finality_depth_blocks: int,
+        log_range_blocks: int,
+    ) -> None:
+        self._web3 = web3
+        self._settlement = settlement
+        self._finality_tag = finality_tag
+        self._finality_depth_blocks = finality_depth_blocks
+        self._log_range_blocks = log_range_blocks
+        self._payouts: Contract = web3.eth.contract(
+            address=Web3.to_checksum_address(str(settlement.payouts)),
+            abi=artifact("EpochPayouts").abi,
+        )
+
+    def finalized(self) -> BlockRef:
+        """The finalized block."""
+        head = self._present(self._block("latest"), "latest")
+        deep = max(head.number - self._finality_depth_blocks, 0)
+        if self._finality_tag != "none":
+            tagged = self._present(self._block(self._finality_tag), self._finality_tag)
+            deep = min(deep, tagged.number)
+        return self._present(self._block(hex(deep)), hex(deep))
+
+    def block_hash(self, number: BlockNumber, /) -> Hash32 | None:
+        """The hash of the block of this number."""
+        block = self._block(hex(number))
+        return None if block is None else block.hash
+
+    def paid_in(self, epoch: Epoch, at: BlockRef, /) -> Mapping[Address, BaseUnits]:
+        """Money received for the epoch, by asset."""
+        assets = self._view("assetsOf", [epoch], at)
+        return {
+            Address.from_hex(asset): BaseUnits(self._view("paidIn", [epoch, asset], at))
+            for asset in assets
+        }
+
+    def standing(self, epoch: Epoch, at: BlockRef, /) -> EpochStanding:
+        """Where the epoch stands."""
+        previous = self._view("epochOf", [epoch - 1], at) if epoch > 0 else None
+        guardians = self._view("guardians", [], at)
+        return EpochStanding(
+            next_epoch=Epoch(self._view("nextEpoch", [], at)),
+            attempt=self._view("attemptOf", [epoch], at),
+            guardian_set=self._view("guardianSet", [], at),
+            threshold=self._view("threshold", [], at),
+            guardians=tuple(Address.from_hex(guardian) for guardian in guardians),
+            previous_manifest_digest=Hash32(bytes(32) if previous is None else previous[1]),
+        )
+
+    def input_logs(self, epoch: Epoch, upto: BlockRef, /) -> LogColumns:
+        """The raw logs that the epoch depends on, in chain order."""
+        logs = [
+            log
+            for start in range(
+                self._settlement.start_block, upto.number + 1, self._log_range_blocks
+            )
+            for log in self._logs(
+                epoch, start, min(start + self._log_range_blocks, upto.number + 1)
+            )
+        ]
+        return _columns(sorted(logs, key=_chain_order))
+
+    def _logs(self, epoch: Epoch, start: int, end: int) -> Iterator[dict[str, Any]]:
+        """Logs of blocks [start, end) that count for the epoch, in no order."""
+        for addresses, topics in _filters(self._settlement, epoch):
+            criteria = {
+                "address": addresses,
+                "topics": topics,
+                "fromBlock": hex(start),
+                "toBlock": hex(end - 1),
+            }
+            for log in self._request("eth_getLogs", criteria):
+                if _effective_epoch(log) <= epoch:
+                    yield log
+
+    def _block(self, name: str) -> BlockRef | None:
+        block = self._request("eth_getBlockByNumber", name, False)
+        if block is None:
+            return None
+        return BlockRef(
+            number=BlockNumber(int(block["number"], 16)),
+            hash=Hash32.from_hex(block["hash"]),
+            parent_hash=Hash32.from_hex(block["parentHash"]),
+            timestamp=Timestamp(int(block["timestamp"], 16)),
+        )
+
+    def _present(self, block: BlockRef | None, name: str) -> BlockRef:
+        if block is None:
+            raise ChainUnavailable(f"eth_getBlockByNumber {name}", "no such block")
+        return block
+
+    def _view(self, function: str, arguments: Sequence[object], at: BlockRef) -> Any:  # noqa: ANN401
+        bound = self._payouts.functions[function](*arguments)
+        return _answered(function, lambda: bound.call(block_identifier=HexStr(str(at.hash))))
+
+    def _request(self, method: str, *parameters: object) -> Any:  # noqa: ANN401
+        answer = _answered(
+            method,
+            lambda: self._web3.provider.make_request(RPCEndpoint(method), list(parameters)),
+        )
+        if "result" not in answer:
+            raise ChainUnavailable(method, str(answer.get("error")))
+        return answer["result"]
+
+
+def _answered(call: str, ask: Callable[[], Any]) -> Any:  # noqa: ANN401
+    try:
+        return ask()
+    except (Web3Exception, RequestException) as error:
+        raise ChainUnavailable(call, str(error)) from error
+
+
+def _filters(
+    settlement: Settlement, epoch: Epoch
+) -> Iterator[tuple[list[str], list[str | list[str] | None]]]:
+    """Addresses and topics of the log requests that together find every input of an epoch."""
+    emitters = sorted({spec.contract for spec in _ANY_EPOCH})
+    yield (
+        [str(settlement.contracts[name]) for name in emitters],
+        [[str(spec.topic0) for spec in _ANY_EPOCH]],
+    )
+    for spec in _ONE_EPOCH:
+        topics: list[str | list[str] | None] = [str(spec.topic0)]
+        topics += [None] * _indexed_before_epoch(spec)
+        yield [str(settlement.contracts[spec.contract])], [*topics, str(Hash32.from_int(epoch))]
+
+
+def _indexed_before_epoch(spec: EventSpec) -> int:
+    return [field.name for field in spec.fields if field.indexed].index("epoch")
+
+
+def _effective_epoch(log: Mapping[str, Any]) -> int:
+    """The epoch from which a change is in force; 0 for events that know none."""
+    topic0 = Hash32.from_hex(log["topics"][0])
+    if topic0 == PARAMETERS_SET.topic0:
+        return int(log["topics"][1], 16)
+    if topic0 == WORK_TERMS_SET.topic0:
+        return int.from_bytes(bytes_from_hex(log["data"])[:32], "big")
+    return 0
+
+
+def _chain_order(log: Mapping[str, Any]) -> tuple[int, int]:
+    return int(log["blockNumber"], 16), int(log["logIndex"], 16)
+
+
+def _columns(logs: Sequence[Mapping[str, Any]]) -> LogColumns:
+    return LogColumns(
+        block_number=[BlockNumber(int(log["blockNumber"], 16)) for log in logs],
+        block_hash=[Hash32.from_hex(log["blockHash"]) for log in logs],
+        log_index=[LogIndex(int(log["logIndex"], 16)) for log in logs],
+        address=[Address.from_hex(log["address"]) for log in logs],
+        topics=[[bytes_from_hex(topic) for topic in log["topics"]] for log in logs],
+        data=[bytes_from_hex(log["data"]) for log in logs],
+    )

@@ -1,0 +1,181 @@
+"""The files of a bundle: the public input of the verifier of epochs.
+
+JSON Lines files hold one canonical object a line; numbers are decimal strings everywhere. Nothing
+is written here: every function gives bytes.
+
+| file | one line is | order |
+|---|---|---|
+| `logs.jsonl` | one raw log that the epoch depends on | chain |
+| `blocks.jsonl` | one block that a log, a rule or a border names | number |
+| `works.jsonl` | one work with terms in force | work id |
+| `quarantine.jsonl` | one row or line that was left out | block, log, position, asset |
+| `allocations.jsonl` | one subscriber's fee in one asset, shared | subscriber, asset |
+| `leaves.jsonl` | one leaf with its split | work id, part, asset |
+| `manifest.json` | (not lines) what guardians sign | |
+| `bundle.json` | (not lines) keccak256 of every other file | |
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import sha3
+
+from contracts.batches import LogColumns
+from contracts.evm import ZERO_HASH, BlockNumber, Hash32, keccak
+from contracts.leaves import Leaf, split_hash
+from settlement.royalties.canonical import JsonValue, canonical_json, json_lines
+from settlement.royalties.distribution import SubscriberAllocation
+from settlement.royalties.manifest import BlockPoint
+from settlement.royalties.quarantine import Quarantined
+from settlement.royalties.registry import Registry
+
+
+def rolling_hash(logs: LogColumns) -> Hash32:
+    """Hash of an ordered list of logs: h' = keccak(h ‖ keccak(log)), from 32 zero bytes."""
+    rolled = bytes(ZERO_HASH)
+    for row in range(len(logs)):
+        digest = sha3.keccak_256(_log_preimage(logs, row)).digest()
+        rolled = sha3.keccak_256(rolled + digest).digest()
+    return Hash32(rolled)
+
+
+def _log_preimage(logs: LogColumns, row: int) -> bytes:
+    topics, data = logs.topics[row], logs.data[row]
+    return b"".join(
+        (
+            logs.block_number[row].to_bytes(8, "big"),
+            logs.block_hash[row],
+            logs.log_index[row].to_bytes(4, "big"),
+            logs.address[row],
+            len(topics).to_bytes(1, "big"),
+            *topics,
+            len(data).to_bytes(4, "big"),
+            data,
+        )
+    )
+
+
+def headers_digest(hashes: Iterable[Hash32]) -> tuple[int, Hash32]:
+    """How many block hashes, and keccak256 over all of them, in chain order."""
+    digest, count = sha3.keccak_256(), 0
+    for block_hash in hashes:
+        digest.update(block_hash)
+        count += 1
+    return count, Hash32(digest.digest())
+
+
+def logs_file(logs: LogColumns) -> bytes:
+    """`logs.jsonl`; addresses are in lower case, as nodes give them."""
+    return json_lines(
+        [
+            {
+                "address": _hex(logs.address[row]),
+                "block_hash": str(logs.block_hash[row]),
+                "block_number": str(logs.block_number[row]),
+                "data": _hex(logs.data[row]),
+                "log_index": str(logs.log_index[row]),
+                "topics": [_hex(topic) for topic in logs.topics[row]],
+            }
+            for row in range(len(logs))
+        ]
+    )
+
+
+def blocks_file(blocks: Mapping[BlockNumber, BlockPoint]) -> bytes:
+    """`blocks.jsonl`."""
+    return json_lines(
+        [
+            {
+                "hash": str(block.hash),
+                "number": str(block.number),
+                "timestamp": str(block.timestamp),
+            }
+            for _, block in sorted(blocks.items())
+        ]
+    )
+
+
+def works_file(registry: Registry) -> bytes:
+    """`works.jsonl`: the registry snapshot, whose digest is in the manifest."""
+    return json_lines(
+        [
+            {
+                "content_id": str(work.content_id),
+                "payees": [
+                    [str(payee), str(share)]
+                    for payee, share in zip(work.payees, work.shares_ppm, strict=True)
+                ],
+                "price_ppm": str(work.price_ppm),
+                "region_rule": str(work.region_rule),
+                "registrant": str(work.registrant),
+                "version": str(work.version),
+                "work_id": str(work.work_id),
+            }
+            for work in registry.works.values()
+        ]
+    )
+
+
+def quarantine_file(quarantine: Sequence[Quarantined]) -> bytes:
+    """`quarantine.jsonl`; lines of payees that cannot be paid also have asset and amount."""
+    return json_lines([_quarantine_line(item) for item in quarantine])
+
+
+def _quarantine_line(item: Quarantined) -> dict[str, JsonValue]:
+    line: dict[str, JsonValue] = {
+        "block_number": str(item.block_number),
+        "log_index": str(item.log_index),
+        "position": str(item.position),
+        "reason": item.reason.value,
+        "submitter": str(item.submitter),
+        "work_id": str(item.work_id),
+    }
+    if item.asset is not None and item.amount is not None:
+        line |= {"amount": str(item.amount), "asset": str(item.asset)}
+    return line
+
+
+def allocations_file(allocations: Sequence[SubscriberAllocation]) -> bytes:
+    """`allocations.jsonl`: the derivation by subscriber."""
+    return json_lines(
+        [
+            {
+                "asset": str(allocation.asset),
+                "fee": str(allocation.fee),
+                "rows": [
+                    {"credited": str(credit.credited), "work_id": str(credit.row.work_id)}
+                    for credit in allocation.credits
+                ],
+                "subscriber": str(allocation.subscriber),
+                "unallocated": str(allocation.unallocated),
+            }
+            for allocation in allocations
+        ]
+    )
+
+
+def leaves_file(leaves: Sequence[Leaf], hashes: Sequence[Hash32]) -> bytes:
+    """`leaves.jsonl`; `hashes[i]` is the hash of leaf i."""
+    return json_lines(
+        [
+            {
+                "amount": str(leaf.amount),
+                "asset": str(leaf.asset),
+                "leaf": str(leaf_hash),
+                "lines": [[str(line.payee), str(line.amount)] for line in leaf.lines],
+                "part": str(leaf.part),
+                "split_hash": str(split_hash(leaf.lines)),
+                "work_id": str(leaf.work_id),
+            }
+            for leaf, leaf_hash in zip(leaves, hashes, strict=True)
+        ]
+    )
+
+
+def index_file(files: Mapping[str, bytes], manifest_digest: Hash32) -> bytes:
+    """`bundle.json`: the digest of every other file."""
+    digests: dict[str, JsonValue] = {name: str(keccak(data)) for name, data in files.items()}
+    return canonical_json({"files": digests, "manifest_digest": str(manifest_digest)})
+
+
+def _hex(data: bytes) -> str:
+    return "0x" + data.hex()

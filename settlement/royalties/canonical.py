@@ -1,0 +1,43 @@
+"""Canonical JSON (RFC 8785), for documents of strings, arrays and objects.
+
+Numbers are decimal strings, so the part of RFC 8785 about numbers is not needed, and no reader can
+lose a digit. Keys are ASCII, so that code points, UTF-16 units and bytes sort alike.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+
+JsonValue = str | Sequence["JsonValue"] | Mapping[str, "JsonValue"]
+
+
+class RepeatedKey(ValueError):
+    """An object names one key twice."""
+
+    def __init__(self, key: str) -> None:
+        super().__init__(f"key {key!r} stands twice")
+        self.key = key
+
+
+def canonical_json(value: JsonValue) -> bytes:
+    """The one spelling of a document: sorted keys, no spaces, UTF-8, no newline at the end."""
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return text.encode()
+
+
+def json_lines(values: Sequence[Mapping[str, JsonValue]]) -> bytes:
+    """One canonical object a line, every line ended by a newline; no bytes for no values."""
+    return b"".join(canonical_json(value) + b"\n" for value in values)
+
+
+def without_repeated_keys(pairs: Sequence[tuple[str, JsonValue]]) -> dict[str, JsonValue]:
+    """Build an object, for `json.loads(…, object_pairs_hook=…)`.
+
+    Raises:
+        RepeatedKey: a key stands twice.
+    """
+    built: dict[str, JsonValue] = {}
+    for key, value in pairs:
+        if key in built:
+            raise RepeatedKey(key)
+        built[key] = value
+    return built

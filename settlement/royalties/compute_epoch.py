@@ -1,0 +1,281 @@
+"""Use case: compute one attempt at an epoch, and store it.
+
+Nothing here decides about money: facts are gathered, `derivation.derive` computes, the store keeps.
+Which attempt it is, and whether the epoch may be computed yet, follow from finalized facts alone,
+so that any number of machines may do the same at any time.
+
+    epoch e - 1:  commit ── veto window ──► active
+    epoch e:                start ──────────── end ── grace ──► finalized block: computable
+                                                                 and e - 1 must be active
+
+A veto of attempt n, once final, makes attempt n + 1 computable. The manifest names the manifest of
+the epoch before, so an epoch waits until that one cannot be vetoed any more.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol
+
+from contracts.addresses import Settlement
+from contracts.batches import (
+    ConsumptionColumns,
+    FundedColumns,
+    LogColumns,
+    ParametersColumns,
+    SubscribedColumns,
+    VerdictColumns,
+    WorkTermsColumns,
+)
+from contracts.evm import (
+    ZERO_HASH,
+    BlockNumber,
+    BlockRef,
+    Epoch,
+    Hash32,
+    Timestamp,
+)
+from contracts.leaves import Leaf, leaf_hash
+from contracts.money_events import EpochCommitted, EpochVetoed
+from settlement.errors import EpochBeforeSettlement, InputsDisagree, StoredRootDiffers
+from settlement.royalties.bundle import headers_digest
+from settlement.royalties.derivation import ComputedEpoch, EpochFacts, derive
+from settlement.royalties.epoch import Timeline
+from settlement.royalties.manifest import BlockPoint, block_point
+from settlement.royalties.tree import leaf_tree
+from settlement.royalties.tree_profiles import QUITTANCE_V1
+
+
+class ClockReading(Protocol):
+    """The immutable numbers of the settlement's `EpochClock`, in seconds."""
+
+    @property
+    def genesis(self) -> int:
+        """First second of epoch 0."""
+
+    @property
+    def length(self) -> int:
+        """Seconds in an epoch."""
+
+    @property
+    def grace(self) -> int:
+        """Seconds after the end in which usage is accepted."""
+
+
+class EpochSource(Protocol):
+    """Facts of one settlement; every read ends at the given block, inclusive."""
+
+    def clock(self) -> ClockReading | None:
+        """The clock, once its event is indexed."""
+
+    def finalized(self) -> BlockRef | None:
+        """The finalized block that the facts reach."""
+
+    def highest_block_before(self, timestamp: Timestamp, upto: BlockRef, /) -> BlockRef | None:
+        """The highest block with an earlier timestamp."""
+
+    def block(self, number: BlockNumber, /) -> BlockRef | None:
+        """The block of this number."""
+
+    def block_hashes(self, start: BlockNumber, end: BlockNumber, /) -> Iterable[Hash32]:
+        """Hashes of the blocks in [start, end), ascending."""
+
+    def subscribed(self, epoch: Epoch, upto: BlockRef, /) -> SubscribedColumns:
+        """Subscriptions paid for the epoch."""
+
+    def funded(self, epoch: Epoch, upto: BlockRef, /) -> FundedColumns:
+        """Money received for the epoch."""
+
+    def consumption(self, epoch: Epoch, upto: BlockRef, /) -> ConsumptionColumns:
+        """Usage submitted for the epoch."""
+
+    def work_terms(self, upto: BlockRef, effective_epoch_max: Epoch, /) -> WorkTermsColumns:
+        """Terms that take effect up to and in the epoch."""
+
+    def verdicts(self, upto: BlockRef, /) -> VerdictColumns:
+        """All verdicts."""
+
+    def parameters(self, upto: BlockRef, effective_epoch_max: Epoch, /) -> ParametersColumns:
+        """Parameters that take effect up to and in the epoch."""
+
+    def input_logs(self, epoch: Epoch, upto: BlockRef, /) -> LogColumns:
+        """The raw logs of all of the above, and of the clock's start."""
+
+    def commitments(
+        self, epoch: Epoch, upto: BlockRef, /
+    ) -> Sequence[EpochCommitted | EpochVetoed]:
+        """Commits and vetoes of the epoch, in chain order."""
+
+
+class EpochStore(Protocol):
+    """What was computed, for ever; all calls of one use case are one transaction."""
+
+    def record(self, computed: ComputedEpoch) -> None:
+        """Keep an attempt; the same attempt again must be equal.
+
+        Raises:
+            ConflictingComputation: another result is stored for this attempt.
+        """
+
+    def leaves(self, manifest_digest: Hash32, /) -> Sequence[Leaf]:
+        """The leaves of a computation, read back with their lines."""
+
+
+class Wait(StrEnum):
+    """Why an epoch cannot be computed yet."""
+
+    CLOCK_NOT_INDEXED = "clock_not_indexed"
+    NOTHING_FINALIZED = "nothing_finalized"
+    GRACE_NOT_FINAL = "grace_not_final"
+    PREVIOUS_NOT_ACTIVE = "previous_not_active"
+
+
+@dataclass(frozen=True, slots=True)
+class NotYetComputable:
+    """The epoch cannot be computed before a block with timestamp `until` is final, if known."""
+
+    reason: Wait
+    until: Timestamp | None
+
+
+def compute_epoch(
+    epoch: Epoch, *, settlement: Settlement, source: EpochSource, store: EpochStore
+) -> ComputedEpoch | NotYetComputable:
+    """Compute the current attempt at an epoch and store it; doing it again changes nothing.
+
+    Raises:
+        EpochBeforeSettlement: the epoch ended before the settlement was there.
+        InputsDisagree: facts are missing, or two readings of them differ.
+        ConflictingComputation: this attempt is stored with another result.
+        StoredRootDiffers: what was stored does not give the computed root.
+        NoParametersInForce, BadParameters, UnknownName, FundedBelowFees: as `derive`.
+    """
+    facts = gather(epoch, settlement=settlement, source=source)
+    if isinstance(facts, NotYetComputable):
+        return facts
+    computed = derive(facts)
+    store.record(computed)
+    hashes = [
+        leaf_hash(leaf, chain_id=settlement.chain_id, contract=settlement.payouts)
+        for leaf in store.leaves(computed.manifest_digest)
+    ]
+    stored_root = leaf_tree(QUITTANCE_V1, hashes).root
+    if stored_root != computed.manifest.root:
+        raise StoredRootDiffers(epoch, stored=stored_root, computed=computed.manifest.root)
+    return computed
+
+
+def gather(
+    epoch: Epoch, *, settlement: Settlement, source: EpochSource
+) -> EpochFacts | NotYetComputable:
+    """Read all facts that the current attempt at an epoch depends on.
+
+    Raises:
+        EpochBeforeSettlement: the epoch ended before the settlement was there.
+        InputsDisagree: a block that must be there is not.
+    """
+    reading, finalized = source.clock(), source.finalized()
+    if reading is None:
+        return NotYetComputable(Wait.CLOCK_NOT_INDEXED, None)
+    clock = Timeline(genesis=Timestamp(reading.genesis), length=reading.length, grace=reading.grace)
+    if finalized is None:
+        return NotYetComputable(Wait.NOTHING_FINALIZED, clock.grace_end_of(epoch))
+    if not clock.is_computable(epoch, finalized):
+        return NotYetComputable(Wait.GRACE_NOT_FINAL, clock.grace_end_of(epoch))
+    first = clock.epoch_at(
+        _present(source.block(settlement.start_block), epoch, "start block").timestamp
+    )
+    if epoch < first:
+        raise EpochBeforeSettlement(epoch, first)
+    previous = _previous_digest(epoch, first=first, finalized=finalized, source=source)
+    if isinstance(previous, NotYetComputable):
+        return previous
+    return _facts(
+        epoch, settlement=settlement, source=source, clock=clock, upto=finalized, previous=previous
+    )
+
+
+def _previous_digest(
+    epoch: Epoch, *, first: Epoch, finalized: BlockRef, source: EpochSource
+) -> Hash32 | NotYetComputable:
+    """Digest of the active manifest of the epoch before; zero for the first epoch."""
+    if epoch == first:
+        return ZERO_HASH
+    events = source.commitments(Epoch(epoch - 1), finalized)
+    if not events or isinstance(events[-1], EpochVetoed):
+        return NotYetComputable(Wait.PREVIOUS_NOT_ACTIVE, None)
+    if events[-1].active_at > finalized.timestamp:
+        return NotYetComputable(Wait.PREVIOUS_NOT_ACTIVE, events[-1].active_at)
+    return events[-1].manifest_digest
+
+
+def _facts(
+    epoch: Epoch,
+    *,
+    settlement: Settlement,
+    source: EpochSource,
+    clock: Timeline,
+    upto: BlockRef,
+    previous: Hash32,
+) -> EpochFacts:
+    boundary = source.highest_block_before(clock.end_of(epoch), upto)
+    boundary = _present(boundary, epoch, "boundary block")
+    reference = source.highest_block_before(clock.grace_end_of(epoch), upto)
+    reference = _present(reference, epoch, "reference block")
+    before = source.highest_block_before(clock.start_of(epoch), upto)
+    vetoes = [event for event in source.commitments(epoch, upto) if isinstance(event, EpochVetoed)]
+    logs = source.input_logs(epoch, reference)
+    border = [boundary, reference] if before is None else [before, boundary, reference]
+    return EpochFacts(
+        settlement_name=settlement.name,
+        chain_id=settlement.chain_id,
+        start_block=settlement.start_block,
+        contracts=settlement.contracts,
+        epoch=epoch,
+        attempt=1 + len(vetoes),
+        previous_manifest_digest=previous,
+        clock=clock,
+        boundary=boundary,
+        reference=reference,
+        last_before_start=before,
+        completeness_digest=_completeness(epoch, settlement, reference, source),
+        parameters=source.parameters(reference, epoch),
+        work_terms=source.work_terms(reference, epoch),
+        verdicts=source.verdicts(reference),
+        funded=source.funded(epoch, boundary),
+        subscribed=source.subscribed(epoch, boundary),
+        consumption=source.consumption(epoch, reference),
+        logs=logs,
+        blocks=_blocks(epoch, logs, border, source),
+    )
+
+
+def _completeness(
+    epoch: Epoch, settlement: Settlement, reference: BlockRef, source: EpochSource
+) -> Hash32:
+    end = BlockNumber(reference.number + 1)
+    count, digest = headers_digest(source.block_hashes(settlement.start_block, end))
+    if count != end - settlement.start_block:
+        raise InputsDisagree(
+            epoch, f"{count} block hashes from block {settlement.start_block} to {end - 1}"
+        )
+    return digest
+
+
+def _blocks(
+    epoch: Epoch, logs: LogColumns, border: Sequence[BlockRef], source: EpochSource
+) -> dict[BlockNumber, BlockPoint]:
+    """Every block that a log or a border names; hashes of logs must be those of their blocks."""
+    blocks = {block.number: block_point(block) for block in border}
+    for number, block_hash in zip(logs.block_number, logs.block_hash, strict=True):
+        if number not in blocks:
+            blocks[number] = block_point(_present(source.block(number), epoch, f"block {number}"))
+        if blocks[number].hash != block_hash:
+            raise InputsDisagree(epoch, f"a log of block {number} names hash {block_hash}")
+    return blocks
+
+
+def _present(block: BlockRef | None, epoch: Epoch, what: str) -> BlockRef:
+    if block is None:
+        raise InputsDisagree(epoch, f"{what} is not indexed")
+    return block

@@ -1,0 +1,200 @@
+"""From facts to everything that is published of one attempt at an epoch, without I/O."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from contracts.batches import (
+    ConsumptionColumns,
+    FundedColumns,
+    LogColumns,
+    ParametersColumns,
+    SubscribedColumns,
+    VerdictColumns,
+    WorkTermsColumns,
+)
+from contracts.events import ContractName
+from contracts.evm import Address, BlockNumber, BlockRef, ChainId, Epoch, Hash32, keccak
+from contracts.leaves import leaf_hash
+from settlement.errors import InputsDisagree
+from settlement.royalties import bundle
+from settlement.royalties.distribution import Distribution, settle
+from settlement.royalties.epoch import Timeline
+from settlement.royalties.inputs import epoch_inputs
+from settlement.royalties.manifest import (
+    BlockPoint,
+    Manifest,
+    block_point,
+    manifest_bytes,
+    manifest_digest,
+)
+from settlement.royalties.parameters import Parameters, parameters_in_force
+from settlement.royalties.registry import Registry, registry_in_force
+from settlement.royalties.tree import leaf_tree
+from settlement.royalties.tree_profiles import QUITTANCE_V1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EpochFacts:
+    """Everything that one attempt at an epoch depends on.
+
+    `blocks` has every block of `logs`, and the border blocks. `last_before_start` is the highest
+    block before the epoch, None if the chain was not indexed there.
+    """
+
+    settlement_name: str
+    chain_id: ChainId
+    start_block: BlockNumber
+    contracts: Mapping[ContractName, Address]
+    epoch: Epoch
+    attempt: int
+    previous_manifest_digest: Hash32
+    clock: Timeline
+    boundary: BlockRef
+    reference: BlockRef
+    last_before_start: BlockRef | None
+    completeness_digest: Hash32
+    parameters: ParametersColumns
+    work_terms: WorkTermsColumns
+    verdicts: VerdictColumns
+    funded: FundedColumns
+    subscribed: SubscribedColumns
+    consumption: ConsumptionColumns
+    logs: LogColumns
+    blocks: Mapping[BlockNumber, BlockPoint]
+
+    @property
+    def payouts(self) -> Address:
+        """The `EpochPayouts` contract of the settlement."""
+        return self.contracts[ContractName.EPOCH_PAYOUTS]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ComputedEpoch:
+    """One attempt at an epoch, computed; `leaf_hashes[i]` is of leaf i of the distribution."""
+
+    facts: EpochFacts
+    registry: Registry
+    distribution: Distribution
+    leaf_hashes: tuple[Hash32, ...]
+    manifest: Manifest
+    manifest_bytes: bytes
+    manifest_digest: Hash32
+
+
+def derive(facts: EpochFacts) -> ComputedEpoch:
+    """Compute one attempt at an epoch.
+
+    Raises:
+        InputsDisagree: the columns are not the decoded logs.
+        NoParametersInForce, BadParameters, UnknownName: governance set no usable parameters.
+        FundedBelowFees: subscribers paid more than the payouts contract received.
+    """
+    _check_columns_are_the_logs(facts)
+    parameters = parameters_in_force(facts.parameters, facts.epoch)
+    before = facts.last_before_start
+    registry = registry_in_force(
+        facts.work_terms,
+        facts.verdicts,
+        epoch=facts.epoch,
+        last_before_start=None if before is None else before.number,
+    )
+    inputs = epoch_inputs(
+        epoch=facts.epoch,
+        payouts=facts.payouts,
+        funded=facts.funded,
+        subscribed=facts.subscribed,
+        consumption=facts.consumption,
+    )
+    distribution = settle(inputs, parameters, registry)
+    hashes = tuple(
+        leaf_hash(leaf, chain_id=facts.chain_id, contract=facts.payouts)
+        for leaf in distribution.leaves
+    )
+    manifest = _manifest(facts, parameters, registry, distribution, hashes)
+    data = manifest_bytes(manifest)
+    return ComputedEpoch(
+        facts=facts,
+        registry=registry,
+        distribution=distribution,
+        leaf_hashes=hashes,
+        manifest=manifest,
+        manifest_bytes=data,
+        manifest_digest=manifest_digest(data),
+    )
+
+
+def bundle_files(computed: ComputedEpoch) -> dict[str, bytes]:
+    """Every file of the bundle, by name."""
+    distribution = computed.distribution
+    files = {
+        "logs.jsonl": bundle.logs_file(computed.facts.logs),
+        "blocks.jsonl": bundle.blocks_file(computed.facts.blocks),
+        "works.jsonl": bundle.works_file(computed.registry),
+        "quarantine.jsonl": bundle.quarantine_file(distribution.quarantine),
+        "allocations.jsonl": bundle.allocations_file(distribution.allocations),
+        "leaves.jsonl": bundle.leaves_file(distribution.leaves, computed.leaf_hashes),
+        "manifest.json": computed.manifest_bytes,
+    }
+    return files | {"bundle.json": bundle.index_file(files, computed.manifest_digest)}
+
+
+def _check_columns_are_the_logs(facts: EpochFacts) -> None:
+    """The money comes from columns, the evidence from raw logs: both must name the same events."""
+    columns = (
+        facts.parameters,
+        facts.work_terms,
+        facts.verdicts,
+        facts.funded,
+        facts.subscribed,
+        facts.consumption,
+    )
+    decoded = [
+        reference
+        for batch in columns
+        for reference in zip(batch.block_number, batch.log_index, strict=True)
+    ]
+    raw = list(zip(facts.logs.block_number, facts.logs.log_index, strict=True))
+    if raw != sorted(raw):
+        raise InputsDisagree(facts.epoch, "the raw logs are not in chain order")
+    unexplained = set(raw).symmetric_difference(decoded)
+    clock_logs = 1
+    if len(unexplained) != clock_logs or len(raw) != len(decoded) + clock_logs:
+        raise InputsDisagree(
+            facts.epoch,
+            f"{len(raw)} raw logs, {len(decoded)} decoded events and the clock's event, "
+            f"{len(unexplained)} of them in only one of the two",
+        )
+
+
+def _manifest(
+    facts: EpochFacts,
+    parameters: Parameters,
+    registry: Registry,
+    distribution: Distribution,
+    hashes: tuple[Hash32, ...],
+) -> Manifest:
+    quarantine = bundle.quarantine_file(distribution.quarantine)
+    return Manifest(
+        settlement_name=facts.settlement_name,
+        chain_id=facts.chain_id,
+        start_block=facts.start_block,
+        contracts=facts.contracts,
+        epoch=facts.epoch,
+        attempt=facts.attempt,
+        previous_manifest_digest=facts.previous_manifest_digest,
+        clock=facts.clock,
+        boundary_block=block_point(facts.boundary),
+        reference_block=block_point(facts.reference),
+        completeness_digest=facts.completeness_digest,
+        input_count=len(facts.logs),
+        input_rolling_hash=bundle.rolling_hash(facts.logs),
+        registry_digest=keccak(bundle.works_file(registry)),
+        ruleset_name=parameters.ruleset,
+        ruleset_parameters_digest=parameters.digest,
+        ruleset_parameters=parameters.document,
+        totals=distribution.totals,
+        quarantine_count=len(distribution.quarantine),
+        quarantine_digest=keccak(quarantine),
+        leaf_count=len(hashes),
+        root=leaf_tree(QUITTANCE_V1, hashes).root,
+    )

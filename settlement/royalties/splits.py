@@ -1,0 +1,34 @@
+"""Amounts of works, resolved to payees once and to the unit.
+
+The contract never divides: it pays the lines that the leaf commits to. Largest remainder, ties to
+the lower address; zero lines are dropped before hashing; more than `SPLIT_LINES_MAX` lines become
+several leaves, told apart by `part`.
+
+Invariant: the lines sum to the amount, and each is within one unit of exact.
+"""
+
+from collections.abc import Sequence
+
+from contracts.evm import Address
+from contracts.leaves import SPLIT_LINES_MAX, SplitLine
+from contracts.units import BaseUnits, allot
+
+
+def split_lines(
+    amount: BaseUnits, *, payees: Sequence[Address], shares_ppm: Sequence[int]
+) -> tuple[SplitLine, ...]:
+    """Share an amount among payees: lines ascending by payee, none of them zero.
+
+    Raises:
+        NothingToAllot: no share is positive.
+    """
+    shares = allot(amount, dict(zip(payees, shares_ppm, strict=True)))
+    return tuple(
+        SplitLine(payee=payee, amount=share) for payee, share in shares.items() if share > 0
+    )
+
+
+def parts(lines: Sequence[SplitLine]) -> tuple[tuple[SplitLine, ...], ...]:
+    """Cut lines into leaves of at most `SPLIT_LINES_MAX`, in their order; part 0 comes first."""
+    starts = range(0, len(lines), SPLIT_LINES_MAX)
+    return tuple(tuple(lines[start : start + SPLIT_LINES_MAX]) for start in starts)

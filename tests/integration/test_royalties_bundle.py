@@ -1,0 +1,158 @@
+"""Bundles on disk, held against the independent verifier."""
+
+import random
+import sys
+from pathlib import Path
+
+import pytest
+
+from contracts.evm import Address, Hash32, keccak
+from settlement.errors import BundleExists, VerifierUnavailable
+from settlement.royalties.adapters.bundle_directory import (
+    BundleDirectory,
+    VerifiedBundle,
+    VerifierCommand,
+)
+from settlement.royalties.derivation import bundle_files, derive
+from tests.royalties_builders import (
+    CLOCK,
+    DUSD,
+    EURT,
+    FIRST_EPOCH,
+    REGION,
+    SETTLEMENT,
+    ScriptedChain,
+    facts_of,
+    sample_chain,
+    work,
+)
+
+_VERIFIER = Path(__file__).parents[2] / "scripts" / "verify_epoch.py"
+COMMAND = VerifierCommand(interpreter=Path(sys.executable), script=_VERIFIER, timeout_s=60)
+FILES = bundle_files(derive(facts_of(sample_chain(), FIRST_EPOCH)))
+
+
+def published(chain: ScriptedChain, directory: Path) -> VerifiedBundle:
+    bundle = BundleDirectory(directory / "bundle")
+    bundle.write(bundle_files(derive(facts_of(chain, FIRST_EPOCH))))
+    return VerifiedBundle(bundle, COMMAND)
+
+
+def random_chain(seed: int) -> ScriptedChain:
+    """An epoch of colliding works, tiers, pseudonyms, payees and verdicts."""
+    dice = random.Random(seed)
+    before = CLOCK.start_of(FIRST_EPOCH) - 1
+    chain = ScriptedChain(first_block_at=before)
+    people = [Address(keccak(bytes([seed % 256, i]))[:20]) for i in range(12)]
+    works = [work(f"{seed} {i}") for i in range(6)]
+    masks = [work(f"mask {i}") for i in range(40)]
+    tiers = [keccak(b"light"), keccak(b"heavy")]
+    for one in works[:5]:
+        payees = dice.sample([*people, DUSD, SETTLEMENT.payouts], dice.choice([1, 2, 7]))
+        cuts = sorted(dice.sample(range(1, 1_000_000), len(payees) - 1))
+        borders = zip([0, *cuts], [*cuts, 1_000_000], strict=True)
+        chain.set_terms(
+            one,
+            dict(zip(payees, (end - start for start, end in borders), strict=True)),
+            effective=FIRST_EPOCH - 1,
+            price_ppm=dice.choice([1, 999_983, 2**40 - 1]),
+            region_rule=dice.choice([REGION, REGION, keccak(b"nowhere")]),
+        )
+    chain.place_verdict(works[0])
+    chain.commit(FIRST_EPOCH - 1, keccak(b"before"), active_at=0)
+    chain.mine(CLOCK.start_of(FIRST_EPOCH))
+    for person in people[:9]:
+        for asset in dice.sample([DUSD, EURT], dice.choice([1, 2])):
+            amount = dice.choice([1, 10, 10**18 + 7, 2**200])
+            tier = tiers[0] if asset == DUSD else tiers[1]
+            chain.subscribe(person, amount, asset=asset, tier_id=tier)
+    chain.mine(CLOCK.end_of(FIRST_EPOCH) + 1)
+    for person in people:
+        for part in range(dice.choice([0, 1, 3])):
+            rows = [_row(dice, works) for _ in range(dice.randint(1, 5))]
+            pseudonyms = [dice.choice(masks) for _ in rows]
+            tier = dice.choice(tiers)
+            chain.submit(person, rows, part=part, tier_id=tier, pseudonyms=pseudonyms)
+    if dice.random() < 0.5:
+        chain.lift_verdict(works[0])
+    chain.mine(CLOCK.grace_end_of(FIRST_EPOCH) - 1)
+    chain.finish(FIRST_EPOCH)
+    return chain
+
+
+def _row(dice: random.Random, works: list[Hash32]) -> tuple[Hash32, int, int]:
+    return dice.choice(works), dice.choice([0, 1, 59, 2**32 - 1]), dice.choice([0, 1, 3, 200])
+
+
+def test_bundle__sample_epoch__verifier_agrees(tmp_path: Path) -> None:
+    bundle = published(sample_chain(), tmp_path)
+
+    report = bundle.verify()
+
+    assert report.is_ok, report.difference
+    assert report.manifest_digest == str(keccak(bundle.manifest()))
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_bundle__random_epoch__verifier_agrees(seed: int, tmp_path: Path) -> None:
+    report = published(random_chain(seed), tmp_path).verify()
+
+    assert report.is_ok, report.difference
+
+
+@pytest.mark.parametrize("name", sorted(set(FILES) - {"bundle.json"}))
+def test_bundle__one_digit_changed__verifier_names_the_file(name: str, tmp_path: Path) -> None:
+    bundle = published(sample_chain(), tmp_path)
+    path = tmp_path / "bundle" / name
+    path.write_bytes(path.read_bytes().replace(b"1", b"2", 1))
+
+    report = bundle.verify()
+
+    assert not report.is_ok
+    assert name in report.difference
+
+
+def test_bundle__written_twice__same_files(tmp_path: Path) -> None:
+    bundle = BundleDirectory(tmp_path / "epochs" / "3-1")
+
+    bundle.write(FILES)
+    bundle.write(FILES)
+
+    written = {path.name: path.read_bytes() for path in bundle.directory.iterdir()}
+    assert written == FILES
+    assert [path.name for path in bundle.directory.parent.iterdir()] == ["3-1"]
+
+
+@pytest.mark.parametrize(
+    "there", [{}, {"manifest.json": b"{}"}, FILES | {"leaves.jsonl": b""}, FILES | {"more": b""}]
+)
+def test_bundle__something_else_there__refused(there: dict[str, bytes], tmp_path: Path) -> None:
+    directory = tmp_path / "bundle"
+    directory.mkdir()
+    for name, data in there.items():
+        (directory / name).write_bytes(data)
+
+    with pytest.raises(BundleExists, match="is there and differs in"):
+        BundleDirectory(directory).write(FILES)
+
+
+def test_verify__no_verifier__no_verdict(tmp_path: Path) -> None:
+    bundle = published(sample_chain(), tmp_path)
+    missing = VerifierCommand(interpreter=tmp_path / "no-python", script=_VERIFIER, timeout_s=60)
+
+    with pytest.raises(VerifierUnavailable, match="gave no verdict"):
+        VerifiedBundle(bundle.bundle, missing).verify()
+
+
+def test_verify__no_bundle__no_verdict(tmp_path: Path) -> None:
+    with pytest.raises(VerifierUnavailable, match="exit 2"):
+        VerifiedBundle(BundleDirectory(tmp_path / "nothing"), COMMAND).verify()
+
+
+def test_verify__answer_is_no_json__no_verdict(tmp_path: Path) -> None:
+    script = tmp_path / "silent.py"
+    script.write_text("")
+    command = VerifierCommand(interpreter=Path(sys.executable), script=script, timeout_s=60)
+
+    with pytest.raises(VerifierUnavailable, match="not the agreed answer"):
+        VerifiedBundle(BundleDirectory(tmp_path), command).verify()

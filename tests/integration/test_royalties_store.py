@@ -1,0 +1,213 @@
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+from sqlalchemy import Connection, Engine, create_engine, func, select, text
+from sqlalchemy.exc import DBAPIError
+from sqlmodel import SQLModel
+
+from contracts.evm import Epoch, Timestamp, keccak
+from settlement.errors import ComputedElsewhere, ConflictingApproval, ConflictingComputation
+from settlement.royalties.adapters import tables
+from settlement.royalties.adapters.store import Approvals, ComputedEpochs
+from settlement.royalties.approve import ApprovalStore, SignedApproval
+from settlement.royalties.compute_epoch import EpochStore, compute_epoch
+from settlement.royalties.derivation import ComputedEpoch, derive
+from tests.royalties_builders import (
+    FIRST_EPOCH,
+    SETTLEMENT,
+    ScriptedChain,
+    facts_of,
+    sample_chain,
+)
+from tests.royalties_fakes import GUARDIANS
+
+EPOCH = derive(facts_of(sample_chain(), FIRST_EPOCH))
+
+
+@pytest.fixture
+def engine(empty_database: str) -> Iterator[Engine]:
+    """A database with the tables of the royalties room."""
+    engine = create_engine(empty_database)
+    SQLModel.metadata.create_all(engine, tables=tables.TABLES)
+    with engine.begin() as connection:
+        for statement in tables.EXTRA_DDL:
+            connection.execute(text(statement))
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture
+def connection(engine: Engine) -> Iterator[Connection]:
+    with engine.begin() as connection:
+        yield connection
+
+
+def approval_of(guardian: int, **changes: object) -> SignedApproval:
+    right = SignedApproval(
+        chain_id=SETTLEMENT.chain_id,
+        contract=SETTLEMENT.payouts,
+        epoch=FIRST_EPOCH,
+        attempt=1,
+        guardian=GUARDIANS[guardian],
+        guardian_set=1,
+        manifest_digest=EPOCH.manifest_digest,
+        deadline=Timestamp(9_000_000),
+        digest=keccak(b"approval"),
+        signature=bytes([guardian]) * 65,
+    )
+    return replace(right, **changes)  # type: ignore[arg-type]
+
+
+def count(connection: Connection, table: str) -> int:
+    rows = connection.execute(select(func.count()).select_from(text(table))).scalar_one()
+    return int(rows)
+
+
+def test_stores__protocols__satisfied(connection: Connection) -> None:
+    store: EpochStore = ComputedEpochs(connection)
+    approvals: ApprovalStore = Approvals(connection)
+
+    assert store
+    assert approvals
+
+
+def test_compute_epoch__real_store__leaves_read_back_equal(connection: Connection) -> None:
+    store = ComputedEpochs(connection)
+
+    result = compute_epoch(FIRST_EPOCH, settlement=SETTLEMENT, source=sample_chain(), store=store)
+
+    assert isinstance(result, ComputedEpoch)
+    assert tuple(store.leaves(result.manifest_digest)) == result.distribution.leaves
+    place = {"chain_id": SETTLEMENT.chain_id, "contract": SETTLEMENT.payouts}
+    assert store.latest_manifest(FIRST_EPOCH, **place) == result.manifest_bytes  # type: ignore[arg-type]
+
+
+def test_record__every_table__holds_the_whole_distribution(connection: Connection) -> None:
+    ComputedEpochs(connection).record(EPOCH)
+
+    distribution = EPOCH.distribution
+    assert {table.name: count(connection, table.name) for table in tables.TABLES} == {
+        "computed_epoch": 1,
+        "computed_total": 2,
+        "computed_leaf": len(distribution.leaves),
+        "computed_line": sum(len(leaf.lines) for leaf in distribution.leaves),
+        "computed_quarantine": len(distribution.quarantine),
+        "computed_allocation": len(distribution.allocations),
+        "computed_credit": sum(len(share.credits) for share in distribution.allocations),
+        "approval": 0,
+    }
+
+
+def test_record__credits__sum_to_every_leaf(connection: Connection) -> None:
+    ComputedEpochs(connection).record(EPOCH)
+
+    unexplained = connection.execute(
+        text(
+            """
+            SELECT leaf.work_id FROM computed_leaf leaf
+            JOIN LATERAL (
+                SELECT sum(credited) AS amount FROM computed_credit credit
+                WHERE (credit.work_id, credit.asset) = (leaf.work_id, leaf.asset)
+            ) earned ON true
+            WHERE leaf.amount > earned.amount
+            """
+        )
+    ).all()
+
+    assert unexplained == []
+
+
+def test_record__twice__nothing_added(connection: Connection) -> None:
+    store = ComputedEpochs(connection)
+
+    store.record(EPOCH)
+    store.record(EPOCH)
+
+    assert count(connection, "computed_epoch") == 1
+
+
+def test_record__same_attempt_other_content__corrupt(connection: Connection) -> None:
+    store = ComputedEpochs(connection)
+    store.record(EPOCH)
+    chain = ScriptedChain()
+    chain.finish(FIRST_EPOCH)
+
+    with pytest.raises(ConflictingComputation, match=f"manifest {EPOCH.manifest_digest} is stored"):
+        store.record(derive(facts_of(chain, FIRST_EPOCH)))
+
+
+def test_record__another_worker_was_faster__says_so(engine: Engine) -> None:
+    isolated = engine.execution_options(isolation_level="REPEATABLE READ")
+    with isolated.begin() as late:
+        late.execute(text("SELECT 1 FROM computed_epoch")).all()  # takes the snapshot
+        with isolated.begin() as early:
+            ComputedEpochs(early).record(EPOCH)
+
+        with pytest.raises(ComputedElsewhere, match="epoch 3 attempt 1"):
+            ComputedEpochs(late).record(EPOCH)
+        late.rollback()
+
+
+def test_record__largest_amount__exact(connection: Connection) -> None:
+    chain = ScriptedChain()
+    chain.subscribe(GUARDIANS[0], 2**256 - 1)
+    chain.finish(FIRST_EPOCH)
+    computed = derive(facts_of(chain, FIRST_EPOCH))
+
+    ComputedEpochs(connection).record(computed)
+
+    stored = connection.execute(select(tables.COMPUTED_TOTAL.c.unallocated)).scalar_one()
+    assert stored == 2**256 - 1
+
+
+def test_latest_manifest__nothing_computed__none(connection: Connection) -> None:
+    store = ComputedEpochs(connection)
+
+    manifest = store.latest_manifest(
+        Epoch(9), chain_id=SETTLEMENT.chain_id, contract=SETTLEMENT.payouts
+    )
+
+    assert manifest is None
+
+
+@pytest.mark.parametrize("change", ["UPDATE computed_epoch SET leaf_count = 0", "DELETE FROM {}"])
+def test_tables__change__refused(engine: Engine, change: str) -> None:
+    with engine.begin() as connection:
+        ComputedEpochs(connection).record(EPOCH)
+
+    with pytest.raises(DBAPIError, match="append-only"), engine.begin() as connection:
+        connection.execute(text(change.format("computed_leaf")))
+
+
+def test_approvals__recorded__ascending_by_guardian(connection: Connection) -> None:
+    store = Approvals(connection)
+    for guardian in (2, 0, 1):
+        store.record(approval_of(guardian))
+
+    stored = store.of_attempt(
+        FIRST_EPOCH, 1, chain_id=SETTLEMENT.chain_id, contract=SETTLEMENT.payouts
+    )
+
+    assert stored == tuple(approval_of(guardian) for guardian in range(3))
+
+
+def test_approvals__same_again__one_row(connection: Connection) -> None:
+    store = Approvals(connection)
+    store.record(approval_of(0))
+    store.record(approval_of(0))
+
+    assert count(connection, "approval") == 1
+
+
+@pytest.mark.parametrize(
+    "change", [{"digest": keccak(b"other")}, {"signature": bytes(65)}, {"guardian_set": 2}]
+)
+def test_approvals__same_guardian_other_content__corrupt(
+    connection: Connection, change: dict[str, object]
+) -> None:
+    store = Approvals(connection)
+    store.record(approval_of(1))
+
+    with pytest.raises(ConflictingApproval, match="epoch 3 attempt 1"):
+        store.record(approval_of(1, **change))
