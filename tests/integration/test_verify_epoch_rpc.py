@@ -1,0 +1,447 @@
+"""The verifier against a node: what only the chain can tell, and nodes that are small or lie.
+
+The node is a loopback HTTP server that serves the chain of `tests/bundle_builder.py`.
+"""
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+from typing import Any
+
+import pytest
+
+from scripts import verify_epoch
+from tests import bundle_builder as story
+
+FILES = story.story_files()
+MANIFEST_DIGEST = story.keccak(FILES["manifest.json"])
+ROOT = bytes.fromhex(json.loads(FILES["manifest.json"])["tree"]["root"][2:])
+TOTALS = [
+    (asset, terms["paid_in"], 0, terms["allocated"], 0, terms["unallocated"], 0)
+    for asset, terms in story.TOTALS.items()
+]
+OTHER_HASH = story.hex0x(bytes(31) + b"\1")
+
+
+def started_log(clock: str = "EpochClock") -> story.Json:
+    values = (story.CONTRACTS[clock], story.CONTRACTS["WorkRegistry"], 3600)
+    return story.raw_log(11, 5, "EpochPayouts", "SettlementStarted", values)
+
+
+def committed_log(
+    at: tuple[int, int],
+    *,
+    epoch: int = story.EPOCH,
+    attempt: int = story.ATTEMPT,
+    digest: bytes = MANIFEST_DIGEST,
+    root: bytes = ROOT,
+    totals: list[Any] = TOTALS,
+) -> story.Json:
+    values = (epoch, attempt, digest, root, 5000, 1, [story.S1, story.S2], totals)
+    return story.raw_log(*at, "EpochPayouts", "EpochCommitted", values)
+
+
+def vetoed_log(at: tuple[int, int], epoch: int, attempt: int) -> story.Json:
+    values = (epoch, attempt, story.S3, bytes(32))
+    return story.raw_log(*at, "EpochPayouts", "EpochVetoed", values)
+
+
+PREVIOUS = committed_log((17, 9), epoch=1, digest=story.PREVIOUS_DIGEST, root=bytes(32), totals=[])
+NOT_OF_THIS_EPOCH = [
+    story.Terms(work_id=story.A, version=2, effective_epoch=3).log(17, 5),
+    story.parameters_log(17, 6, effective_epoch=3, k_ppm=0),
+    story.raw_log(
+        17,
+        7,
+        "EpochPayouts",
+        "EpochFunded",
+        (3, story.TOKEN_X, story.DONOR, 9),
+    ),
+    story.verdict_log(22, 3, "VerdictPlaced", story.E),
+]
+
+
+@dataclass(kw_only=True)
+class FakeNode:
+    """A chain of blocks and logs, behind the limits of a real endpoint."""
+
+    chain_id: int = story.CHAIN_ID
+    times: dict[int, int] = field(default_factory=lambda: dict(story.TIMES))
+    logs: list[story.Json] = field(
+        default_factory=lambda: [*story.story_logs(), *NOT_OF_THIS_EPOCH, started_log(), PREVIOUS]
+    )
+    range_max: int = 10_000
+    batch_max: int = 10_000
+    status: int = 200
+    raw_answer: bytes | None = None
+    calls: list[str] = field(default_factory=list)
+
+    def answer(self, body: Any) -> bytes:
+        if self.raw_answer is not None:
+            return self.raw_answer
+        if not isinstance(body, list):
+            return json.dumps(self.call(body)).encode()
+        if len(body) > self.batch_max:
+            return json.dumps(self.error(None, "batch too large")).encode()
+        return json.dumps([self.call(each) for each in reversed(body)]).encode()
+
+    def call(self, body: Any) -> story.Json:
+        method, params = body["method"], body["params"]
+        self.calls.append(method)
+        if method == "eth_getLogs" and self.width(params[0]) > self.range_max:
+            return self.error(body["id"], "query returned more than 10000 results")
+        results: dict[str, Callable[[], object]] = {
+            "eth_chainId": lambda: hex(self.chain_id),
+            "eth_blockNumber": lambda: hex(max(self.times)),
+            "eth_getBlockByNumber": lambda: self.block(int(params[0], 16)),
+            "eth_getLogs": lambda: self.matching(params[0]),
+        }
+        return {"jsonrpc": "2.0", "id": body["id"], "result": results[method]()}
+
+    @staticmethod
+    def error(call_id: object, message: str) -> story.Json:
+        return {"jsonrpc": "2.0", "id": call_id, "error": {"code": -32005, "message": message}}
+
+    @staticmethod
+    def width(criteria: story.Json) -> int:
+        return int(criteria["toBlock"], 16) - int(criteria["fromBlock"], 16) + 1
+
+    def block(self, number: int) -> story.Json | None:
+        if number not in self.times:
+            return None
+        return {
+            "number": hex(number),
+            "hash": story.hex0x(story.block_hash(number)),
+            "parentHash": story.hex0x(story.block_hash(number - 1)),
+            "timestamp": hex(self.times[number]),
+        }
+
+    def matching(self, criteria: story.Json) -> list[story.Json]:
+        first, last = int(criteria["fromBlock"], 16), int(criteria["toBlock"], 16)
+        return [
+            {
+                "address": log["address"],
+                "blockHash": log["block_hash"],
+                "blockNumber": hex(int(log["block_number"])),
+                "data": log["data"],
+                "logIndex": hex(int(log["log_index"])),
+                "topics": log["topics"],
+                "removed": False,
+            }
+            for log in self.logs
+            if first <= int(log["block_number"]) <= last
+            and log["address"] in criteria["address"]
+            and log["topics"][0] in criteria["topics"][0]
+        ]
+
+
+@contextmanager
+def serving(node: FakeNode) -> Iterator[str]:
+    """Serve the node on a loopback port."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            data = node.answer(body)
+            self.send_response(node.status)
+            self.send_header("Content-Length", str(len(data)))
+            self.end_headers()
+            self.wfile.write(data)
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = Thread(target=server.serve_forever, args=(0.01,))
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}/secret-key"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """What the program said."""
+
+    code: int
+    report: story.Json
+
+    @property
+    def sentence(self) -> str:
+        return str(self.report["result"])
+
+
+Verify = Callable[..., Verdict]
+
+
+@pytest.fixture
+def verify(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Verify:
+    """Run the program against a bundle and a node."""
+
+    def run(node: FakeNode, files: dict[str, bytes] = FILES) -> Verdict:
+        directory = story.write_bundle(tmp_path, files)
+        with serving(node) as url:
+            code = verify_epoch.main([str(directory), "--rpc", url, "--json"])
+        return Verdict(code=code, report=json.loads(capsys.readouterr().out))
+
+    return run
+
+
+def node_with(*logs: story.Json, **settings: Any) -> FakeNode:
+    node = FakeNode(**settings)
+    node.logs = sorted(
+        [*node.logs, *logs], key=lambda log: (int(log["block_number"]), int(log["log_index"]))
+    )
+    return node
+
+
+def node_without(index: int) -> FakeNode:
+    """The chain never held one of the story's logs."""
+    node = FakeNode()
+    del node.logs[index]
+    return node
+
+
+def manifest_with(*path: str, value: str) -> dict[str, bytes]:
+    document = json.loads(FILES["manifest.json"])
+    part = document
+    for key in path[:-1]:
+        part = part[key]
+    part[path[-1]] = value
+    return {**FILES, "manifest.json": story.canonical(document)}
+
+
+def lines_with(name: str, change: Callable[[list[story.Json]], object]) -> dict[str, bytes]:
+    records = [json.loads(line) for line in FILES[name].splitlines()]
+    change(records)
+    return story.with_digests({**FILES, name: story.json_lines(records)})
+
+
+def test_rpc__committed__equal(verify: Verify) -> None:
+    verdict = verify(node_with(committed_log((22, 0))))
+
+    assert (verdict.code, verdict.sentence) == (0, "OK")
+    assert verdict.report["rpc"] == "checked"
+    assert verdict.report["commitment"] == "equal"
+
+
+def test_rpc__not_committed__absent(verify: Verify) -> None:
+    verdict = verify(node_with(committed_log((22, 0), attempt=2, root=bytes(32))))
+
+    assert verdict.code == 0
+    assert verdict.report["commitment"] == "absent"
+
+
+def test_rpc__committed_then_vetoed__says_so(verify: Verify) -> None:
+    verdict = verify(
+        node_with(committed_log((22, 0)), vetoed_log((22, 1), story.EPOCH, story.ATTEMPT))
+    )
+
+    assert verdict.code == 0
+    assert verdict.report["commitment"] == "vetoed"
+
+
+@pytest.mark.parametrize(("range_max", "batch_max"), [(1, 0), (2, 3), (5, 1)])
+def test_rpc__node_with_small_limits__asked_in_halves(
+    range_max: int, batch_max: int, verify: Verify
+) -> None:
+    verdict = verify(node_with(committed_log((22, 0)), range_max=range_max, batch_max=batch_max))
+
+    assert (verdict.code, verdict.report["commitment"]) == (0, "equal")
+
+
+@pytest.mark.parametrize(
+    ("commitment", "about"),
+    [
+        (committed_log((22, 0), root=bytes(31) + b"\1"), "root"),
+        (committed_log((22, 0), digest=bytes(32)), "manifest digest"),
+        (committed_log((22, 0), totals=TOTALS[:1]), "totals"),
+        (committed_log((22, 0), totals=[TOTALS[0], (*TOTALS[1][:6], 1)]), "totals"),
+    ],
+    ids=["root", "digest", "asset left out", "amount"],
+)
+def test_rpc__other_commitment__difference(
+    commitment: story.Json, about: str, verify: Verify
+) -> None:
+    verdict = verify(node_with(commitment))
+
+    assert verdict.code == 1
+    assert verdict.sentence.startswith(f"EpochCommitted of epoch 2, attempt 1, {about}:")
+
+
+@pytest.mark.parametrize("index", range(25))
+def test_rpc__log_that_the_chain_does_not_hold__difference(index: int, verify: Verify) -> None:
+    verdict = verify(node_without(index))
+
+    assert verdict.code == 1
+    assert verdict.sentence.startswith("logs.jsonl")
+
+
+@pytest.mark.parametrize("index", [9, 20])
+def test_rpc__log_left_out_without_effect__difference(index: int, verify: Verify) -> None:
+    verdict = verify(FakeNode(), lines_with("logs.jsonl", lambda logs: logs.pop(index)))
+
+    assert verdict.code == 1
+    assert verdict.sentence.startswith(f"logs.jsonl line {index + 1}, block number and log index")
+
+
+def test_rpc__last_log_left_out__difference(verify: Verify) -> None:
+    late = story.usage_log(21, 0, (story.S3, story.TIER_1, 0), [(story.A, 1, 1, "p10")])
+
+    verdict = verify(node_with(late))
+
+    assert verdict.sentence == "logs.jsonl, number of logs: expected 26, found 25"
+
+
+def test_rpc__log_with_other_data__difference(verify: Verify) -> None:
+    node = FakeNode()
+    node.logs[18] = story.raw_log(
+        16,
+        9,
+        "EpochPayouts",
+        "EpochFunded",
+        (story.EPOCH, story.TOKEN_X, story.DONOR, 8),
+    )
+
+    assert verify(node).sentence.startswith("logs.jsonl line 19 data: expected 0x")
+
+
+@pytest.mark.parametrize(
+    ("files", "sentence"),
+    [
+        (manifest_with("attempt", value="2"), "EpochCommitted"),
+        (manifest_with("settlement", "name", value="x"), "EpochCommitted"),
+        (
+            manifest_with("previous_manifest_digest", value=OTHER_HASH),
+            "manifest.json previous_manifest_digest",
+        ),
+        (
+            manifest_with("completeness", "digest", value=OTHER_HASH),
+            "manifest.json completeness digest",
+        ),
+        (
+            lines_with("blocks.jsonl", lambda blocks: blocks[5].update(hash=OTHER_HASH)),
+            "blocks.jsonl, block 15",
+        ),
+        (
+            lines_with("blocks.jsonl", lambda blocks: blocks[1].update(timestamp="1104")),
+            "blocks.jsonl, block 11",
+        ),
+        (
+            lines_with("blocks.jsonl", lambda blocks: blocks.pop(5)),
+            "blocks.jsonl: expected block 15",
+        ),
+    ],
+    ids=["attempt", "name", "previous", "completeness", "block hash", "block time", "block"],
+)
+def test_rpc__what_no_offline_check_sees__difference(
+    files: dict[str, bytes], sentence: str, verify: Verify
+) -> None:
+    attempt = int(json.loads(files["manifest.json"])["attempt"])
+
+    verdict = verify(node_with(committed_log((22, 0), attempt=attempt)), files)
+
+    assert verdict.code == 1
+    assert verdict.sentence.startswith(sentence)
+
+
+def test_rpc__previous_commitment_vetoed__not_compared(verify: Verify) -> None:
+    node = node_with(vetoed_log((17, 10), 1, 1))
+
+    assert verify(node, manifest_with("previous_manifest_digest", value=OTHER_HASH)).code == 0
+
+
+@pytest.mark.parametrize(
+    ("settings", "sentence"),
+    [
+        ({"chain_id": 1}, "manifest.json settlement chain_id: expected 1, found 31337"),
+        ({"times": story.TIMES | {18: 1298}}, "manifest.json boundary_block"),
+        ({"times": story.TIMES | {19: 1299}}, "manifest.json boundary_block"),
+        ({"times": story.TIMES | {22: 1319}}, "manifest.json reference_block"),
+    ],
+    ids=["chain", "boundary time", "boundary too early", "reference too early"],
+)
+def test_rpc__other_chain__difference(
+    settings: dict[str, Any], sentence: str, verify: Verify
+) -> None:
+    verdict = verify(node_with(**settings))
+
+    assert verdict.code == 1
+    assert verdict.sentence.startswith(sentence)
+
+
+def test_rpc__payouts_of_another_clock__difference(verify: Verify) -> None:
+    node = FakeNode()
+    node.logs = [*story.story_logs(), started_log(clock="EpochPayouts"), PREVIOUS]
+
+    verdict = verify(node)
+
+    assert verdict.code == 1
+    assert verdict.sentence.startswith("clock and registry that EpochPayouts started with")
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"status": 500},
+        {"status": 429},
+        {"raw_answer": b"not JSON"},
+        {"raw_answer": b"[]"},
+        {"raw_answer": b'{"result": null}'},
+        {"range_max": 0},
+        {"times": {number: time for number, time in story.TIMES.items() if number < 22}},
+        {"times": {10: 1100}},
+        {"logs": [{**started_log(), "block_number": "11", "data": "0xzz"}]},
+    ],
+    ids=[
+        "status 500",
+        "status 429",
+        "no JSON",
+        "list",
+        "null",
+        "no logs",
+        "nothing after the reference block",
+        "far behind",
+        "broken log",
+    ],
+)
+def test_rpc__node_that_cannot_answer__exit_3(settings: dict[str, Any], verify: Verify) -> None:
+    verdict = verify(FakeNode(**settings))
+
+    assert verdict.code == 3
+    assert "the node " in verdict.sentence
+    assert "secret-key" not in verdict.sentence
+    assert verdict.report["rpc"] is None
+
+
+def test_rpc__nobody_listens__exit_3(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    directory = story.write_bundle(tmp_path, FILES)
+    with serving(FakeNode()) as url:
+        pass
+
+    assert verify_epoch.main([str(directory), "--rpc", url]) == 3
+    assert "did not answer" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("url", ["file:///etc/passwd", "127.0.0.1:8545", "http://", "http://[::1"])
+def test_rpc__not_a_url__exit_2(
+    url: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    directory = story.write_bundle(tmp_path, FILES)
+
+    assert verify_epoch.main([str(directory), "--rpc", url]) == 2
+    assert capsys.readouterr().err.startswith("--rpc:")
+
+
+def test_rpc__bad_bundle__node_not_asked(verify: Verify) -> None:
+    node = FakeNode()
+
+    assert verify(node, manifest_with("tree", "root", value=OTHER_HASH)).code == 1
+    assert node.calls == []
