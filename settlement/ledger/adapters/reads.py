@@ -1,0 +1,214 @@
+"""Reads of one book: balances, payable leaves, flows, the trial balance and the journal."""
+
+from typing import Any
+
+from sqlalchemy import BigInteger, Connection, Row, and_, case, func, literal, or_, select, tuple_
+
+from contracts.evm import Address, BlockNumber, Epoch, Hash32
+from settlement.ledger.accounts import AccountKind, Book
+from settlement.ledger.adapters.queries import (
+    is_of,
+    is_settled_above,
+    select_balances,
+    select_open_reservations,
+    settled_of_line,
+)
+from settlement.ledger.adapters.rows import account_from_row, entries_from_rows, select_entries
+from settlement.ledger.adapters.tables import (
+    ACCOUNT,
+    COMMITMENT,
+    COMMITMENT_OUTCOME,
+    JOURNAL_ENTRY,
+    LEAF,
+    POSTING,
+    RESERVATION,
+)
+from settlement.ledger.balances import (
+    Balance,
+    Flow,
+    JournalKey,
+    LeafLines,
+    PayableLeaf,
+    StandingCommitment,
+    TrialBalanceLine,
+)
+from settlement.ledger.journal import JournalEntry
+
+
+class LedgerReads:
+    """What others may ask of one book; every answer is of one transaction."""
+
+    def __init__(self, connection: Connection, book: Book) -> None:
+        self._connection = connection
+        self._book = book
+
+    def balances(
+        self,
+        *,
+        kind: AccountKind | None = None,
+        epoch: Epoch | None = None,
+        work_id: Hash32 | None = None,
+        payee: Address | None = None,
+    ) -> list[Balance]:
+        """Balances of the accounts that match everything given, by account and asset."""
+        wanted: dict[str, Any] = {
+            "kind": kind.value if kind else None,
+            "epoch": epoch,
+            "work_id": work_id,
+            "payee": payee,
+        }
+        conditions = [
+            ACCOUNT.c[name] == value for name, value in wanted.items() if value is not None
+        ]
+        query = select_balances(self._book, *conditions)
+        return [_balance(row) for row in self._connection.execute(query)]
+
+    def overdrawn(self) -> list[Balance]:
+        """Balances below zero: there are none, unless the books are broken."""
+        lines = select_balances(self._book).subquery()
+        is_cash = lines.c.kind == AccountKind.CASH.value
+        query = select(lines).where(
+            or_(
+                and_(is_cash, lines.c.debits < lines.c.credits),
+                and_(~is_cash, lines.c.credits < lines.c.debits),
+            )
+        )
+        return [_balance(row) for row in self._connection.execute(query)]
+
+    def payable_leaves(self) -> list[PayableLeaf]:
+        """Leaves with a posted balance, ascending by (epoch, work, part, asset)."""
+        outstanding = func.sum(POSTING.c.amount - settled_of_line())
+        is_reserved = select_open_reservations().where(RESERVATION.c.op_id == LEAF.c.op_id).exists()
+        query = (
+            select(LEAF, outstanding.label("outstanding"), is_reserved.label("is_reserved"))
+            .join(POSTING, POSTING.c.entry_id == LEAF.c.entry_id)
+            .where(*is_of(LEAF, self._book))
+            .group_by(LEAF.c.op_id)
+            .having(outstanding > 0)
+            .order_by(LEAF.c.epoch, LEAF.c.work_id, LEAF.c.part, LEAF.c.asset)
+        )
+        return [
+            PayableLeaf(
+                op_id=row.op_id,
+                epoch=row.epoch,
+                work_id=row.work_id,
+                part=row.part,
+                asset=row.asset,
+                outstanding=int(row.outstanding),
+                is_reserved=row.is_reserved,
+            )
+            for row in self._connection.execute(query)
+        ]
+
+    def leaf_lines(self, since: BlockNumber) -> list[LeafLines]:
+        """Settled lines of every leaf that has an open line or was settled above block `since`."""
+        is_settled = settled_of_line() > 0
+        bit = literal(1, BigInteger).op("<<")(POSTING.c.ordinal)
+        settled = func.sum(case((is_settled, bit), else_=0))
+        query = (
+            select(LEAF, settled.label("settled"))
+            .join(POSTING, POSTING.c.entry_id == LEAF.c.entry_id)
+            .where(*is_of(LEAF, self._book))
+            .group_by(LEAF.c.op_id)
+            .having(or_(func.bool_or(~is_settled), func.bool_or(is_settled_above(since))))
+            .order_by(LEAF.c.epoch, LEAF.c.work_id, LEAF.c.part, LEAF.c.asset)
+        )
+        return [
+            LeafLines(
+                op_id=row.op_id,
+                epoch=row.epoch,
+                work_id=row.work_id,
+                part=row.part,
+                asset=row.asset,
+                settled=int(row.settled),
+            )
+            for row in self._connection.execute(query)
+        ]
+
+    def flows(self) -> list[Flow]:
+        """Posted flows by epoch, asset and both kinds of account; not those without an epoch."""
+        debit, credit = ACCOUNT.alias("debit"), ACCOUNT.alias("credit")
+        epoch = func.coalesce(debit.c.epoch, credit.c.epoch)
+        keys = (epoch, POSTING.c.asset, debit.c.kind, credit.c.kind)
+        query = (
+            select(*keys, func.sum(POSTING.c.amount))
+            .join(debit, debit.c.id == POSTING.c.debit_account)
+            .join(credit, credit.c.id == POSTING.c.credit_account)
+            .where(*is_of(debit, self._book), POSTING.c.status == "posted", epoch.is_not(None))
+            .group_by(*keys)
+            .order_by(*keys)
+        )
+        return [
+            Flow(
+                epoch=row[0],
+                asset=row[1],
+                debit=AccountKind(row[2]),
+                credit=AccountKind(row[3]),
+                amount=int(row[4]),
+            )
+            for row in self._connection.execute(query)
+        ]
+
+    def trial_balance(self) -> list[TrialBalanceLine]:
+        """Posted debits and credits by kind of account and asset."""
+        lines = select_balances(self._book).subquery()
+        query = select(
+            lines.c.kind, lines.c.asset, func.sum(lines.c.debits), func.sum(lines.c.credits)
+        )
+        keys = (lines.c.kind, lines.c.asset)
+        return [
+            TrialBalanceLine(
+                kind=AccountKind(row[0]), asset=row[1], debits=int(row[2]), credits=int(row[3])
+            )
+            for row in self._connection.execute(query.group_by(*keys).order_by(*keys))
+        ]
+
+    def standing_commitments(self) -> list[StandingCommitment]:
+        """Commitments that are not vetoed, by epoch."""
+        keys = ("chain_id", "contract", "epoch", "attempt")
+        is_vetoed = (
+            select(COMMITMENT_OUTCOME.c.epoch)
+            .where(
+                and_(*(COMMITMENT_OUTCOME.c[key] == COMMITMENT.c[key] for key in keys)),
+                COMMITMENT_OUTCOME.c.outcome == "vetoed",
+            )
+            .exists()
+        )
+        query = (
+            select(COMMITMENT)
+            .where(*is_of(COMMITMENT, self._book), ~is_vetoed)
+            .order_by(COMMITMENT.c.epoch, COMMITMENT.c.attempt)
+        )
+        return [
+            StandingCommitment(
+                epoch=row.epoch,
+                attempt=row.attempt,
+                manifest_digest=row.manifest_digest,
+                root=row.root,
+            )
+            for row in self._connection.execute(query)
+        ]
+
+    def journal(self, *, after: JournalKey | None, entries_max: int) -> list[JournalEntry]:
+        """A page of the journal, each entry checked against its digest."""
+        page = (
+            select(JOURNAL_ENTRY.c.id)
+            .where(*is_of(JOURNAL_ENTRY, self._book))
+            .order_by(JOURNAL_ENTRY.c.effective_at, JOURNAL_ENTRY.c.id)
+            .limit(entries_max)
+        )
+        if after is not None:
+            place = tuple_(JOURNAL_ENTRY.c.effective_at, JOURNAL_ENTRY.c.id)
+            page = page.where(place > tuple_(after.effective_at, literal(after.entry_id)))
+        query = (
+            select_entries()
+            .where(JOURNAL_ENTRY.c.id.in_(page))
+            .order_by(JOURNAL_ENTRY.c.effective_at, JOURNAL_ENTRY.c.id, POSTING.c.ordinal)
+        )
+        return entries_from_rows(self._connection.execute(query))
+
+
+def _balance(row: Row[Any]) -> Balance:
+    account = account_from_row(row)
+    posted = account.balance(debits=int(row.debits), credits=int(row.credits))
+    return Balance(account=account, asset=row.asset, posted=posted, pending=int(row.pending))

@@ -1,0 +1,140 @@
+"""Accounts and entries as rows, and back; an entry is checked when it is read back."""
+
+from collections.abc import Iterable
+from itertools import groupby
+from typing import Any
+
+from sqlalchemy import ColumnElement, FromClause, Row, Select, select
+
+from contracts.evm import Hash32
+from settlement.errors import EntryConflict
+from settlement.ledger.accounts import Account, AccountKind, Book
+from settlement.ledger.adapters.tables import ACCOUNT, JOURNAL_ENTRY, POSTING
+from settlement.ledger.journal import (
+    EntryStatus,
+    Evidence,
+    JournalEntry,
+    Posting,
+    Source,
+    SourceKind,
+)
+
+_ATTRIBUTES = ("kind", "epoch", "work_id", "part", "payee")
+_DEBIT = ACCOUNT.alias("debit")
+_CREDIT = ACCOUNT.alias("credit")
+
+
+def account_row(account: Account, book: Book) -> dict[str, Any]:
+    """An account of `book` as a row."""
+    return {
+        "id": book.account_id(account),
+        "chain_id": book.chain_id,
+        "contract": book.contract,
+        "kind": account.kind.value,
+        "epoch": account.epoch,
+        "work_id": account.work_id,
+        "part": account.part,
+        "payee": account.payee,
+    }
+
+
+def account_columns(source: FromClause, prefix: str = "") -> list[ColumnElement[Any]]:
+    """The columns that `account_from_row` reads."""
+    return [source.c[name].label(prefix + name) for name in _ATTRIBUTES]
+
+
+def account_from_row(row: Row[Any], prefix: str = "") -> Account:
+    """Read an account selected by `account_columns`."""
+    values = {name: row._mapping[prefix + name] for name in _ATTRIBUTES}
+    return Account(**values | {"kind": AccountKind(values["kind"])})
+
+
+def entry_row(entry: JournalEntry, book: Book) -> dict[str, Any]:
+    """The head of an entry of `book` as a row."""
+    return {
+        "id": entry.id,
+        "chain_id": book.chain_id,
+        "contract": book.contract,
+        "source_kind": entry.source.kind.value,
+        "source_id": entry.source.id,
+        "leg": entry.leg,
+        "status": entry.status.value,
+        "effective_at": entry.effective_at,
+        "block_number": entry.evidence.block_number if entry.evidence else None,
+        "block_hash": entry.evidence.block_hash if entry.evidence else None,
+        "posting_count": len(entry.postings),
+        "content_digest": entry.content_digest,
+    }
+
+
+def posting_rows(entry: JournalEntry, book: Book) -> list[dict[str, Any]]:
+    """The postings of an entry of `book` as rows, in order."""
+    entry_id = entry.id
+    return [
+        {
+            "entry_id": entry_id,
+            "ordinal": ordinal,
+            "status": entry.status.value,
+            "posting_count": len(entry.postings),
+            "asset": posting.asset,
+            "amount": posting.amount,
+            "debit_account": book.account_id(posting.debit),
+            "credit_account": book.account_id(posting.credit),
+        }
+        for ordinal, posting in enumerate(entry.postings)
+    ]
+
+
+def select_entries() -> Select[Any]:
+    """Every posting with its entry and both accounts; narrow it, and order by entry."""
+    return (
+        select(
+            JOURNAL_ENTRY,
+            POSTING.c.ordinal,
+            POSTING.c.asset,
+            POSTING.c.amount,
+            *account_columns(_DEBIT, "debit_"),
+            *account_columns(_CREDIT, "credit_"),
+        )
+        .join(POSTING, POSTING.c.entry_id == JOURNAL_ENTRY.c.id)
+        .join(_DEBIT, _DEBIT.c.id == POSTING.c.debit_account)
+        .join(_CREDIT, _CREDIT.c.id == POSTING.c.credit_account)
+    )
+
+
+def entries_from_rows(rows: Iterable[Row[Any]]) -> list[JournalEntry]:
+    """Rows of `select_entries` as entries; the rows of an entry are adjacent, in order.
+
+    Raises:
+        EntryConflict: what is stored does not have the id or digest that is stored with it.
+    """
+    return [
+        _checked_entry(Hash32(entry_id), list(group))
+        for entry_id, group in groupby(rows, key=lambda row: bytes(row.id))
+    ]
+
+
+def _checked_entry(entry_id: Hash32, rows: list[Row[Any]]) -> JournalEntry:
+    head = rows[0]
+    evidence = None
+    if head.block_number is not None:
+        evidence = Evidence(block_number=head.block_number, block_hash=head.block_hash)
+    entry = JournalEntry(
+        source=Source(SourceKind(head.source_kind), bytes(head.source_id)),
+        leg=head.leg,
+        status=EntryStatus(head.status),
+        effective_at=head.effective_at,
+        evidence=evidence,
+        postings=tuple(
+            Posting(
+                asset=row.asset,
+                amount=row.amount,
+                debit=account_from_row(row, "debit_"),
+                credit=account_from_row(row, "credit_"),
+            )
+            for row in rows
+        ),
+    )
+    if entry.id != entry_id or entry.content_digest != head.content_digest:
+        raise EntryConflict("journal entry", entry_id)
+    return entry

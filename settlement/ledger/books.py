@@ -1,0 +1,93 @@
+"""What posting needs: the facts, the computed distributions, and the books themselves."""
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Protocol
+
+from contracts.evm import Address, BlockNumber, BlockRef, Epoch, Hash32, LogRef, Timestamp
+from contracts.leaves import Leaf
+from contracts.money_events import MoneyEvent
+from settlement.ledger.accounts import Account, Book
+from settlement.ledger.commitments import Commitment, CommitmentOutcome, Distribution
+from settlement.ledger.journal import JournalEntry
+
+
+class MoneyFacts(Protocol):
+    """Finalized facts of one settlement; blocks are whole and in chain order."""
+
+    def finalized(self) -> BlockRef | None:
+        """The newest finalized block."""
+        ...
+
+    def block(self, number: BlockNumber) -> BlockRef | None:
+        """A block by number."""
+        ...
+
+    def highest_block_before(self, timestamp: Timestamp, upto: BlockRef) -> BlockRef | None:
+        """The highest block with an earlier timestamp, not above `upto`."""
+        ...
+
+    def money_events(self, after: BlockNumber, upto: BlockRef) -> list[MoneyEvent]:
+        """Events of blocks (after, upto], in chain order."""
+        ...
+
+
+class CommittedLeaves(Protocol):
+    """Distributions that we computed ourselves."""
+
+    def distribution(self, epoch: Epoch, manifest_digest: Hash32) -> Distribution | None:
+        """The distribution of an epoch with this manifest; None if we never computed it."""
+        ...
+
+
+class Books(Protocol):
+    """The books of one settlement, in one database transaction."""
+
+    book: Book
+
+    def lock(self) -> None:
+        """Keep every other writer of this book out until the transaction ends."""
+        ...
+
+    def cursor(self) -> BlockRef | None:
+        """The block up to which events are posted; None before the first step."""
+        ...
+
+    def advance(self, to: BlockRef) -> None:
+        """Move the cursor."""
+        ...
+
+    def record(self, entries: Sequence[JournalEntry]) -> int:
+        """Insert entries, or verify that they are stored as they are; the number of new ones."""
+        ...
+
+    def posted_balances(self, accounts: Collection[Account]) -> dict[tuple[Account, Address], int]:
+        """Posted balances on the accounts' normal sides."""
+        ...
+
+    def add_commitment(self, commitment: Commitment) -> None:
+        """Insert or verify; its entry must be recorded."""
+        ...
+
+    def commitment(self, epoch: Epoch, attempt: int) -> Commitment | None:
+        """A commitment, open or not."""
+        ...
+
+    def open_commitment(self) -> Commitment | None:
+        """The commitment that is neither activated nor vetoed."""
+        ...
+
+    def close_commitment(self, commitment: Commitment, outcome: CommitmentOutcome) -> None:
+        """Insert or verify how a commitment ended."""
+        ...
+
+    def add_leaves(self, leaves: Mapping[Hash32, tuple[Leaf, JournalEntry]]) -> None:
+        """Insert or verify payable leaves with their activating entries, by op-id."""
+        ...
+
+    def leaves(self, op_ids: Collection[Hash32]) -> dict[Hash32, Leaf]:
+        """Payable leaves by op-id, as far as they are known."""
+        ...
+
+    def post_reservations(self, settled: Mapping[Hash32, LogRef]) -> None:
+        """End the open reservations of these op-ids as posted."""
+        ...

@@ -1,0 +1,157 @@
+"""Postings and journal entries.
+
+A posting is an unsigned amount of one asset, with the account that it is debited to and the account
+that it is credited to. Both sides are one number, so that no entry can be out of balance in any
+asset: there is no way to write it down. The table `posting` has the same shape, so that Postgres
+cannot hold one either.
+
+An entry is named by what caused it: id = keccak(source kind ‖ source id ‖ leg). Doing the same
+thing twice makes the same id, and other content under one id is an error.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from contracts.evm import Address, Hash32, LogRef, Timestamp, keccak
+from contracts.units import UINT256_MAX, BaseUnits
+from settlement.errors import BadEntry
+from settlement.ledger.accounts import IN_TRANSIT, Account, AccountKind
+
+
+class EntryStatus(StrEnum):
+    """Pending entries only reserve; no balance counts them as posted."""
+
+    PENDING = "pending"
+    POSTED = "posted"
+
+
+class SourceKind(StrEnum):
+    """What can cause an entry."""
+
+    LOG = "log"
+    MANIFEST_LEAF = "manifest_leaf"
+    RESERVATION = "reservation"
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Cause of an entry; `id` is its canonical bytes, of fixed width for each kind."""
+
+    kind: SourceKind
+    id: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """The block that proves an entry."""
+
+    block_number: int
+    block_hash: Hash32
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Posting:
+    """`amount` of `asset`, from the credited account's point of view a gain."""
+
+    asset: Address
+    amount: BaseUnits
+    debit: Account
+    credit: Account
+
+    def __post_init__(self) -> None:
+        """Refuse what is no movement of money."""
+        if type(self.amount) is not int or not 0 < self.amount <= UINT256_MAX:
+            raise BadEntry(f"posting of {self.amount!r} units")
+        if self.debit == self.credit:
+            raise BadEntry(f"posting from {self.debit.path} to itself")
+
+    def reversed(self) -> "Posting":
+        """The same amount, the other way."""
+        return Posting(asset=self.asset, amount=self.amount, debit=self.credit, credit=self.debit)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JournalEntry:
+    """One event of the books; its postings stand or fall together.
+
+    `effective_at` is chain time. `evidence` is None where no block causes the entry: a leaf becomes
+    payable by time alone, a reservation by a plan. Entries of one source differ in `leg`.
+    """
+
+    source: Source
+    leg: int
+    status: EntryStatus
+    effective_at: Timestamp
+    evidence: Evidence | None
+    postings: tuple[Posting, ...]
+
+    def __post_init__(self) -> None:
+        """Refuse an empty entry, and anything but a reservation in transit."""
+        if not self.postings:
+            raise BadEntry(f"entry without postings, source {self.source}")
+        for posting in self.postings:
+            is_reserving = (
+                posting.debit.kind is AccountKind.PAYABLE and posting.credit == IN_TRANSIT
+            )
+            is_pending = self.status is EntryStatus.PENDING
+            touches_transit = IN_TRANSIT in (posting.debit, posting.credit)
+            if is_reserving != is_pending or touches_transit != is_pending:
+                raise BadEntry(
+                    f"{self.status} posting {posting.debit.path} → {posting.credit.path}"
+                )
+
+    @property
+    def id(self) -> Hash32:
+        """Name of the entry, from its source alone."""
+        return keccak(
+            self.source.kind.value.encode() + b":" + self.source.id + self.leg.to_bytes(4, "big")
+        )
+
+    @property
+    def content_digest(self) -> Hash32:
+        """Digest of everything that the entry says; fields are prefixed by their length."""
+        return keccak(b"".join(len(field).to_bytes(4, "big") + field for field in self._fields()))
+
+    def _fields(self) -> Iterable[bytes]:
+        yield self.id
+        yield self.status.value.encode()
+        yield self.effective_at.to_bytes(8, "big")
+        if self.evidence is None:
+            yield b""
+        else:
+            yield self.evidence.block_number.to_bytes(8, "big") + self.evidence.block_hash
+        for posting in self.postings:
+            yield posting.asset + posting.amount.to_bytes(32, "big")
+            yield posting.debit.path.encode()
+            yield posting.credit.path.encode()
+
+
+def log_source(ref: LogRef) -> Source:
+    """An event on chain."""
+    words = (ref.chain_id, ref.block_number, ref.log_index)
+    return Source(SourceKind.LOG, b"".join(word.to_bytes(8, "big") for word in words))
+
+
+def leaf_source(manifest_digest: Hash32, op_id: Hash32) -> Source:
+    """One leaf line of an accepted manifest; the op-id names the leaf."""
+    return Source(SourceKind.MANIFEST_LEAF, manifest_digest + op_id)
+
+
+def reservation_source(op_id: Hash32, attempt: int) -> Source:
+    """One attempt at planning the payout of one leaf."""
+    return Source(SourceKind.RESERVATION, op_id + attempt.to_bytes(4, "big"))
+
+
+def reversal(
+    entry: JournalEntry, *, source: Source, effective_at: Timestamp, evidence: Evidence
+) -> JournalEntry:
+    """The entry that undoes `entry`: every posting the other way, for a later cause."""
+    return JournalEntry(
+        source=source,
+        leg=0,
+        status=entry.status,
+        effective_at=effective_at,
+        evidence=evidence,
+        postings=tuple(posting.reversed() for posting in entry.postings),
+    )

@@ -1,0 +1,1 @@
+"""Payouts at the edges: Postgres tables and store, key ownership, the node, the signer."""

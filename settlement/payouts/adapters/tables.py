@@ -1,0 +1,143 @@
+"""Tables of payouts: operations, signed transactions, what they carry, and what became of them.
+
+All four are append-only: triggers refuse UPDATE, DELETE and TRUNCATE. A transaction is one signed
+version of a nonce; `ordinal` counts the versions, so one nonce may have many hashes. An inclusion
+ties an operation to a nonce, hence to all its hashes. Outcomes are final when written; at most one
+of them closes an operation.
+"""
+
+from datetime import datetime
+
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Column,
+    DateTime,
+    ForeignKey,
+    Index,
+    LargeBinary,
+    SmallInteger,
+    Table,
+    Text,
+    UniqueConstraint,
+    func,
+    text,
+)
+from sqlmodel import SQLModel
+
+from contracts.columns import AddressColumn, Hash32Column, Uint256Column
+from settlement.payouts.operation import CLOSING_FATES, Fate, Kind
+
+
+def _quoted(values: tuple[Kind, ...] | tuple[Fate, ...]) -> str:
+    return ", ".join(f"'{value.value}'" for value in values)
+
+
+def _recorded_at() -> Column[datetime]:
+    return Column("recorded_at", DateTime(timezone=True), nullable=False, server_default=func.now())
+
+
+PAYOUT_OPERATION = Table(
+    "payout_operation",
+    SQLModel.metadata,
+    Column("op_id", Hash32Column, primary_key=True),
+    Column("kind", Text, nullable=False),
+    Column("chain_id", BigInteger, nullable=False),
+    Column("contract", AddressColumn, nullable=False),
+    Column("list_id", Hash32Column, nullable=False),
+    Column("list_index", Uint256Column, nullable=False),
+    Column("content_digest", Hash32Column, nullable=False),
+    Column("call", LargeBinary, nullable=False),
+    Column("epoch", BigInteger, nullable=False),
+    Column("work_id", Hash32Column),
+    Column("part", BigInteger),
+    Column("asset", AddressColumn),
+    Column("amount", Uint256Column),
+    Column("lines", SmallInteger),
+    Column("proof_nodes", SmallInteger),
+    Column("attempt", BigInteger),
+    Column("manifest_digest", Hash32Column),
+    _recorded_at(),
+    CheckConstraint(f"kind IN ({_quoted(tuple(Kind))})", name="payout_operation_kind"),
+    CheckConstraint("amount > 0", name="payout_operation_amount"),
+    CheckConstraint(
+        "CASE kind WHEN 'withdraw' THEN num_nulls(work_id, part, asset, amount, lines, proof_nodes)"
+        " = 0 AND num_nonnulls(attempt, manifest_digest) = 0"
+        " ELSE num_nonnulls(work_id, part, asset, amount, lines, proof_nodes)"
+        " = 0 AND num_nulls(attempt, manifest_digest) = 0 END",
+        name="payout_operation_subject",
+    ),
+    Index("payout_operation_contract", "chain_id", "contract"),
+)
+
+PAYOUT_TRANSACTION = Table(
+    "payout_transaction",
+    SQLModel.metadata,
+    Column("tx_hash", Hash32Column, primary_key=True),
+    Column("chain_id", BigInteger, nullable=False),
+    Column("sender", AddressColumn, nullable=False),
+    Column("nonce", BigInteger, nullable=False),
+    Column("ordinal", SmallInteger, nullable=False),
+    Column("raw", LargeBinary, nullable=False),
+    Column("recipient", AddressColumn, nullable=False),
+    Column("gas", BigInteger, nullable=False),
+    Column("max_fee_wei", Uint256Column, nullable=False),
+    Column("tip_wei", Uint256Column, nullable=False),
+    _recorded_at(),
+    UniqueConstraint("chain_id", "sender", "nonce", "ordinal", name="payout_transaction_version"),
+    CheckConstraint("nonce >= 0 AND ordinal >= 0 AND gas > 0", name="payout_transaction_positive"),
+)
+
+PAYOUT_INCLUSION = Table(
+    "payout_inclusion",
+    SQLModel.metadata,
+    Column("op_id", Hash32Column, ForeignKey(PAYOUT_OPERATION.c.op_id), primary_key=True),
+    Column("chain_id", BigInteger, primary_key=True),
+    Column("sender", AddressColumn, primary_key=True),
+    Column("nonce", BigInteger, primary_key=True),
+)
+
+PAYOUT_OUTCOME = Table(
+    "payout_outcome",
+    SQLModel.metadata,
+    Column("op_id", Hash32Column, ForeignKey(PAYOUT_OPERATION.c.op_id), nullable=False),
+    Column("fate", Text, nullable=False),
+    Column("refusal", SmallInteger),
+    Column("sender", AddressColumn),
+    Column("nonce", BigInteger),
+    Column("tx_hash", Hash32Column),
+    Column("block_number", BigInteger, nullable=False),
+    Column("block_hash", Hash32Column, nullable=False),
+    _recorded_at(),
+    UniqueConstraint(
+        "op_id",
+        "sender",
+        "nonce",
+        name="payout_outcome_once",
+        postgresql_nulls_not_distinct=True,
+    ),
+    CheckConstraint(f"fate IN ({_quoted(tuple(Fate))})", name="payout_outcome_fate"),
+    CheckConstraint("(sender IS NULL) = (nonce IS NULL)", name="payout_outcome_nonce"),
+    Index(
+        "payout_outcome_closing",
+        "op_id",
+        unique=True,
+        postgresql_where=text(f"fate IN ({_quoted(CLOSING_FATES)})"),
+    ),
+)
+
+TABLES = (PAYOUT_OPERATION, PAYOUT_TRANSACTION, PAYOUT_INCLUSION, PAYOUT_OUTCOME)
+
+EXTRA_DDL: tuple[str, ...] = (
+    """
+    CREATE FUNCTION payout_refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN
+        RAISE EXCEPTION '% is append-only: % refused', TG_TABLE_NAME, TG_OP;
+    END $$
+    """,
+    *(
+        f"CREATE TRIGGER {table.name}_append_only BEFORE UPDATE OR DELETE OR TRUNCATE"
+        f" ON {table.name} FOR EACH STATEMENT EXECUTE FUNCTION payout_refuse_change()"
+        for table in TABLES
+    ),
+)

@@ -1,0 +1,173 @@
+"""What the submitter needs from the outside, as narrow Protocols.
+
+`PayableLeaves` and `ApprovedCommits` are served by royalties and the ledger, `Finality` by the
+indexer; the rest by the adapters of this package. Reads of the chain name their block: `at` is
+sent as a hash, and a node that does not have that block must fail, not answer for another.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from contracts.approvals import Approval
+from contracts.calls import GuardianSignature, Withdrawal
+from contracts.evm import Address, BlockRef, Hash32
+from settlement.payouts.broadcast import SendResult
+from settlement.payouts.gas import FeeQuote
+from settlement.payouts.operation import (
+    Attempt,
+    History,
+    Operation,
+    Outcome,
+    SignedTransaction,
+    TransactionDraft,
+)
+from settlement.payouts.view import Objection, Receipt, Usage
+
+
+@dataclass(frozen=True, slots=True)
+class ApprovedCommit:
+    """An epoch that a quorum approved and that is not committed yet."""
+
+    approval: Approval
+    signatures: tuple[GuardianSignature, ...]
+
+
+class PayableLeaves(Protocol):
+    """Leaves that the books owe."""
+
+    def payable(self, at: BlockRef, *, limit: int) -> Sequence[Withdrawal]:
+        """Leaves with posted entries of active epochs, not reserved yet, ascending.
+
+        Works under verdict at `at` are left out.
+        """
+        ...
+
+
+class ApprovedCommits(Protocol):
+    """Epochs that may be committed."""
+
+    def approved(self, at: BlockRef) -> Sequence[ApprovedCommit]:
+        """Approvals with a quorum of signatures that are in order and not committed at `at`."""
+        ...
+
+
+class Finality(Protocol):
+    """The finalized block of the chain; it never moves back."""
+
+    def finalized(self) -> BlockRef | None:
+        """The finalized block; None while none is known."""
+        ...
+
+
+class PayoutChain(Protocol):
+    """One chain and its `EpochPayouts`, as one node shows it.
+
+    Every method may raise `ChainUnavailable`; `send_raw` never raises.
+    """
+
+    def head(self) -> BlockRef:
+        """The newest block of the node."""
+        ...
+
+    def is_paused(self, at: BlockRef) -> bool:
+        """Whether the contract is paused."""
+        ...
+
+    def nonce_count(self, sender: Address, at: BlockRef) -> int:
+        """Transactions of `sender` up to the block: every lower nonce is spent."""
+        ...
+
+    def usages(self, operations: Sequence[Operation], at: BlockRef) -> list[Usage]:
+        """What the contract says of each op-id, in order."""
+        ...
+
+    def receipts(self, hashes: Sequence[Hash32]) -> Mapping[Hash32, Receipt]:
+        """The receipts that the node shows now."""
+        ...
+
+    def known(self, hashes: Sequence[Hash32]) -> frozenset[Hash32]:
+        """Those of `hashes` that the node has now, mined or waiting."""
+        ...
+
+    def objections(
+        self, calls: Sequence[bytes], *, sender: Address, at: BlockRef
+    ) -> list[Objection | None]:
+        """Why each call would revert after block `at`, in order; None where it would not."""
+        ...
+
+    def estimate_gas(self, call: bytes, *, sender: Address, at: BlockRef) -> int | Objection:
+        """Gas that the call needs after block `at`."""
+        ...
+
+    def fees(self, at: BlockRef) -> FeeQuote:
+        """Base fee of the block, and the tip that the node suggests."""
+        ...
+
+    def send_raw(self, raw: bytes) -> SendResult:
+        """Broadcast; no answer and every error are results."""
+        ...
+
+
+class Signer(Protocol):
+    """Holder of one key."""
+
+    @property
+    def address(self) -> Address:
+        """The sender of everything it signs."""
+        ...
+
+    def sign(self, draft: TransactionDraft) -> SignedTransaction:
+        """Sign; the same draft gives the same bytes."""
+        ...
+
+
+class PayoutStore(Protocol):
+    """Intents and outcomes of one contract, held by the owner of its key.
+
+    Every method is one database transaction, committed when it returns.
+    """
+
+    def plan(self, operations: Sequence[Operation]) -> int:
+        """Insert operations with their reservations, or verify them; returns how many are new.
+
+        Raises:
+            OperationConflict: an op-id is stored with other content.
+        """
+        ...
+
+    def open_count(self) -> int:
+        """How many operations are not closed."""
+        ...
+
+    def open_histories(self) -> list[History]:
+        """All operations that are not closed."""
+        ...
+
+    def open_attempts(self, sender: Address, *, first_nonce: int) -> list[Attempt]:
+        """All that was signed for nonces from `first_nonce` on, ascending."""
+        ...
+
+    def next_nonce(self, sender: Address) -> int | None:
+        """One above the highest stored nonce; None if the key never signed."""
+        ...
+
+    def add_transaction(self, transaction: SignedTransaction, op_ids: Sequence[Hash32]) -> None:
+        """Store a signed transaction with a new nonce and what it carries.
+
+        Raises:
+            NonceTaken: the nonce is not the next one.
+        """
+        ...
+
+    def record(self, outcomes: Sequence[Outcome]) -> None:
+        """Append outcomes."""
+        ...
+
+
+class Histories(Protocol):
+    """Read access for anybody."""
+
+    def history(self, op_id: Hash32) -> History | None:
+        """All that is stored about one operation."""
+        ...

@@ -1,0 +1,99 @@
+"""What the chain shows about operations, at one finalized block and now.
+
+Two kinds of statement that must not be mixed: `Usage` and `ChainView.spent` are read at one
+finalized block, by its hash, and never change again; receipts and the mempool are as the node shows
+them now, may vanish in a reorg, and may be missing or wrong because a node is behind or lies.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from contracts.calls import EpochState, EpochStatus, Refusal
+from contracts.evm import Address, BlockNumber, BlockRef, Hash32
+from settlement.errors import PartlyPaid
+from settlement.payouts.operation import Attempt, EpochSubject, LeafSubject
+
+
+class Usage(StrEnum):
+    """What the contract says about an op-id at the finalized block."""
+
+    UNUSED = "unused"
+    SETTLED = "settled"
+    SUPERSEDED = "superseded"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Receipt:
+    """A receipt as the node shows it now; it may be gone after a reorg.
+
+    `settled` are the op-ids that the transaction settled, `refused` those that it refused.
+    """
+
+    tx_hash: Hash32
+    block_number: BlockNumber
+    block_hash: Hash32
+    is_success: bool
+    settled: frozenset[Hash32]
+    refused: Mapping[Hash32, Refusal]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChainView:
+    """One look at the chain.
+
+    `spent` is the transaction count of each sender at `finalized`: nonces below it are spent.
+    `receipts` and `known` (hashes that the node has, mined or not) are as of now, and may lie.
+    """
+
+    finalized: BlockRef
+    spent: Mapping[Address, int]
+    receipts: Mapping[Hash32, Receipt]
+    known: frozenset[Hash32]
+
+    def is_open(self, attempt: Attempt) -> bool:
+        """Whether anything signed for this nonce could still execute."""
+        return attempt.nonce >= self.spent[attempt.sender]
+
+    def receipt(self, attempt: Attempt) -> Receipt | None:
+        """The receipt of whichever hash of this nonce was mined."""
+        found = (self.receipts.get(tx_hash) for tx_hash in attempt.hashes)
+        return next((receipt for receipt in found if receipt is not None), None)
+
+    def final_receipt(self, attempt: Attempt) -> Receipt | None:
+        """The same, if the nonce is spent and the receipt is not above the finalized block."""
+        receipt = self.receipt(attempt)
+        if receipt is None or self.is_open(attempt):
+            return None
+        return receipt if receipt.block_number <= self.finalized.number else None
+
+
+@dataclass(frozen=True, slots=True)
+class Objection:
+    """Why a call would revert now: the contract's refusal of a withdrawal, else revert data."""
+
+    refusal: Refusal | None
+    reason: str
+
+
+def leaf_usage(op_id: Hash32, subject: LeafSubject, paid_lines: int) -> Usage:
+    """Read `paidLines`: one withdrawal settles all lines, so the flags are all set or all clear.
+
+    Raises:
+        PartlyPaid: neither.
+    """
+    if paid_lines == 0:
+        return Usage.UNUSED
+    if paid_lines != (1 << subject.lines) - 1:
+        raise PartlyPaid(op_id, paid_lines=paid_lines, lines=subject.lines)
+    return Usage.SETTLED
+
+
+def commit_usage(subject: EpochSubject, state: EpochState) -> Usage:
+    """Read `epochOf`: a later attempt means that ours was committed and vetoed."""
+    if state.attempt > subject.attempt:
+        return Usage.SUPERSEDED
+    if state.attempt < subject.attempt or state.status is EpochStatus.NONE:
+        return Usage.UNUSED
+    is_ours = state.manifest_digest == subject.manifest_digest
+    return Usage.SETTLED if is_ours else Usage.SUPERSEDED

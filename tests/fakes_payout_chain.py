@@ -1,0 +1,623 @@
+"""A chain with a mempool and a store that can both fail, for the submitter's laws.
+
+`FakeChain` is `PayoutChain` and `Finality`. Its contract refuses a second withdrawal, as the real
+one does, but counts how often a transaction of ours reached an obligation that a transaction of
+ours had settled already (`second_payments`): the submitter must not rely on being refused.
+
+`Faults` is shared by chain and store: it can end the process (`Crash`) at any of their borders.
+"""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from eth_abi.abi import decode, encode
+
+from contracts.approvals import Approval, AssetTotals
+from contracts.calls import (
+    COMMIT_EPOCH,
+    WITHDRAW_BATCH,
+    GuardianSignature,
+    Refusal,
+    Withdrawal,
+    withdraw_call,
+    withdrawal_from_call,
+)
+from contracts.evm import (
+    Address,
+    BlockNumber,
+    BlockRef,
+    ChainId,
+    Epoch,
+    Hash32,
+    Timestamp,
+    keccak,
+)
+from contracts.leaves import Leaf, SplitLine
+from contracts.operations import commit_operation_id, withdraw_operation_id
+from contracts.units import BaseUnits
+from settlement.errors import ChainUnavailable, NonceTaken, OperationConflict
+from settlement.payouts.broadcast import Answer, SendResult
+from settlement.payouts.gas import FeeCaps, FeeQuote
+from settlement.payouts.operation import (
+    Attempt,
+    History,
+    Kind,
+    Operation,
+    Outcome,
+    SignedTransaction,
+    TransactionDraft,
+    withdraw_operation,
+)
+from settlement.payouts.protocols import ApprovedCommit
+from settlement.payouts.submit import SubmitLimits, Submitter
+from settlement.payouts.view import Objection, Receipt, Usage
+
+CHAIN_ID = ChainId(31337)
+CONTRACT = Address(b"\xc0" * 20)
+ASSET = Address(b"\xa5" * 20)
+SENDER = Address(b"\x5e" * 20)
+_DRAFT_TYPES = ("uint256", "uint256", "address", "bytes", "uint256", "uint256", "uint256")
+
+
+def withdrawal(index: int, *, lines: int = 1, epoch: int = 1) -> Withdrawal:
+    """The leaf of work `index`."""
+    split = tuple(
+        SplitLine(payee=Address(bytes([1, line + 1]) * 10), amount=BaseUnits(100 + line))
+        for line in range(lines)
+    )
+    work_id = Hash32.from_int(index + 1)
+    leaf = Leaf(epoch=Epoch(epoch), work_id=work_id, part=0, asset=ASSET, lines=split)
+    return Withdrawal(leaf, (Hash32(bytes(32)),))
+
+
+def operation(index: int = 0, *, lines: int = 1, epoch: int = 1) -> Operation:
+    """The withdrawal of the leaf of work `index`."""
+    leaf = withdrawal(index, lines=lines, epoch=epoch)
+    return withdraw_operation(leaf, chain_id=CHAIN_ID, contract=CONTRACT)
+
+
+def approved_commit(
+    epoch: int = 1, *, attempt: int = 1, manifest: int = 7, deadline: int = 10**10
+) -> ApprovedCommit:
+    """An approval with two signatures."""
+    totals = AssetTotals(
+        asset=ASSET,
+        paid_in=BaseUnits(100),
+        carried_in=BaseUnits(0),
+        allocated=BaseUnits(100),
+        escrow=BaseUnits(0),
+        unallocated=BaseUnits(0),
+        fees=BaseUnits(0),
+    )
+    approval = Approval(
+        epoch=Epoch(epoch),
+        attempt=attempt,
+        guardian_set=1,
+        manifest_digest=Hash32.from_int(manifest),
+        root=Hash32.from_int(8),
+        totals=(totals,),
+        deadline=Timestamp(deadline),
+    )
+    signers = (Address(b"\x01" * 20), Address(b"\x02" * 20))
+    return ApprovedCommit(
+        approval, tuple(GuardianSignature(signer, b"\x33" * 65) for signer in signers)
+    )
+
+
+LIMITS = SubmitLimits(
+    caps=FeeCaps(max_fee_wei=10**11, tip_wei=10**9),
+    gas_max=600_000,
+    in_flight_max=4,
+    open_operations_max=100,
+    nonces_per_operation_max=1_000,
+)
+
+
+class Crash(BaseException):
+    """The process ended here; nothing after it ran."""
+
+
+@dataclass
+class Faults:
+    """At which border the process ends next; the name of a border, or None for never."""
+
+    crash_at: str | None = None
+
+    def border(self, name: str) -> None:
+        """One border between the process and the outside."""
+        if self.crash_at == name:
+            self.crash_at = None
+            raise Crash(name)
+
+
+BORDERS = (
+    *("before plan", "after plan", "read", "ask", "before record", "after record"),
+    *("before add", "after add", "before send", "after arrival"),
+)
+"""Every border: of the store's transactions, of reads, and of a broadcast."""
+
+
+@dataclass(frozen=True)
+class FakeTransaction:
+    """A transaction as the chain sees it."""
+
+    tx_hash: Hash32
+    sender: Address
+    nonce: int
+    data: bytes
+    is_ours: bool
+    max_fee_wei: int = 0
+
+
+@dataclass(frozen=True)
+class FakeBlock:
+    """A block with what it executed; `foreign` are leaves that strangers withdrew."""
+
+    ref: BlockRef
+    transactions: tuple[FakeTransaction, ...] = ()
+    failed: frozenset[Hash32] = frozenset()
+    foreign: frozenset[Hash32] = frozenset()
+    under_verdict: frozenset[Hash32] = frozenset()
+
+
+@dataclass
+class Effects:
+    """The state after a block."""
+
+    settled_by: dict[Hash32, Hash32 | None] = field(default_factory=dict)
+    receipts: dict[Hash32, Receipt] = field(default_factory=dict)
+    counts: Counter[Address] = field(default_factory=Counter)
+    second_payments: int = 0
+
+
+class FakeSigner:
+    """Signs by spelling the draft: the same draft gives the same bytes."""
+
+    def __init__(self, address: Address = SENDER) -> None:
+        self.address = address
+
+    def sign(self, draft: TransactionDraft) -> SignedTransaction:
+        words = (draft.chain_id, draft.nonce, bytes(draft.to), draft.data)
+        fees = (draft.gas, draft.max_fee_wei, draft.tip_wei)
+        raw = bytes(self.address) + encode(_DRAFT_TYPES, (*words, *fees))
+        return SignedTransaction(
+            chain_id=draft.chain_id,
+            sender=self.address,
+            nonce=draft.nonce,
+            tx_hash=keccak(raw),
+            raw=raw,
+            to=draft.to,
+            gas=draft.gas,
+            max_fee_wei=draft.max_fee_wei,
+            tip_wei=draft.tip_wei,
+        )
+
+
+def transaction_from_raw(raw: bytes) -> FakeTransaction:
+    """What a node reads in `FakeSigner`'s bytes."""
+    _, nonce, _, data, _, max_fee_wei, _ = decode(_DRAFT_TYPES, raw[20:])
+    return FakeTransaction(
+        keccak(raw), Address(raw[:20]), nonce, data, is_ours=True, max_fee_wei=max_fee_wei
+    )
+
+
+def op_ids_of(data: bytes) -> list[tuple[Hash32, Hash32]]:
+    """(op-id, work id) of everything that the calldata would settle."""
+    if data[:4] == COMMIT_EPOCH.selector:
+        approval, _ = COMMIT_EPOCH.decode(data)
+        op_id = commit_operation_id(approval[0], approval[1], chain_id=CHAIN_ID, contract=CONTRACT)
+        return [(op_id, Hash32(bytes(32)))]
+    if data[:4] != WITHDRAW_BATCH.selector:
+        return []
+    (items,) = WITHDRAW_BATCH.decode(data)
+    return [
+        (
+            withdraw_operation_id(
+                item[0],
+                Hash32(item[1]),
+                item[2],
+                Address.from_hex(item[3]),
+                chain_id=CHAIN_ID,
+                contract=CONTRACT,
+            ),
+            Hash32(item[1]),
+        )
+        for item in items
+    ]
+
+
+class FakeChain:
+    """Blocks, a mempool, and a node that misbehaves on request."""
+
+    def __init__(self, faults: Faults | None = None) -> None:
+        self.faults = faults or Faults()
+        self.blocks = [FakeBlock(_block_ref(0, Hash32(bytes(32)), salt=0))]
+        self.finalized_number = 0
+        self.mempool: dict[Hash32, FakeTransaction] = {}
+        self.under_verdict: set[Hash32] = set()
+        self.quote = FeeQuote(base_fee_wei=10**9, tip_wei=10**8)
+        self.gas_per_item = 100_000
+        self.moods: set[str] = set()  # down, paused, hides_receipts, hides_transactions
+        self.sends: list[str] = []  # how the next broadcasts go: "lost", "timeout_after", …
+        self.salt = 0
+        self._effects: dict[Hash32, Effects] = {}
+
+    # What the world does.
+
+    def mine(self, *, failing: bool = False) -> None:
+        """Put what is executable into a block; `failing` makes every transaction revert."""
+        counts = Counter(self.effects().counts)
+        chosen: list[FakeTransaction] = []
+        for transaction in sorted(self.mempool.values(), key=lambda one: one.nonce):
+            if transaction.nonce == counts[transaction.sender]:
+                chosen.append(transaction)
+                counts[transaction.sender] += 1
+        failed = frozenset(one.tx_hash for one in chosen) if failing else frozenset()
+        self._append(tuple(chosen), failed)
+
+    def finalize(self, *, depth: int = 0) -> None:
+        """Move finality up to `depth` below the head; it never moves back."""
+        self.finalized_number = max(self.finalized_number, len(self.blocks) - 1 - depth)
+
+    def reorg(self, depth: int, *, returns_to_mempool: bool) -> None:
+        """Replace up to `depth` unfinalized blocks by empty ones, one more of them."""
+        depth = min(depth, len(self.blocks) - 1 - self.finalized_number)
+        removed = [self.blocks.pop() for _ in range(depth)]
+        for block in removed:
+            for transaction in block.transactions:
+                if returns_to_mempool:
+                    self._admit(transaction)
+        for _ in range(depth + 1 if depth else 0):
+            self._append((), frozenset())
+
+    def drop_mempool(self) -> None:
+        """Forget everything that waits."""
+        self.mempool.clear()
+
+    def spend_nonce_elsewhere(self, nonce: int) -> None:
+        """Somebody signs another transaction with our key for one of our nonces."""
+        self.salt += 1
+        tx_hash = keccak(b"elsewhere" + self.salt.to_bytes(8, "big"))
+        self.mempool = {
+            key: one
+            for key, one in self.mempool.items()
+            if (one.sender, one.nonce) != (SENDER, nonce)
+        }
+        self._append((FakeTransaction(tx_hash, SENDER, nonce, b"", is_ours=False),), frozenset())
+
+    def withdraw_elsewhere(self, op_id: Hash32) -> None:
+        """A stranger withdraws a leaf."""
+        self._append((), frozenset(), foreign=frozenset({op_id}))
+
+    def block(self, number: int) -> BlockRef:
+        """The canonical block of that height."""
+        return self.blocks[number].ref
+
+    def effects(self, at: BlockRef | None = None) -> Effects:
+        """The state after a block; by default the head."""
+        ref = at or self.blocks[-1].ref
+        if ref.number >= len(self.blocks) or self.blocks[ref.number].ref != ref:
+            raise ChainUnavailable("eth_call", f"no canonical block {ref.hash}")
+        if ref.hash not in self._effects:
+            self._effects[ref.hash] = self._replay(ref)
+        return self._effects[ref.hash]
+
+    # Finality and PayoutChain.
+
+    def finalized(self) -> BlockRef | None:
+        return self.block(self.finalized_number)
+
+    def head(self) -> BlockRef:
+        self._answer("head")
+        return self.blocks[-1].ref
+
+    def is_paused(self, at: BlockRef) -> bool:
+        self._answer("is_paused")
+        return "paused" in self.moods
+
+    def nonce_count(self, sender: Address, at: BlockRef) -> int:
+        self._answer("nonce_count")
+        return self.effects(at).counts[sender]
+
+    def usages(self, operations: Sequence[Operation], at: BlockRef) -> list[Usage]:
+        self._answer("usages")
+        settled = self.effects(at).settled_by
+        return [Usage.SETTLED if one.op_id in settled else Usage.UNUSED for one in operations]
+
+    def receipts(self, hashes: Sequence[Hash32]) -> Mapping[Hash32, Receipt]:
+        self._answer("receipts")
+        if "hides_receipts" in self.moods:
+            return {}
+        receipts = self.effects().receipts
+        return {one: receipts[one] for one in hashes if one in receipts}
+
+    def known(self, hashes: Sequence[Hash32]) -> frozenset[Hash32]:
+        self._answer("known")
+        if "hides_transactions" in self.moods:
+            return frozenset()
+        return frozenset(
+            one for one in hashes if one in self.mempool or one in self.effects().receipts
+        )
+
+    def objections(
+        self, calls: Sequence[bytes], *, sender: Address, at: BlockRef
+    ) -> list[Objection | None]:
+        self._answer("objections")
+        return [self._objection(call) for call in calls]
+
+    def estimate_gas(self, call: bytes, *, sender: Address, at: BlockRef) -> int | Objection:
+        self._answer("estimate_gas")
+        return self.gas_per_item * len(op_ids_of(call))
+
+    def fees(self, at: BlockRef) -> FeeQuote:
+        self._answer("fees")
+        return self.quote
+
+    def send_raw(self, raw: bytes) -> SendResult:
+        self.faults.border("before send")
+        transaction = transaction_from_raw(raw)
+        how = self.sends.pop(0) if self.sends else "accept"
+        if how == "timeout_before":
+            return SendResult(Answer.UNCLEAR, "timeout")
+        if how != "lost":
+            self._admit(transaction)
+        self.faults.border("after arrival")
+        if how == "timeout_after":
+            return SendResult(Answer.UNCLEAR, "timeout")
+        if transaction.nonce < self.effects().counts[transaction.sender]:
+            return SendResult(Answer.NONCE_SPENT, "nonce too low")
+        return SendResult(Answer.ACCEPTED, "")
+
+    def _answer(self, call: str) -> None:
+        self.faults.border("ask")
+        if "down" in self.moods:
+            raise ChainUnavailable(call, "down")
+
+    def _admit(self, transaction: FakeTransaction) -> None:
+        if transaction.nonce < self.effects().counts[transaction.sender]:
+            return
+        rivals = [
+            one
+            for one in self.mempool.values()
+            if (one.sender, one.nonce) == (transaction.sender, transaction.nonce)
+        ]
+        if all(one.max_fee_wei < transaction.max_fee_wei for one in rivals):
+            for one in rivals:
+                del self.mempool[one.tx_hash]
+            self.mempool[transaction.tx_hash] = transaction
+
+    def _objection(self, call: bytes) -> Objection | None:
+        if call[:4] == COMMIT_EPOCH.selector:
+            return None
+        one = withdraw_operation(withdrawal_from_call(call), chain_id=CHAIN_ID, contract=CONTRACT)
+        refusal = self._refusal(one.op_id, Hash32(withdrawal_from_call(call).leaf.work_id))
+        return None if refusal is None else Objection(refusal, refusal.name)
+
+    def _refusal(self, op_id: Hash32, work_id: Hash32) -> Refusal | None:
+        if work_id in self.under_verdict:
+            return Refusal.WORK_UNDER_VERDICT
+        settled = op_id in self.effects().settled_by
+        return Refusal.ALREADY_WITHDRAWN if settled else None
+
+    def _append(
+        self,
+        transactions: tuple[FakeTransaction, ...],
+        failed: frozenset[Hash32],
+        foreign: frozenset[Hash32] = frozenset(),
+    ) -> None:
+        self.salt += 1
+        ref = _block_ref(len(self.blocks), self.blocks[-1].ref.hash, salt=self.salt)
+        verdicts = frozenset(self.under_verdict)
+        self.blocks.append(FakeBlock(ref, transactions, failed, foreign, verdicts))
+        spent = {one.tx_hash for one in transactions}
+        self.mempool = {key: one for key, one in self.mempool.items() if key not in spent}
+
+    def _replay(self, ref: BlockRef) -> Effects:
+        effects = Effects()
+        for block in self.blocks[: ref.number + 1]:
+            for op_id in block.foreign:
+                effects.settled_by.setdefault(op_id, None)
+            for transaction in block.transactions:
+                _execute(effects, block, transaction)
+        return effects
+
+
+def _execute(effects: Effects, block: FakeBlock, transaction: FakeTransaction) -> None:
+    effects.counts[transaction.sender] += 1
+    if not transaction.is_ours:
+        return
+    is_success = transaction.tx_hash not in block.failed
+    settled: set[Hash32] = set()
+    refused: dict[Hash32, Refusal] = {}
+    for op_id, work_id in op_ids_of(transaction.data) if is_success else ():
+        if op_id in effects.settled_by:
+            refused[op_id] = Refusal.ALREADY_WITHDRAWN
+            effects.second_payments += effects.settled_by[op_id] is not None
+        elif work_id in block.under_verdict:
+            refused[op_id] = Refusal.WORK_UNDER_VERDICT
+        else:
+            settled.add(op_id)
+            effects.settled_by[op_id] = transaction.tx_hash
+    effects.receipts[transaction.tx_hash] = Receipt(
+        tx_hash=transaction.tx_hash,
+        block_number=block.ref.number,
+        block_hash=block.ref.hash,
+        is_success=is_success,
+        settled=frozenset(settled),
+        refused=refused,
+    )
+
+
+def _block_ref(number: int, parent: Hash32, *, salt: int) -> BlockRef:
+    return BlockRef(
+        number=BlockNumber(number),
+        hash=keccak(parent + number.to_bytes(8, "big") + salt.to_bytes(8, "big")),
+        parent_hash=parent,
+        timestamp=Timestamp(1_700_000_000 + 12 * number),
+    )
+
+
+class MemoryStore:
+    """`PayoutStore` and `Histories`; a crash hits before or after a transaction, never inside."""
+
+    def __init__(self, faults: Faults | None = None) -> None:
+        self.faults = faults or Faults()
+        self.operations: dict[Hash32, Operation] = {}
+        self.reserved: list[Hash32] = []
+        self.transactions: list[SignedTransaction] = []
+        self.inclusions: set[tuple[Hash32, Address, int]] = set()
+        self.outcomes: list[Outcome] = []
+
+    def plan(self, operations: Sequence[Operation]) -> int:
+        self.faults.border("before plan")
+        for one in operations:
+            stored = self.operations.get(one.op_id)
+            if stored is not None and stored.content_digest != one.content_digest:
+                raise OperationConflict(
+                    one.op_id, stored=stored.content_digest, planned=one.content_digest
+                )
+        new = {one.op_id: one for one in operations if one.op_id not in self.operations}
+        self.operations |= new
+        self.reserved += [key for key, one in new.items() if one.kind is Kind.WITHDRAW]
+        self.faults.border("after plan")
+        return len(new)
+
+    def open_count(self) -> int:
+        return len(self.open_histories())
+
+    def open_histories(self) -> list[History]:
+        self.faults.border("read")
+        ordered = sorted(self.operations.values(), key=lambda one: one.order)
+        histories = [self._history(one) for one in ordered]
+        return [history for history in histories if history.closing is None]
+
+    def open_attempts(self, sender: Address, *, first_nonce: int) -> list[Attempt]:
+        nonces = sorted({one.nonce for one in self.transactions if one.sender == sender})
+        return [self._attempt(sender, nonce) for nonce in nonces if nonce >= first_nonce]
+
+    def next_nonce(self, sender: Address) -> int | None:
+        nonces = [one.nonce for one in self.transactions if one.sender == sender]
+        return max(nonces) + 1 if nonces else None
+
+    def add_transaction(self, transaction: SignedTransaction, op_ids: Sequence[Hash32]) -> None:
+        self.faults.border("before add")
+        following = self.next_nonce(transaction.sender)
+        if following is not None and transaction.nonce != following:
+            raise NonceTaken(transaction.sender, nonce=transaction.nonce, following=following)
+        self.transactions.append(transaction)
+        self.inclusions |= {(one, transaction.sender, transaction.nonce) for one in op_ids}
+        self.faults.border("after add")
+
+    def record(self, outcomes: Sequence[Outcome]) -> None:
+        self.faults.border("before record")
+        keys = {(one.op_id, one.sender, one.nonce) for one in self.outcomes}
+        closed = {one.op_id for one in self.outcomes if one.is_closing}
+        for one in outcomes:
+            assert (one.op_id, one.sender, one.nonce) not in keys
+            assert one.op_id not in closed
+        self.outcomes += outcomes
+        self.faults.border("after record")
+
+    def replace(self, transaction: SignedTransaction) -> None:
+        """A replacement as an operator stores it: another hash for a nonce that is taken."""
+        self.transactions.append(transaction)
+
+    def history(self, op_id: Hash32) -> History | None:
+        stored = self.operations.get(op_id)
+        return None if stored is None else self._history(stored)
+
+    def _history(self, operation: Operation) -> History:
+        keys = sorted((who, nonce) for one, who, nonce in self.inclusions if one == operation.op_id)
+        return History(
+            operation=operation,
+            attempts=tuple(self._attempt(*key) for key in keys),
+            outcomes=tuple(one for one in self.outcomes if one.op_id == operation.op_id),
+        )
+
+    def _attempt(self, sender: Address, nonce: int) -> Attempt:
+        name = (sender, nonce)
+        versions = [one for one in self.transactions if (one.sender, one.nonce) == name]
+        return Attempt(sender=sender, nonce=nonce, transactions=tuple(versions))
+
+
+@dataclass
+class FakeBooks:
+    """`PayableLeaves` and `ApprovedCommits`: what is owed, whatever was planned already."""
+
+    leaves: list[Withdrawal] = field(default_factory=list)
+    commits: list[ApprovedCommit] = field(default_factory=list)
+
+    def payable(self, at: BlockRef, *, limit: int) -> Sequence[Withdrawal]:
+        return self.leaves[:limit]
+
+    def approved(self, at: BlockRef) -> Sequence[ApprovedCommit]:
+        return self.commits
+
+
+@dataclass(frozen=True)
+class FixedFinality:
+    """`Finality` that says what it is told."""
+
+    block: BlockRef | None
+
+    def finalized(self) -> BlockRef | None:
+        return self.block
+
+
+@dataclass
+class World:
+    """A submitter with everything around it."""
+
+    faults: Faults = field(default_factory=Faults)
+    books: FakeBooks = field(default_factory=FakeBooks)
+    limits: SubmitLimits = LIMITS
+
+    def __post_init__(self) -> None:
+        self.chain = FakeChain(self.faults)
+        self.store = MemoryStore(self.faults)
+
+    @property
+    def submitter(self) -> Submitter:
+        """A new process: nothing is kept but store and chain."""
+        return Submitter(
+            chain_id=CHAIN_ID,
+            contract=CONTRACT,
+            leaves=self.books,
+            commits=self.books,
+            finality=self.chain,
+            chain=self.chain,
+            store=self.store,
+            signer=FakeSigner(),
+            limits=self.limits,
+        )
+
+    def settle(self, *, rounds: int) -> None:
+        """Let time pass without faults."""
+        for _ in range(rounds):
+            self.submitter.tick()
+            self.chain.mine()
+            self.chain.finalize()
+
+
+def replaced(transaction: SignedTransaction, *, fee_wei: int) -> SignedTransaction:
+    """The same nonce and call signed again with another fee."""
+    plain = transaction_from_raw(transaction.raw)
+    draft = TransactionDraft(
+        chain_id=transaction.chain_id,
+        nonce=transaction.nonce,
+        to=transaction.to,
+        data=plain.data,
+        gas=transaction.gas,
+        max_fee_wei=fee_wei,
+        tip_wei=transaction.tip_wei,
+    )
+    return FakeSigner(transaction.sender).sign(draft)
+
+
+def single_call(item: Withdrawal, *, amount: int) -> Operation:
+    """The same leaf with another amount: other content under the same op-id."""
+    line = SplitLine(payee=item.leaf.lines[0].payee, amount=BaseUnits(amount))
+    other = Withdrawal(replace(item.leaf, lines=(line,)), item.proof)
+    assert withdraw_call(other) != withdraw_call(item)
+    return withdraw_operation(other, chain_id=CHAIN_ID, contract=CONTRACT)

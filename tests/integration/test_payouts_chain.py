@@ -1,0 +1,178 @@
+"""The node adapter against a real node."""
+
+import pytest
+
+from contracts.calls import Refusal, veto_call, withdraw_batch_call, withdraw_call
+from contracts.evm import Address, Epoch, Hash32
+from scripts.embedded.anvil import AnvilNode
+from settlement.errors import ChainUnavailable
+from settlement.payouts.adapters.chain import BATCH_MAX, NodePayoutChain
+from settlement.payouts.adapters.signer import LocalSigner
+from settlement.payouts.broadcast import Answer
+from settlement.payouts.operation import SignedTransaction, TransactionDraft, withdraw_operation
+from settlement.payouts.view import Objection, Usage
+from tests.payouts_settlement import CHAIN_ID, SENDER_KEY, DevNode, Place, deployed, withdrawals
+
+SIGNER = LocalSigner.from_hex(SENDER_KEY)
+
+
+class Site:
+    """A deployed settlement whose epoch is not committed."""
+
+    def __init__(self, node: DevNode) -> None:
+        self.node = node
+        self.place: Place = deployed(node)
+        self.chain = NodePayoutChain(node.url, CHAIN_ID, self.place.payouts, timeout_s=10)
+
+    def signed(self, nonce: int, *, fee_wei: int = 10**10) -> SignedTransaction:
+        return SIGNER.sign(
+            TransactionDraft(
+                chain_id=CHAIN_ID,
+                nonce=nonce,
+                to=self.place.payouts,
+                data=withdraw_batch_call(withdrawals(self.place)),
+                gas=1_000_000,
+                max_fee_wei=fee_wei,
+                tip_wei=fee_wei,
+            )
+        )
+
+
+@pytest.fixture
+def site(anvil: AnvilNode) -> Site:
+    return Site(DevNode(anvil.url))
+
+
+def test_reads__pinned_to_a_block__do_not_follow_the_head(site: Site) -> None:
+    before = site.chain.head()
+    site.chain.send_raw(site.signed(0).raw)
+    site.node.mine()
+    after = site.chain.head()
+
+    assert after.number == before.number + 1
+    assert after.parent_hash == before.hash
+    assert site.chain.nonce_count(SIGNER.address, before) == 0
+    assert site.chain.nonce_count(SIGNER.address, after) == 1
+    assert not site.chain.is_paused(after)
+
+
+def test_reads__block_that_was_reorged_away__unavailable(site: Site) -> None:
+    site.chain.send_raw(site.signed(0).raw)
+    site.node.mine()
+    gone = site.chain.head()
+    site.node.call("anvil_reorg", 1, [])
+    operations = [
+        withdraw_operation(item, chain_id=CHAIN_ID, contract=site.place.payouts)
+        for item in withdrawals(site.place)
+    ]
+
+    for read in (
+        lambda: site.chain.nonce_count(SIGNER.address, gone),
+        lambda: site.chain.usages(operations, gone),
+        lambda: site.chain.fees(gone),
+    ):
+        with pytest.raises(ChainUnavailable):
+            read()
+
+
+def test_usages__more_than_one_batch__in_order(site: Site) -> None:
+    (first, *_) = withdrawals(site.place)
+    one = withdraw_operation(first, chain_id=CHAIN_ID, contract=site.place.payouts)
+
+    usages = site.chain.usages([one] * (BATCH_MAX + 1), site.chain.head())
+
+    assert usages == [Usage.UNUSED] * (BATCH_MAX + 1)
+
+
+def test_receipts__refused_items__named_with_reason(site: Site) -> None:
+    sent = site.signed(0)
+    site.chain.send_raw(sent.raw)
+    site.node.mine()
+
+    receipts = site.chain.receipts([sent.tx_hash, Hash32(bytes(32))])
+
+    assert receipts.keys() == {sent.tx_hash}
+    receipt = receipts[sent.tx_hash]
+    assert receipt.is_success
+    assert receipt.settled == frozenset()
+    assert set(receipt.refused.values()) == {Refusal.EPOCH_NOT_ACTIVE}
+    assert len(receipt.refused) == 4
+
+
+def test_known__waiting_mined_and_never_seen__told_apart(site: Site) -> None:
+    mined, waiting = site.signed(0), site.signed(1)
+    site.chain.send_raw(mined.raw)
+    site.node.mine()
+    site.chain.send_raw(waiting.raw)
+
+    known = site.chain.known([mined.tx_hash, waiting.tx_hash, Hash32(bytes(32))])
+
+    assert known == {mined.tx_hash, waiting.tx_hash}
+    assert site.chain.receipts([waiting.tx_hash]) == {}
+
+
+def test_send_raw__node_objects__classified(site: Site) -> None:
+    first = site.signed(0)
+    cheaper = site.signed(0, fee_wei=10**10 - 1)
+    poor = LocalSigner.from_hex("0x" + "77" * 32).sign(
+        TransactionDraft(
+            chain_id=CHAIN_ID,
+            nonce=0,
+            to=site.place.payouts,
+            data=b"",
+            gas=50_000,
+            max_fee_wei=10**10,
+            tip_wei=0,
+        )
+    )
+
+    answers = [site.chain.send_raw(raw).answer for raw in (first.raw, first.raw, cheaper.raw)]
+    site.node.mine()
+    late = site.chain.send_raw(cheaper.raw)
+
+    assert answers == [Answer.ACCEPTED, Answer.ALREADY_KNOWN, Answer.UNDERPRICED]
+    assert late.answer is Answer.NONCE_SPENT
+    assert site.chain.send_raw(poor.raw).answer is Answer.NO_FUNDS
+    assert site.chain.send_raw(b"\x00").answer in (Answer.REFUSED, Answer.UNCLEAR)
+
+
+def test_objections__refused_and_reverting_calls__named(site: Site) -> None:
+    first, *_ = withdrawals(site.place)
+    calls = [withdraw_call(first), veto_call(Epoch(0), Hash32(bytes(32)))]
+    head = site.chain.head()
+
+    refused, reverting = site.chain.objections(calls, sender=SIGNER.address, at=head)
+
+    assert refused == Objection(Refusal.EPOCH_NOT_ACTIVE, "epoch_not_active")
+    assert reverting is not None
+    assert reverting.refusal is None
+    assert reverting.reason.startswith("reverts with 0x")
+
+
+def test_estimate_gas__batch_and_reverting_call__gas_or_objection(site: Site) -> None:
+    head = site.chain.head()
+    batch = withdraw_batch_call(withdrawals(site.place))
+
+    gas = site.chain.estimate_gas(batch, sender=SIGNER.address, at=head)
+    objection = site.chain.estimate_gas(
+        veto_call(Epoch(0), Hash32(bytes(32))), sender=SIGNER.address, at=head
+    )
+
+    assert isinstance(gas, int)
+    assert gas > 21_000
+    assert isinstance(objection, Objection)
+
+
+def test_fees__head__base_fee_of_the_block(site: Site) -> None:
+    head = site.chain.head()
+    block = site.node.call("eth_getBlockByHash", str(head.hash), False)
+
+    assert site.chain.fees(head).base_fee_wei == int(block["baseFeePerGas"], 16)
+
+
+def test_nobody_listens__reads_and_broadcast__unavailable_and_unclear() -> None:
+    chain = NodePayoutChain("http://127.0.0.1:9", CHAIN_ID, Address(b"\x01" * 20), timeout_s=1)
+
+    with pytest.raises(ChainUnavailable, match="eth_getBlockByNumber"):
+        chain.head()
+    assert chain.send_raw(b"\x01").answer is Answer.UNCLEAR

@@ -1,0 +1,227 @@
+"""Laws of the books, on random histories of a settlement.
+
+A history is what the contract allows: money for epochs, commitments of which some are vetoed,
+withdrawals with refused lines, pull balances taken, and payouts planned and given up in between.
+"""
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from contracts.evm import Address
+from contracts.leaves import Leaf
+from settlement.ledger.accounts import CASH, IN_TRANSIT, LIABILITIES
+from settlement.ledger.journal import EntryStatus, log_source, reversal
+from settlement.ledger.posting_rules import funded
+from settlement.ledger.reserve import ReservationOutcome, reserve, void
+from tests.ledger_builders import (
+    ALICE,
+    ASSET,
+    BOB,
+    CAROL,
+    VETO_WINDOW,
+    Computed,
+    MemoryBooks,
+    MoneyChain,
+    leaf,
+    op_id_of,
+    post_all,
+    totals,
+    work,
+)
+from tests.ledger_contract import replay
+
+ASSETS = (ASSET, Address(b"\xab" * 20))
+PAYEES = (ALICE, BOB, CAROL)
+amounts = st.integers(1, 2**200)
+
+
+@dataclass
+class History:
+    """A random chain with what was computed for it, and what must come of it."""
+
+    chain: MoneyChain = field(default_factory=MoneyChain)
+    computed: Computed = field(default_factory=Computed)
+    held: Counter[Address] = field(default_factory=Counter)
+    open_leaves: list[Leaf] = field(default_factory=list)
+
+
+@st.composite
+def leaf_sets(draw: st.DrawFn, epoch: int) -> list[Leaf]:
+    keys = draw(
+        st.sets(
+            st.tuples(st.integers(0, 3), st.integers(0, 1), st.sampled_from(ASSETS)), max_size=4
+        )
+    )
+    return [
+        leaf(
+            draw(st.dictionaries(st.sampled_from(PAYEES), amounts, min_size=1)),
+            epoch=epoch,
+            work_id=work(number),
+            part=part,
+            asset=asset,
+        )
+        for number, part, asset in sorted(keys)
+    ]
+
+
+def _withdraw(draw: st.DrawFn, history: History, each: Leaf) -> None:
+    refused = draw(st.sets(st.sampled_from(PAYEES)))
+    history.chain.withdrawn(each, refused=refused)
+    for line in each.lines:
+        is_refused = line.payee in refused
+        if is_refused and draw(st.booleans()):
+            history.chain.unclaimed_withdrawn(line.payee, line.amount, asset=each.asset)
+            is_refused = False
+        if not is_refused:
+            history.held[each.asset] -= line.amount
+
+
+@st.composite
+def histories(draw: st.DrawFn) -> History:
+    history = History()
+    chain = history.chain
+    for epoch in range(draw(st.integers(1, 3))):
+        leaves = draw(leaf_sets(epoch))
+        allocated: Counter[Address] = Counter()
+        for each in leaves:
+            allocated[each.asset] += each.amount
+        spare = {asset: draw(amounts) for asset in ASSETS}
+        all_totals = [
+            totals(allocated[asset] + spare[asset], allocated[asset], asset=asset)
+            for asset in ASSETS
+        ]
+        for each_total in all_totals:
+            chain.funded(each_total.paid_in, epoch=epoch, asset=each_total.asset)
+            history.held[each_total.asset] += each_total.paid_in
+        vetoes = draw(st.integers(0, 2))
+        for attempt in range(1, vetoes + 1):
+            made = history.computed.add(leaves, salt=attempt)
+            chain.committed(made, all_totals, epoch=epoch, attempt=attempt)
+            chain.vetoed(epoch=epoch, attempt=attempt)
+        made = history.computed.add(leaves)
+        chain.committed(made, all_totals, epoch=epoch, attempt=vetoes + 1)
+        chain.mine(seconds=VETO_WINDOW)
+        paid = draw(st.sets(st.integers(0, len(leaves) - 1))) if leaves else set()
+        for index, each in enumerate(leaves):
+            if index in paid:
+                _withdraw(draw, history, each)
+            else:
+                history.open_leaves.append(each)
+    return history
+
+
+def liabilities(books: MemoryBooks) -> Counter[Address]:
+    sums: Counter[Address] = Counter()
+    for (account, asset), balance in books.all_posted().items():
+        if account.kind in LIABILITIES:
+            sums[asset] += balance
+    return sums
+
+
+@given(histories(), st.integers(1, 12))
+@settings(max_examples=60, deadline=None)
+def test_books__any_history__cash_is_what_is_held_and_owed(
+    history: History, blocks_max: int
+) -> None:
+    books = MemoryBooks()
+
+    post_all(history.chain, history.computed, books, blocks_max=blocks_max)
+
+    balances = books.all_posted()
+    cash = {asset: balances.get((CASH, asset), 0) for asset in ASSETS}
+    assert cash == {asset: history.held[asset] for asset in ASSETS}
+    assert cash == {asset: liabilities(books)[asset] for asset in ASSETS}
+    assert min(balances.values(), default=0) >= 0
+
+
+@given(histories())
+@settings(max_examples=60, deadline=None)
+def test_entries__any_history__debits_equal_credits_per_asset(history: History) -> None:
+    books = MemoryBooks()
+
+    post_all(history.chain, history.computed, books)
+
+    for entry in books.entries.values():
+        sides: Counter[tuple[Address, str]] = Counter()
+        for posting in entry.postings:
+            sides[posting.asset, posting.debit.path] -= posting.amount
+            sides[posting.asset, posting.credit.path] += posting.amount
+        for asset in ASSETS:
+            assert sum(units for (of, _), units in sides.items() if of == asset) == 0
+
+
+@given(histories(), st.integers(1, 12), st.integers(1, 12))
+@settings(max_examples=40, deadline=None)
+def test_post__any_two_chunkings__same_entries(history: History, first: int, second: int) -> None:
+    books, others = MemoryBooks(), MemoryBooks()
+
+    post_all(history.chain, history.computed, books, blocks_max=first)
+    post_all(history.chain, history.computed, others, blocks_max=second)
+
+    assert books.entries == others.entries
+
+
+@given(histories())
+@settings(max_examples=40, deadline=None)
+def test_post__replayed__same_as_once(history: History) -> None:
+    books = MemoryBooks()
+    post_all(history.chain, history.computed, books)
+    once = dict(books.entries)
+
+    new = replay(history.chain, history.computed, books)
+
+    assert new == 0
+    assert books.entries == once
+
+
+@given(st.lists(amounts, min_size=1, max_size=5))
+def test_reversal__of_any_entry__undoes_it_and_twice_is_itself(funds: list[int]) -> None:
+    chain = MoneyChain()
+    for amount in funds:
+        entry = funded(chain.funded(amount))
+        later = chain.funded(1)
+        assert entry.evidence is not None
+
+        undone = reversal(
+            entry,
+            source=log_source(later.ref),
+            effective_at=later.timestamp,
+            evidence=entry.evidence,
+        )
+        again = reversal(
+            undone, source=entry.source, effective_at=entry.effective_at, evidence=entry.evidence
+        )
+
+        assert [posting.reversed() for posting in undone.postings] == list(entry.postings)
+        assert again == entry
+
+
+@given(histories(), st.data())
+@settings(max_examples=60, deadline=None)
+def test_reservations__any__never_in_a_posted_balance(
+    history: History, data: st.DataObject
+) -> None:
+    books = MemoryBooks()
+    post_all(history.chain, history.computed, books)
+    posted = books.all_posted()
+
+    for each in history.open_leaves:
+        reservation = reserve(books, op_id_of(each))
+        if data.draw(st.booleans()):
+            void(books, op_id_of(each), attempt=reservation.attempt)
+            reserve(books, op_id_of(each))
+
+    assert books.all_posted() == posted
+    assert all(account != IN_TRANSIT for account, _ in posted)
+    for each in history.open_leaves:
+        history.chain.withdrawn(each)
+    post_all(history.chain, history.computed, books)
+    for each in history.open_leaves:
+        last = books.last_reservation(op_id_of(each))
+        assert last is not None
+        assert last.outcome is ReservationOutcome.POSTED
+    pending = [e for e in books.entries.values() if e.status is EntryStatus.PENDING]
+    assert len(pending) >= len(history.open_leaves)

@@ -1,0 +1,81 @@
+"""`settlement.ledger.accounts`."""
+
+import pytest
+
+from contracts.evm import Address, ChainId, Epoch
+from settlement.errors import BadEntry
+from settlement.ledger.accounts import (
+    CASH,
+    DIMENSIONS,
+    IN_TRANSIT,
+    LIABILITIES,
+    Account,
+    AccountKind,
+    Book,
+    committed,
+    paid_in,
+    payable,
+    unallocated,
+    unclaimed,
+)
+from tests.ledger_builders import ALICE, BOOK, work
+
+EPOCH = Epoch(7)
+ALL = (
+    CASH,
+    IN_TRANSIT,
+    paid_in(EPOCH),
+    committed(EPOCH),
+    unallocated(EPOCH),
+    payable(epoch=EPOCH, work_id=work(1), part=0, payee=ALICE),
+    unclaimed(ALICE),
+)
+
+
+def test_chart__every_kind__has_an_account_and_a_side() -> None:
+    assert {account.kind for account in ALL} == set(AccountKind) == set(DIMENSIONS)
+    assert set(LIABILITIES) == set(AccountKind) - {AccountKind.CASH, AccountKind.IN_TRANSIT}
+
+
+def test_path__kind_and_attributes__joined() -> None:
+    paths = [account.path for account in ALL]
+
+    assert paths == [
+        "cash",
+        "in_transit",
+        "paid_in:7",
+        "committed:7",
+        "unallocated:7",
+        f"payable:7:{work(1)}:0:0x{ALICE.hex()}",
+        f"unclaimed:0x{ALICE.hex()}",
+    ]
+
+
+def test_account_id__other_book_or_account__differs() -> None:
+    other_chain = Book(chain_id=ChainId(1), contract=BOOK.contract)
+    other_contract = Book(chain_id=BOOK.chain_id, contract=Address(b"\x01" * 20))
+
+    ids = {book.account_id(one) for book in (BOOK, other_chain, other_contract) for one in ALL}
+
+    assert len(ids) == 3 * len(ALL)
+
+
+@pytest.mark.parametrize(
+    ("kind", "epoch", "payee"),
+    [
+        (AccountKind.CASH, EPOCH, None),
+        (AccountKind.PAID_IN, None, None),
+        (AccountKind.UNCLAIMED, EPOCH, ALICE),
+        (AccountKind.PAYABLE, EPOCH, ALICE),
+    ],
+)
+def test_account__attributes_of_another_kind__refused(
+    kind: AccountKind, epoch: Epoch | None, payee: Address | None
+) -> None:
+    with pytest.raises(BadEntry, match=kind.value):
+        Account(kind=kind, epoch=epoch, payee=payee)
+
+
+def test_balance__cash_and_others__on_the_normal_side() -> None:
+    assert CASH.balance(debits=5, credits=3) == 2
+    assert paid_in(EPOCH).balance(debits=5, credits=3) == -2
