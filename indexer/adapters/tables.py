@@ -40,7 +40,9 @@ _READ_BY: Final = {
     "fact_consumption_submitted": (("epoch",),),  # inputs
     "fact_epoch_funded": (("epoch",),),  # inputs
     "fact_work_terms_set": (("work_id",),),  # one work's history
-    "fact_leaf_withdrawn": (("op_id",),),  # "is this op-id used?"
+    "fact_verdict_placed": (("work_id",),),  # "is this work held?"
+    "fact_verdict_lifted": (("work_id",),),
+    "fact_leaf_withdrawn": (("op_id",), ("epoch",)),  # "is this op-id used?"; totals of an epoch
     "fact_payee_paid": (("payee",),),  # earnings
     "fact_payee_unclaimed": (("payee",),),  # earnings
 }

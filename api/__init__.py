@@ -1,0 +1,17 @@
+"""The read API: answers about chain and books over HTTP, each from one snapshot of the database.
+
+| file | holds |
+|---|---|
+| `app.py` | `create_app(deps)`: middleware, handlers, routers |
+| `context.py` | dependencies and limits; what a request can reach |
+| `routes/` | parse → read → schema, one file per resource |
+| `schemas/`, `fields.py` | shapes of answers; how EVM types are spelled in them |
+| `adapters/` | hand-written SQL, each query at one finalized block |
+| `epoch_state.py`, `payout_state.py` | states, derived and never stored |
+| `proofs.py`, `trees.py` | making and checking proofs; Merkle trees kept in memory |
+| `earnings.py` | pages of what was earned |
+| `pagination.py`, `conditional.py` | cursors; ETag and 304 |
+| `problem_details.py`, `errors.py` | failures, by what they mean, as RFC 9457 documents |
+| `middleware.py`, `metrics.py`, `readings.py`, `heads.py` | bounds, numbers for a monitor |
+| `openapi.py` | writes `openapi.json`, which is committed |
+"""

@@ -1,0 +1,136 @@
+"""What a request can reach: the dependencies of the app, and the settlement that it asks about.
+
+Nothing is global: everything hangs on one `Context`, which `create_app` makes and the app carries.
+"""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import Depends, Request
+
+from api.adapters.snapshot import Pool, Snapshot, snapshot
+from api.adapters.standpoint import Standpoint, read_standpoint
+from api.errors import NotFound
+from api.heads import Heads, HeadSource
+from api.metrics import RequestMetrics
+from api.trees import TreeCache
+from contracts.addresses import Settlement
+from contracts.evm import ChainId, Timestamp
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """Bounds of the service.
+
+    A request waits `pool_wait_s` for one of `connections_max` connections, and each query runs for
+    at most `statement_timeout_ms`. `/readyz` refuses above `lag_blocks_max` or `lag_s_max`; None
+    means no such bound. The cache of trees holds `tree_leaves_max` leaves (about 200 bytes each).
+    """
+
+    connections_max: int = 10
+    pool_wait_s: float = 2.0
+    statement_timeout_ms: int = 5_000
+    query_bytes_max: int = 2_048
+    body_bytes_max: int = 65_536
+    lag_blocks_max: int | None = 50
+    lag_s_max: int | None = None
+    tree_leaves_max: int = 1_000_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deps:
+    """What the composition root gives the API.
+
+    `database_url` is in libpq's form. `now` is wall-clock time, for lags only. Without `head_of`
+    the lag in blocks is unknown.
+    """
+
+    database_url: str
+    settlements: tuple[Settlement, ...]
+    now: Callable[[], Timestamp]
+    head_of: HeadSource | None
+    limits: Limits
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Context:
+    """What lives as long as the app."""
+
+    deps: Deps
+    pool: Pool
+    metrics: RequestMetrics
+    trees: TreeCache
+    heads: Heads
+
+    @property
+    def chain_ids(self) -> tuple[ChainId, ...]:
+        """The chains of all settlements, ascending."""
+        return tuple(sorted({settlement.chain_id for settlement in self.deps.settlements}))
+
+    def named(self, name: str) -> Settlement:
+        """The settlement of this name.
+
+        Raises:
+            NotFound: there is none.
+        """
+        for settlement in self.deps.settlements:
+            if settlement.name == name:
+                return settlement
+        raise NotFound(f"no settlement is named {name!r}", field="settlement", value=name)
+
+    def only(self) -> Settlement:
+        """The settlement, where there is exactly one.
+
+        Raises:
+            NotFound: there are none or more.
+        """
+        if len(self.deps.settlements) == 1:
+            return self.deps.settlements[0]
+        names = ", ".join(settlement.name for settlement in self.deps.settlements) or "none"
+        raise NotFound(
+            f"name the settlement: /v1/settlements/{{settlement}}/…; there are: {names}",
+            field="settlement",
+            value="",
+        )
+
+
+def the_context(request: Request) -> Context:
+    """The context of the app that serves this request."""
+    context = request.app.state.context
+    if not isinstance(context, Context):
+        raise TypeError(f"the app carries a {type(context).__name__}, not a Context")
+    return context
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """One settlement, ready to be read. Nothing is asked of the database before it is entered."""
+
+    context: Context
+    settlement: Settlement
+
+    @asynccontextmanager
+    async def reads(self) -> AsyncIterator[Snapshot]:
+        """One snapshot of the database."""
+        async with snapshot(self.context.pool) as reads:
+            yield reads
+
+    @asynccontextmanager
+    async def standpoint(self) -> AsyncIterator[tuple[Snapshot, Standpoint]]:
+        """One snapshot, with the finalized block that all parts of the answer end at."""
+        async with snapshot(self.context.pool) as reads:
+            yield reads, await read_standpoint(reads, self.settlement)
+
+
+ContextOf = Annotated[Context, Depends(the_context)]
+
+
+def the_view(request: Request, context: ContextOf) -> View:
+    """The settlement in the path, or the only one."""
+    name = request.path_params.get("settlement")
+    return View(context, context.only() if name is None else context.named(name))
+
+
+ViewOf = Annotated[View, Depends(the_view)]

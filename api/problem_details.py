@@ -1,0 +1,160 @@
+"""Errors as problem details (RFC 9457), media type `application/problem+json`.
+
+`type` is stable and made for programs, `detail` for people; `errors` names every field and value
+at fault. Nothing else of a failure leaves the process: no trace, no SQL, no address of a server.
+"""
+
+import logging
+from collections.abc import Mapping, Sequence
+from http import HTTPStatus
+
+import orjson
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel, Field
+from starlette.exceptions import HTTPException
+
+from api.errors import ApiError, Corrupt, Rejected, Transient
+
+MEDIA_TYPE = "application/problem+json"
+RETRY_AFTER_S = 5
+VALUE_LENGTH_MAX = 200
+ERRORS_MAX = 20
+
+_TYPE = "urn:quittance:problem:"
+_FRAMEWORK_ERRORS = {
+    400: ("unreadable-body", "The body cannot be read"),
+    404: ("no-such-route", "There is no such route"),
+    405: ("method-not-allowed", "The route does not take this method"),
+    413: ("body-too-large", "The body is too large"),
+    414: ("query-too-long", "The query is too long"),
+}
+"""Slug and title of what is refused before a route runs; the names are ours, so they are stable."""
+_log = logging.getLogger(__name__)
+
+
+class FieldError(BaseModel):
+    """One field at fault; `value` is cut to a bounded length."""
+
+    field: str
+    value: str
+    detail: str
+
+
+class Problem(BaseModel):
+    """What went wrong, for programs by `type`, for people by `detail`."""
+
+    type: str = Field(examples=[_TYPE + "not-found"])
+    title: str
+    status: int
+    detail: str
+    instance: str
+    errors: list[FieldError]
+
+
+def problem_response(
+    request: Request,
+    status: int,
+    *,
+    slug: str,
+    title: str,
+    detail: str,
+    errors: Sequence[FieldError] = (),
+) -> Response:
+    """One problem document, with Retry-After where the same request may succeed later."""
+    problem = Problem(
+        type=_TYPE + slug,
+        title=title,
+        status=status,
+        detail=detail,
+        instance=request.url.path[:VALUE_LENGTH_MAX],
+        errors=list(errors),
+    )
+    headers = {"Cache-Control": "no-store"}
+    if status == HTTPStatus.SERVICE_UNAVAILABLE:
+        headers["Retry-After"] = str(RETRY_AFTER_S)
+    return Response(orjson.dumps(problem.model_dump()), status, headers, MEDIA_TYPE)
+
+
+def refusal(
+    request: Request, status: int, detail: str, headers: Mapping[str, str] | None = None
+) -> Response:
+    """The problem document of a request that never reached its route."""
+    slug, title = _FRAMEWORK_ERRORS.get(status, ("bad-request", "The request was refused"))
+    response = problem_response(request, status, slug=slug, title=title, detail=detail)
+    response.headers.update(headers or {})
+    return response
+
+
+def install_handlers(app: FastAPI) -> None:
+    """Let every error of `app` end as a problem document."""
+    app.add_exception_handler(ApiError, _on_api_error)
+    app.add_exception_handler(RequestValidationError, _on_invalid_request)
+    app.add_exception_handler(HTTPException, _on_http_error)
+    app.add_exception_handler(Exception, _on_unexpected)
+
+
+async def _on_api_error(request: Request, error: Exception) -> Response:
+    if not isinstance(error, ApiError):
+        raise error
+    if isinstance(error, Corrupt):
+        _log.error("stored facts disagreed", extra={"detail": str(error)})
+    if isinstance(error, Transient):
+        _log.warning("request was not served", extra={"detail": str(error)})
+    errors = (
+        [_field_error(error.field, error.value, str(error))] if isinstance(error, Rejected) else []
+    )
+    return problem_response(
+        request, error.status, slug=error.slug, title=error.title, detail=str(error), errors=errors
+    )
+
+
+async def _on_invalid_request(request: Request, error: Exception) -> Response:
+    if not isinstance(error, RequestValidationError):
+        raise error
+    errors = [
+        _field_error(
+            _field_at(one["loc"], one["type"]),
+            one.get("input"),
+            one["msg"].removeprefix("Value error, "),
+        )
+        for one in error.errors()[:ERRORS_MAX]
+    ]
+    return problem_response(
+        request,
+        HTTPStatus.UNPROCESSABLE_ENTITY,
+        slug="bad-value",
+        title="A value is not acceptable",
+        detail="; ".join(f"{one.field}: {one.detail}" for one in errors),
+        errors=errors,
+    )
+
+
+async def _on_http_error(request: Request, error: Exception) -> Response:
+    """An error of the framework: an unknown path, a wrong method, an unreadable body."""
+    if not isinstance(error, HTTPException):
+        raise error
+    return refusal(request, error.status_code, str(error.detail), error.headers)
+
+
+async def _on_unexpected(request: Request, error: Exception) -> Response:
+    """A fault of ours: the server logs it with its trace, the client learns only that."""
+    del error
+    return problem_response(
+        request,
+        HTTPStatus.INTERNAL_SERVER_ERROR,
+        slug="internal-error",
+        title="Internal error",
+        detail="The server failed; the failure was logged.",
+    )
+
+
+def _field_at(place: Sequence[str | int], kind: str) -> str:
+    """The path of a field; where no JSON could be read there are no fields."""
+    if kind == "json_invalid":
+        return "body"
+    return ".".join(str(part) for part in place[1:]) or "body"
+
+
+def _field_error(field: str, value: object, detail: str) -> FieldError:
+    return FieldError(field=field, value=str(value)[:VALUE_LENGTH_MAX], detail=detail)

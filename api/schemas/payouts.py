@@ -1,0 +1,74 @@
+"""Answers about payout operations."""
+
+from typing import Literal
+
+from pydantic import BaseModel
+
+from api.fields import AddressOut, AmountOut, BytesOut, HashOut
+from api.schemas.envelope import Block, OfSettlement
+from settlement.payouts.decision import State
+
+
+class PayoutTransaction(BaseModel):
+    """One signed version of a nonce that carries the operation."""
+
+    tx_hash: HashOut
+    sender: AddressOut
+    nonce: int
+    ordinal: int
+    gas: int
+    max_fee_wei: AmountOut
+    tip_wei: AmountOut
+
+
+class PayoutOutcome(BaseModel):
+    """What became, finally, of the operation or of one of its nonces."""
+
+    fate: str
+    refusal: str | None
+    sender: AddressOut | None
+    nonce: int | None
+    tx_hash: HashOut | None
+    block_number: int
+    block_hash: HashOut
+
+
+class LineOnChain(BaseModel):
+    """A line of the leaf that the chain says is settled."""
+
+    line: int
+    payee: AddressOut
+    amount: AmountOut
+    outcome: Literal["paid", "unclaimed"]
+    block_number: int
+    tx_hash: HashOut
+    is_final: bool
+
+
+class PayoutOperation(BaseModel):
+    """What we planned to do."""
+
+    kind: str
+    epoch: int
+    work_id: HashOut | None
+    part: int | None
+    asset: AddressOut | None
+    amount: AmountOut | None
+    attempt: int | None
+    manifest_digest: HashOut | None
+    calldata: BytesOut
+
+
+class PayoutAnswer(OfSettlement):
+    """One operation: what we planned and signed, and what the chain says.
+
+    `operation` is null for a leaf that somebody else withdrew and we never planned to.
+    """
+
+    op_id: HashOut
+    state: State
+    head: Block
+    operation: PayoutOperation | None
+    transactions: list[PayoutTransaction]
+    outcomes: list[PayoutOutcome]
+    lines: list[LineOnChain]

@@ -1,0 +1,61 @@
+"""A client of the API without a server: one event loop, the app's lifespan, plain calls."""
+
+import asyncio
+from collections.abc import Coroutine, Iterator
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+import httpx
+from fastapi import FastAPI
+
+from api.app import create_app
+from api.context import Deps
+
+Result = TypeVar("Result")
+
+
+class APIClient:
+    """Calls the app in-process; an error of the app is the response that a server would send."""
+
+    def __init__(self, runner: asyncio.Runner, app: FastAPI) -> None:
+        transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
+        self.app = app
+        self._runner = runner
+        self._client = httpx.AsyncClient(transport=transport, base_url="http://api")
+
+    def get(self, path: str, **options: Any) -> httpx.Response:
+        return self._runner.run(self._client.get(path, **options))
+
+    def post(self, path: str, **options: Any) -> httpx.Response:
+        return self._runner.run(self._client.post(path, **options))
+
+    def run(self, work: Coroutine[Any, Any, Result]) -> Result:
+        """Run something else on the app's event loop."""
+        return self._runner.run(work)
+
+    def close(self) -> None:
+        self._runner.run(self._client.aclose())
+
+
+def problem_of(response: httpx.Response) -> tuple[int, str, list[str]]:
+    """Status, last part of the type, and the fields at fault of a problem document."""
+    body = response.json()
+    assert response.headers["content-type"] == "application/problem+json"
+    assert body["status"] == response.status_code
+    assert body["instance"] == response.request.url.path
+    return body["status"], body["type"].rpartition(":")[2], [one["field"] for one in body["errors"]]
+
+
+@contextmanager
+def running_api(deps: Deps) -> Iterator[APIClient]:
+    """The API inside its lifespan."""
+    with asyncio.Runner() as runner:
+        app = create_app(deps)
+        lifespan = app.router.lifespan_context(app)
+        runner.run(lifespan.__aenter__())
+        client = APIClient(runner, app)
+        try:
+            yield client
+        finally:
+            client.close()
+            runner.run(lifespan.__aexit__(None, None, None))

@@ -1,0 +1,101 @@
+"""One story of a settlement, told once: shared by tests that only read, copied for all others."""
+
+from collections.abc import Iterator
+from itertools import count
+
+import pytest
+from sqlalchemy import Engine, create_engine
+from sqlmodel import SQLModel
+
+import reconciliation.adapters.tables
+import settlement.ledger.adapters.tables
+import settlement.payouts.adapters.tables
+import settlement.royalties.adapters.tables
+from api.context import Deps, Limits
+from contracts.evm import BlockNumber
+from scripts.embedded.postgres import PostgresServer
+from tests.api_client import APIClient, running_api
+from tests.api_world import World, tell, timestamp
+
+_REGISTERED = (
+    reconciliation.adapters.tables,
+    settlement.ledger.adapters.tables,
+    settlement.payouts.adapters.tables,
+    settlement.royalties.adapters.tables,
+)
+"""Their tables are in the metadata from import on; triggers are left out, so that a test may tamper
+with a row."""
+
+_TEMPLATE = "api_story"
+_names = count()
+
+
+@pytest.fixture(scope="session")
+def template(postgres_server: PostgresServer) -> World:
+    """The story in a database to which nobody is connected any more."""
+    engine = _engine(postgres_server.url(_TEMPLATE))
+    SQLModel.metadata.create_all(engine)
+    world = World(engine)
+    tell(world)
+    engine.dispose()
+    return world
+
+
+@pytest.fixture(scope="session")
+def story(template: World, postgres_server: PostgresServer) -> Iterator[World]:
+    """The story; its rows must stay as they are."""
+    engine = _engine(postgres_server.url("api_shared", template=_TEMPLATE))
+    yield template.on(engine)
+    engine.dispose()
+
+
+@pytest.fixture(scope="session")
+def shared(story: World) -> Iterator[APIClient]:
+    """The API over the shared story."""
+    with running_api(_deps(story)) as client:
+        yield client
+
+
+@pytest.fixture
+def world(template: World, postgres_server: PostgresServer) -> Iterator[World]:
+    """A copy of the story that the test may go on with."""
+    name = f"api_{next(_names)}"
+    engine = _engine(postgres_server.url(name, template=_TEMPLATE))
+    yield template.on(engine)
+    engine.dispose()
+    admin = create_engine(_engine(postgres_server.url()).url, isolation_level="AUTOCOMMIT")
+    with admin.connect() as connection:
+        connection.exec_driver_sql(f"DROP DATABASE {name} WITH (FORCE)")
+    admin.dispose()
+
+
+@pytest.fixture
+def deps(world: World) -> Deps:
+    """Dependencies over the test's own world."""
+    return _deps(world)
+
+
+@pytest.fixture
+def api(deps: Deps) -> Iterator[APIClient]:
+    """The API over the test's own world."""
+    with running_api(deps) as client:
+        yield client
+
+
+def _deps(world: World) -> Deps:
+    return Deps(
+        database_url=world.engine.url.render_as_string(hide_password=False).replace(
+            "+psycopg", "", 1
+        ),
+        settlements=(world.settlement,),
+        now=lambda: timestamp(31),
+        head_of=lambda _: BlockNumber(33),
+        limits=Limits(),
+    )
+
+
+def _engine(url: str) -> Engine:
+    return create_engine(
+        url.replace("postgresql://", "postgresql+psycopg://", 1),
+        connect_args={"options": "-c synchronous_commit=off"},
+    )

@@ -1,0 +1,134 @@
+"""Payout operations over HTTP.
+
+Subjects: api.routes.payouts, api.adapters.payouts,
+api.schemas.payouts.
+"""
+
+from typing import Any
+
+from sqlalchemy import insert
+
+from contracts.calls import Withdrawal
+from contracts.evm import Hash32
+from settlement.payouts.adapters.tables import (
+    PAYOUT_INCLUSION,
+    PAYOUT_OPERATION,
+    PAYOUT_OUTCOME,
+    PAYOUT_TRANSACTION,
+)
+from settlement.payouts.operation import withdraw_operation
+from tests.api_client import APIClient, problem_of
+from tests.api_world import (
+    CHAIN_ID,
+    FILM_0,
+    REGISTRANT,
+    SONG_0,
+    SONG_1,
+    World,
+    block_hash,
+    name_hash,
+)
+
+
+def test_payout__planned_signed_settled__state_follows(api: APIClient, world: World) -> None:
+    op_id = world.op_id_of(FILM_0)
+    path = f"/v1/payouts/{op_id}"
+    assert api.get(path).json()["operation"] is None
+    assert api.get(path).json()["state"] == "used_elsewhere"
+
+    _plan(world)
+    _sign(world, op_id)
+    mined = api.get(path).json()
+    _settle(world, op_id)
+    final = api.get(path).json()
+
+    assert (mined["state"], final["state"]) == ("mined", "final")
+    assert mined["operation"]["amount"] == "50"
+    assert [one["is_final"] for one in mined["lines"]] == [False]
+    assert [one["tx_hash"] for one in mined["transactions"]] == [str(name_hash("transaction"))]
+    assert final["outcomes"][0]["fate"] == "settled"
+    assert final["outcomes"][0]["refusal"] is None
+
+
+def test_payout__only_planned__planned(api: APIClient, world: World) -> None:
+    operation = withdraw_operation(
+        Withdrawal(SONG_1, ()), chain_id=CHAIN_ID, contract=world.settlement.payouts
+    )
+    _plan_operation(world, operation)
+
+    payout = api.get(f"/v1/payouts/{operation.op_id}").json()
+
+    assert (payout["state"], payout["lines"]) == ("planned", [])
+    assert payout["operation"]["calldata"] == "0x" + operation.call.hex()
+
+
+def test_payout__unknown__not_found(shared: APIClient) -> None:
+    response = shared.get(f"/v1/payouts/{name_hash('none')}")
+
+    assert problem_of(response) == (404, "not-found", ["op_id"])
+
+
+def _plan(world: World) -> None:
+    operation = withdraw_operation(
+        Withdrawal(FILM_0, (world.hash_of(SONG_0),)),
+        chain_id=CHAIN_ID,
+        contract=world.settlement.payouts,
+    )
+    _plan_operation(world, operation)
+
+
+def _plan_operation(world: World, operation: Any) -> None:
+    subject = operation.subject
+    with world.engine.begin() as connection:
+        connection.execute(
+            insert(PAYOUT_OPERATION).values(
+                op_id=operation.op_id,
+                kind=operation.kind.value,
+                chain_id=operation.chain_id,
+                contract=operation.contract,
+                list_id=operation.list_id,
+                list_index=operation.index,
+                content_digest=operation.content_digest,
+                call=operation.call,
+                epoch=subject.epoch,
+                work_id=subject.work_id,
+                part=subject.part,
+                asset=subject.asset,
+                amount=subject.amount,
+                lines=subject.lines,
+                proof_nodes=subject.proof_nodes,
+            )
+        )
+
+
+def _sign(world: World, op_id: Hash32) -> None:
+    nonce = {"chain_id": CHAIN_ID, "sender": REGISTRANT, "nonce": 4}
+    with world.engine.begin() as connection:
+        connection.execute(
+            insert(PAYOUT_TRANSACTION).values(
+                **nonce,
+                tx_hash=name_hash("transaction"),
+                ordinal=0,
+                raw=b"raw",
+                recipient=world.settlement.payouts,
+                gas=100_000,
+                max_fee_wei=2**70,
+                tip_wei=1,
+            )
+        )
+        connection.execute(insert(PAYOUT_INCLUSION).values(op_id=op_id, **nonce))
+
+
+def _settle(world: World, op_id: Hash32) -> None:
+    with world.engine.begin() as connection:
+        connection.execute(
+            insert(PAYOUT_OUTCOME).values(
+                op_id=op_id,
+                fate="settled",
+                sender=REGISTRANT,
+                nonce=4,
+                tx_hash=name_hash("transaction"),
+                block_number=28,
+                block_hash=block_hash(28),
+            )
+        )

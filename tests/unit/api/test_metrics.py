@@ -1,0 +1,60 @@
+from api.metrics import Reading, RequestMetrics, exposition
+from api.schemas.service import ChainStatus
+
+
+def chain(**known: int) -> ChainStatus:
+    return ChainStatus(
+        chain_id=1,
+        head=known.get("head"),
+        indexed=None,
+        finalized=None,
+        lag_blocks=known.get("lag_blocks"),
+        lag_s=None,
+        reorgs=known.get("reorgs", 0),
+        last_reorg=None,
+    )
+
+
+def lines(metrics: RequestMetrics, reading: Reading | None) -> set[str]:
+    return set(exposition(metrics, reading).decode().splitlines())
+
+
+def test_exposition__no_reading__only_what_the_process_knows() -> None:
+    metrics = RequestMetrics()
+    metrics.observe("/epochs", 200, 0.004)
+
+    shown = lines(metrics, None)
+
+    assert "quittance_database_up 0.0" in shown
+    assert (
+        'quittance_request_duration_seconds_bucket{le="0.005",route="/epochs",status="200"} 1.0'
+        in (shown)
+    )
+    assert not any(line.startswith("quittance_head_height") for line in shown)
+
+
+def test_exposition__reading__every_number_once() -> None:
+    reading = Reading(
+        chains=(chain(head=9, lag_blocks=2, reorgs=3),),
+        epochs=(("main", "active", 4),),
+        discrepancies=(("main", "balance", 0),),
+    )
+
+    shown = lines(RequestMetrics(), reading)
+
+    assert shown >= {
+        "quittance_database_up 1.0",
+        'quittance_head_height{chain_id="1"} 9.0',
+        'quittance_lag_blocks{chain_id="1"} 2.0',
+        'quittance_reorgs_total{chain_id="1"} 3.0',
+        'quittance_epochs{settlement="main",state="active"} 4.0',
+        'quittance_discrepancies{kind="balance",settlement="main"} 0.0',
+    }
+    assert not any(line.startswith("quittance_indexed_height{") for line in shown)
+
+
+def test_metrics__two_apps__count_apart() -> None:
+    first, second = RequestMetrics(), RequestMetrics()
+    first.observe("/epochs", 200, 0.1)
+
+    assert not any("/epochs" in line for line in lines(second, None))

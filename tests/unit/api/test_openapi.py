@@ -1,0 +1,60 @@
+import json
+
+from api.openapi import PATH, document
+
+PATHS = (
+    "/epochs",
+    "/epochs/{epoch}",
+    "/epochs/{epoch}/manifest",
+    "/proofs/{epoch}/{work}",
+    "/proofs/verify",
+    "/works/{work}",
+    "/works/{work}/earnings",
+    "/accounts/{address}/balances",
+    "/accounts/{address}/earnings",
+    "/payouts/{op_id}",
+    "/reconciliation/runs",
+    "/reconciliation/discrepancies",
+)
+
+
+def test_openapi__committed_file__is_what_the_app_says() -> None:
+    assert PATH.read_text() == document(), "run: python -m api.openapi"
+
+
+def test_openapi__paths__full_and_short_form_of_each() -> None:
+    paths = json.loads(document())["paths"]
+
+    assert set(paths) == {
+        *("/healthz", "/readyz", "/metrics", "/v1/status", "/v1/settlements"),
+        *(f"/v1{path}" for path in PATHS),
+        *(f"/v1/settlements/{{settlement}}{path}" for path in PATHS),
+    }
+
+
+def test_openapi__operations__have_one_id_and_a_summary() -> None:
+    operations = [
+        operation
+        for methods in json.loads(document())["paths"].values()
+        for operation in methods.values()
+    ]
+    ids = [operation["operationId"] for operation in operations]
+
+    assert len(set(ids)) == len(ids)
+    assert all(operation["description"] for operation in operations)
+
+
+def test_openapi__money__always_a_string() -> None:
+    schemas = json.loads(document())["components"]["schemas"]
+    amounts = ("amount", "paid_in", "withdrawn", "posted", "pending", "unfinalized", "tip_wei")
+    found = [
+        schema["properties"][name]
+        for schema in schemas.values()
+        for name in amounts
+        if name in schema.get("properties", {})
+    ]
+
+    assert len(found) >= len(amounts)
+    for field in found:
+        kinds = field.get("anyOf", [field])
+        assert {kind["type"] for kind in kinds} <= {"string", "null"}
