@@ -19,10 +19,10 @@ step "lint" $bin/ruff check --quiet .
 step "types" $bin/mypy
 step "layers" $bin/lint-imports --no-cache
 if [ "${1:-}" = fast ]; then
-    step "unit, property, architecture" $bin/pytest -q tests/unit tests/property tests/architecture
+    step "unit, property, architecture" $bin/pytest -q -n 2 tests/unit tests/property tests/architecture
     exit
 fi
 step "Solidity format" forge fmt --check
 step "artifacts equal the build" $bin/python -m scripts.artifacts --check
 step "Solidity tests" forge test
-step "all Python tests" $bin/pytest -q tests/unit tests/property tests/architecture tests/integration tests/e2e
+step "all Python tests" $bin/pytest -q -n 2 --dist loadfile tests/unit tests/property tests/architecture tests/integration tests/e2e

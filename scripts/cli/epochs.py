@@ -1,0 +1,146 @@
+"""`quittance epoch …`: look at epochs, compute, export and approve them by hand."""
+
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Annotated
+
+import orjson
+import typer
+
+from contracts.evm import Epoch
+from indexer.adapters.reads import FactReads
+from scripts.bootstrap import chain_check
+from scripts.cli.context import chosen, migrated, print_json, settings_of
+from scripts.cli.problems import CHECK_FAILED, fail
+from scripts.errors import Rejected
+from scripts.guardians import approve_exported, export_to
+from settlement.royalties.adapters.attempts import ComputedAttempts
+from settlement.royalties.adapters.signer import LocalGuardian
+from settlement.royalties.adapters.store import ComputedEpochs
+from settlement.royalties.approve import Refused
+from settlement.royalties.compute_epoch import NotYetComputable, compute_epoch
+
+app = typer.Typer(help="Epochs: look, compute, export, approve.", no_args_is_help=True)
+
+SettlementOption = Annotated[
+    str | None, typer.Option(help="Name of the settlement, where there is more than one.")
+]
+
+
+class NotComputed(Rejected):
+    """The epoch was not computed here."""
+
+    def __init__(self, epoch: int) -> None:
+        super().__init__(
+            f"epoch {epoch} is not computed yet: run `quittance epoch compute {epoch}`"
+        )
+
+
+@app.command("list")
+def list_epochs(context: typer.Context, settlement: SettlementOption = None) -> None:
+    """Print every computed attempt, newest last, as JSON."""
+    with migrated(settings_of(context)) as (settings, engine), engine.begin() as connection:
+        _, one = chosen(settings, settlement)
+        rows = ComputedAttempts(connection).of_settlement(one.chain_id, one.payouts)
+    epochs = [
+        {"epoch": row.epoch, "attempt": row.attempt, "root": str(row.root)}
+        | {"manifest_digest": str(row.manifest_digest), "leaf_count": row.leaf_count}
+        for row in rows
+    ]
+    print_json({"epochs": epochs})
+
+
+@app.command()
+def show(context: typer.Context, epoch: int, settlement: SettlementOption = None) -> None:
+    """Print the manifest of an epoch's newest attempt."""
+    with migrated(settings_of(context)) as (settings, engine), engine.begin() as connection:
+        _, one = chosen(settings, settlement)
+        manifest = ComputedEpochs(connection).latest_manifest(
+            Epoch(epoch), chain_id=one.chain_id, contract=one.payouts
+        )
+    if manifest is None:
+        raise NotComputed(epoch)
+    print_json(orjson.loads(manifest))
+
+
+@app.command()
+def compute(context: typer.Context, epoch: int, settlement: SettlementOption = None) -> None:
+    """Compute an epoch's current attempt and store it."""
+    with migrated(settings_of(context)) as (settings, engine):
+        _, one = chosen(settings, settlement)
+        isolated = engine.execution_options(isolation_level="REPEATABLE READ")
+        with isolated.begin() as connection:
+            computed = compute_epoch(
+                Epoch(epoch),
+                settlement=one,
+                source=FactReads(connection, one),
+                store=ComputedEpochs(connection),
+            )
+    if isinstance(computed, NotYetComputable):
+        fail(_not_yet(epoch, computed), CHECK_FAILED)
+    print_json(
+        {
+            "epoch": epoch,
+            "attempt": computed.manifest.attempt,
+            "root": str(computed.manifest.root),
+            "manifest_digest": str(computed.manifest_digest),
+        }
+    )
+
+
+@app.command()
+def export(
+    context: typer.Context,
+    epoch: int,
+    directory: Annotated[Path, typer.Argument(help="Where the bundle is written.")],
+    settlement: SettlementOption = None,
+) -> None:
+    """Write an epoch's bundle, which `scripts/verify_epoch.py` checks without us."""
+    with migrated(settings_of(context)) as (settings, engine):
+        _, one = chosen(settings, settlement)
+        missing = export_to(directory, Epoch(epoch), engine=engine, settlement=one)
+    if missing is not None:
+        fail(_not_yet(epoch, missing), CHECK_FAILED)
+    print_json({"epoch": epoch, "directory": str(directory)})
+
+
+@app.command("approve")
+def approve_epoch(
+    context: typer.Context,
+    epoch: int,
+    key_file: Annotated[Path, typer.Option(help="File with the guardian's private key.")],
+    settlement: SettlementOption = None,
+) -> None:
+    """As a guardian: verify an epoch against your own RPC, then sign its approval."""
+    guardian = _guardian(key_file)
+    with (
+        migrated(settings_of(context)) as (settings, engine),
+        TemporaryDirectory(prefix="quittance-approve-") as scratch,
+    ):
+        chain, one = chosen(settings, settlement)
+        bundle = Path(scratch) / "bundle"
+        missing = export_to(bundle, Epoch(epoch), engine=engine, settlement=one)
+        if missing is not None:
+            fail(_not_yet(epoch, missing), CHECK_FAILED)
+        answer = approve_exported(
+            bundle, guardian, engine=engine, settlement=one, chain=chain_check(chain, one)
+        )
+    if isinstance(answer, Refused):
+        reasons = "; ".join(f"{one.reason.value}: {one.detail}" for one in answer.findings)
+        fail(f"epoch {epoch} was not approved: {reasons}", CHECK_FAILED)
+    print_json({"epoch": epoch, "guardian": str(answer.guardian), "digest": str(answer.digest)})
+
+
+def _guardian(key_file: Path) -> LocalGuardian:
+    try:
+        return LocalGuardian(bytes.fromhex(key_file.read_text().strip().removeprefix("0x")))
+    except OSError as error:
+        raise Rejected(f"--key-file: {key_file}: {error.strerror}") from error
+    except ValueError:
+        # The cause would show the key.
+        raise Rejected(f"--key-file: {key_file}: not a private key in hexadecimal") from None
+
+
+def _not_yet(epoch: int, answer: NotYetComputable) -> str:
+    until = "" if answer.until is None else f"; needs a final block at or after {answer.until}"
+    return f"epoch {epoch} cannot be computed yet: {answer.reason.value}{until}"

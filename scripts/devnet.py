@@ -1,0 +1,82 @@
+"""The development chain of the path without configuration: kept in one directory, for restarts.
+
+It is deployed once, with keys that everybody knows; its addresses stay in its directory and never
+enter the committed address book.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from eth_account.signers.local import LocalAccount
+
+from contracts.addresses import Settlement, settlements_to_json
+from scripts.deploy import DeploymentPlan, deploy_settlement
+from scripts.devnode import DevNode, account_from_seed, address_of
+from scripts.embedded.anvil import DevChain, running_anvil
+
+CHAIN_ID = 31337
+SLOTS_IN_AN_EPOCH = 6
+FINALITY_DEPTH_BLOCKS = 12
+"""anvil's `finalized` trails the head by twice its slots in an epoch."""
+
+GUARDIANS, THRESHOLD = 3, 2
+SEED = 0
+_GAS_MONEY_WEI = 10**20
+_EPOCH_LENGTH_S, _GRACE_S, _VETO_WINDOW_S = 86_400, 7_200, 3_600
+
+
+@contextmanager
+def running_devnet(directory: Path) -> Iterator[Path]:
+    """Run the chain while the context lasts; yields the path of its configuration file."""
+    directory.mkdir(parents=True, exist_ok=True)
+    chain = DevChain(
+        chain_id=CHAIN_ID,
+        slots_in_an_epoch=SLOTS_IN_AN_EPOCH,
+        state_file=directory / "state.json",
+    )
+    with running_anvil(directory / "anvil", chain) as anvil:
+        addresses = directory / "addresses.json"
+        if not addresses.exists():
+            addresses.write_text(settlements_to_json((_deploy(DevNode(anvil.url)),)))
+        config = directory / "quittance.toml"
+        config.write_text(config_text((anvil.url,), "addresses.json"))
+        yield config
+
+
+def config_text(urls: tuple[str, ...], addresses: str) -> str:
+    """A configuration file for a development chain."""
+    endpoints = ", ".join(f'"{url}"' for url in urls)
+    return (
+        "[[chain]]\n"
+        f"id = {CHAIN_ID}\n"
+        'name = "dev"\n'
+        f"rpc = [{endpoints}]\n"
+        "start_block = 0\n"
+        f'finality = {{ tag = "finalized", depth = {FINALITY_DEPTH_BLOCKS} }}\n'
+        f'addresses = "{addresses}"\n'
+    )
+
+
+def guardian(seed: int, index: int) -> LocalAccount:
+    """The key of one guardian of a development chain."""
+    return account_from_seed(seed, "guardian", index)
+
+
+def _deploy(node: DevNode) -> Settlement:
+    admin = account_from_seed(SEED, "admin")
+    node.fund([admin, account_from_seed(SEED, "submitter")], _GAS_MONEY_WEI)
+    _, now = node.head()
+    guardians = tuple(address_of(guardian(SEED, index)) for index in range(GUARDIANS))
+    plan = DeploymentPlan(
+        name="dev",
+        genesis=now,
+        epoch_length_s=_EPOCH_LENGTH_S,
+        grace_s=_GRACE_S,
+        veto_window_s=_VETO_WINDOW_S,
+        guardians=guardians,
+        threshold=THRESHOLD,
+        attestor=address_of(account_from_seed(SEED, "attestor")),
+        watcher=address_of(account_from_seed(SEED, "watcher")),
+    )
+    return deploy_settlement(node, admin, plan).settlement

@@ -1,0 +1,73 @@
+"""A guardian's work on one epoch: export its bundle, verify it, compare with the chain, sign."""
+
+import sys
+from pathlib import Path
+
+from sqlalchemy import Engine
+
+from contracts.addresses import Settlement
+from contracts.evm import Epoch, Timestamp
+from indexer.adapters.reads import FactReads
+from scripts.bootstrap import VERIFIER
+from settlement.royalties.adapters.bundle_directory import (
+    BundleDirectory,
+    VerifiedBundle,
+    VerifierCommand,
+)
+from settlement.royalties.adapters.store import Approvals, ComputedEpochs
+from settlement.royalties.approve import (
+    ChainCheck,
+    GuardianSigner,
+    Refused,
+    SignedApproval,
+    approve,
+)
+from settlement.royalties.compute_epoch import NotYetComputable
+from settlement.royalties.export import export_bundle
+from settlement.royalties.manifest_reading import manifest_from_bytes
+
+_VERIFIER_LIMIT_S = 3_600
+_APPROVAL_LIFE_S = 7 * 86_400
+"""Guardians must name one deadline: this long after the end of grace."""
+
+
+def export_to(
+    directory: Path, epoch: Epoch, *, engine: Engine, settlement: Settlement
+) -> NotYetComputable | None:
+    """Write the bundle of an epoch's current attempt; a value if there is none yet."""
+    isolated = engine.execution_options(isolation_level="REPEATABLE READ")
+    with isolated.begin() as connection:
+        computed = export_bundle(
+            epoch,
+            settlement=settlement,
+            source=FactReads(connection, settlement),
+            store=ComputedEpochs(connection),
+            writer=BundleDirectory(directory),
+        )
+    return computed if isinstance(computed, NotYetComputable) else None
+
+
+def approve_exported(
+    directory: Path,
+    guardian: GuardianSigner,
+    *,
+    engine: Engine,
+    settlement: Settlement,
+    chain: ChainCheck,
+) -> SignedApproval | Refused:
+    """Check an exported bundle against the guardian's own view of the chain, and sign."""
+    bundle = BundleDirectory(directory)
+    command = VerifierCommand(
+        interpreter=Path(sys.executable), script=VERIFIER, timeout_s=_VERIFIER_LIMIT_S
+    )
+    manifest = manifest_from_bytes(bundle.manifest())
+    deadline = Timestamp(manifest.clock.grace_end_of(manifest.epoch) + _APPROVAL_LIFE_S)
+    with engine.begin() as connection:
+        return approve(
+            VerifiedBundle(bundle, command),
+            settlement=settlement,
+            chain=chain,
+            signer=guardian,
+            store=Approvals(connection),
+            deadline=deadline,
+        )

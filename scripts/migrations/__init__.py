@@ -1,0 +1,1 @@
+"""The database schema, by Alembic: one linear history, run by `quittance db migrate`."""
