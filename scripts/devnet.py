@@ -35,9 +35,11 @@ def running_devnet(directory: Path) -> Iterator[Path]:
         slots_in_an_epoch=SLOTS_IN_AN_EPOCH,
         state_file=directory / "state.json",
     )
+    addresses = directory / "addresses.json"
+    # After a power cut there are addresses but no state: the node writes it when it stops.
+    is_deployed = addresses.exists() and (directory / "state.json").exists()
     with running_anvil(directory / "anvil", chain) as anvil:
-        addresses = directory / "addresses.json"
-        if not addresses.exists():
+        if not is_deployed:
             addresses.write_text(settlements_to_json((_deploy(DevNode(anvil.url)),)))
         config = directory / "quittance.toml"
         config.write_text(config_text((anvil.url,), "addresses.json"))

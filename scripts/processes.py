@@ -148,20 +148,22 @@ def _index_chain(  # noqa: PLR0917 - the arguments of one thread
     end_block: BlockNumber | None,
     until_synced: bool,
 ) -> None:
-    with running_indexer(engine, chain, end_block=end_block) as indexer:
-        progress = Progress(f"indexing {chain.name}", unit="blocks")
-        while not stop.is_set():
-            try:
-                outcome = indexer.step()
-            except IndexTransient as error:
-                log.warning("indexing waits", extra={"chain": chain.name, "error": str(error)})
-                stop.wait(settings.poll_interval_ms / 1000)
-                continue
-            _show(progress, outcome)
-            if isinstance(outcome, Idle):
-                if until_synced or end_block is not None:
-                    return
-                stop.wait(settings.poll_interval_ms / 1000)
+    progress = Progress(f"indexing {chain.name}", unit="blocks")
+    while not stop.is_set():
+        # Opened again after each failure: a lost connection has lost the chain's lock with it.
+        try:
+            with running_indexer(engine, chain, end_block=end_block) as indexer:
+                while not stop.is_set():
+                    outcome = indexer.step()
+                    _show(progress, outcome)
+                    if not isinstance(outcome, Idle):
+                        continue
+                    if until_synced or end_block is not None:
+                        return
+                    stop.wait(settings.poll_interval_ms / 1000)
+        except IndexTransient as error:
+            log.warning("indexing waits", extra={"chain": chain.name, "error": str(error)})
+            stop.wait(settings.poll_interval_ms / 1000)
 
 
 def _show(progress: Progress, outcome: Outcome) -> None:

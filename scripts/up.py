@@ -1,18 +1,18 @@
 """`quittance up`: the processes of one machine as children, until one ends or we are stopped."""
 
-import logging
 import threading
 from collections.abc import Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
+
+import typer
 
 from scripts.devnet import SEED
 from scripts.devnode import account_from_seed
 from scripts.launcher import running_process
 from scripts.settings import Settings
 
-log = logging.getLogger(__name__)
-
+_LOOK_S = 0.5
 _DEV_FEE_PER_GAS_WEI_MAX = 100_000_000_000
 
 
@@ -22,6 +22,7 @@ def up_environment(
     """The children's environment; on the development chain also its well-known signer."""
     made = dict(environ) | {"QUITTANCE_DATABASE_URL": settings.database_url or ""}
     if dev_config is not None:
+        made.pop("QUITTANCE_SIGNER_KEY_FILE", None)  # it would win over the well-known key
         made |= {
             "QUITTANCE_CONFIG": str(dev_config),
             "QUITTANCE_SIGNER_KEY": "0x" + account_from_seed(SEED, "submitter").key.hex(),
@@ -41,6 +42,9 @@ def watch_children(environ: Mapping[str, str], settings: Settings, stop: threadi
         commands.append("schedule")
     logs = settings.data_directory / "logs"
     logs.mkdir(parents=True, exist_ok=True)
+    for command in commands:
+        with suppress(FileNotFoundError):
+            (logs / f"{command}.log").replace(logs / f"{command}.log.1")
     with ExitStack() as stack:
         children = [
             stack.enter_context(
@@ -48,7 +52,17 @@ def watch_children(environ: Mapping[str, str], settings: Settings, stop: threadi
             )
             for command in commands
         ]
-        log.info("running", extra={"processes": commands, "logs": str(logs)})
-        while not stop.wait(0.5):
+        is_told = False
+        while not stop.wait(_LOOK_S):
             for child in children:
                 child.check()
+            url = None if is_told else api_url(logs / "serve.log")
+            if url is not None:
+                typer.echo(f"The API answers at {url}; logs are in {logs}; Ctrl-C stops all.")
+                is_told = True
+
+
+def api_url(log_file: Path) -> str | None:
+    """The address that the newest `serve` printed into its log; None before it did."""
+    lines = log_file.read_text().splitlines() if log_file.exists() else []
+    return next((line for line in reversed(lines) if line.startswith("http://")), None)

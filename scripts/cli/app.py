@@ -19,6 +19,7 @@ import scripts.errors
 import settlement.errors
 from contracts.addresses import BadAddressBook
 from scripts.cli import allocate, books, epochs, processes, tree
+from scripts.cli.context import SettingsSource
 from scripts.launcher import OPTION, stop_with_stdin
 from scripts.observability import set_up_logging
 from scripts.settings import BadSettings, load_settings
@@ -57,10 +58,10 @@ def prepare(
     context: typer.Context,
     until_stdin_closes: Annotated[bool, typer.Option(OPTION, hidden=True)] = False,
 ) -> None:
-    """Read the configuration once, for every command."""
+    """Give commands a way to the configuration, which is read when one asks for it."""
     if until_stdin_closes:
         stop_with_stdin()
-    context.obj = load_settings(os.environ)
+    context.obj = SettingsSource(lambda: load_settings(os.environ))
 
 
 processes.register(app)

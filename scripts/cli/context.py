@@ -1,8 +1,8 @@
 """What commands share: settings, the database, the settlement that is meant, and JSON output."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import orjson
 import typer
@@ -14,12 +14,23 @@ from scripts.embedded.postgres import running_postgres
 from scripts.settings import ChainSettings, Settings
 
 
+@dataclass(frozen=True, slots=True)
+class SettingsSource:
+    """Reads the settings when a command asks: `--help` and offline commands need none."""
+
+    load: Callable[[], Settings]
+
+
 def settings_of(context: typer.Context) -> Settings:
-    """The settings that the callback read."""
-    settings = context.find_root().obj
-    if not isinstance(settings, Settings):
+    """The settings.
+
+    Raises:
+        BadSettings: with every problem found.
+    """
+    source = context.find_root().obj
+    if not isinstance(source, SettingsSource):
         raise TypeError("the command ran without its callback")
-    return settings
+    return source.load()
 
 
 @contextmanager

@@ -86,9 +86,8 @@ def worker(context: typer.Context) -> None:
 
 def serve(context: typer.Context) -> None:
     """Serve the read API over HTTP; prints its URL."""
-    configured = settings_of(context)
     with (
-        database(configured) as settings,
+        migrated(settings_of(context)) as (settings, _),
         processes.bound_socket(settings.api_host, settings.api_port) as listening,
     ):
         host, port = listening.getsockname()[:2]

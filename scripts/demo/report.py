@@ -55,7 +55,7 @@ def _findings(outcome: DemoOutcome) -> Table:
     table.add_row("refused by the contract", f"{outcome.refused_on_chain} submissions")
     table.add_row("quarantined rows", quarantined or "none")
     table.add_row("held by a verdict", held or "none")
-    table.add_row("settlement process killed", f"{outcome.restarts} times, nothing paid twice")
+    table.add_row("kills of the settlement process", f"{outcome.restarts}, and nothing paid twice")
     table.add_row("discrepancies, chain and books", str(outcome.discrepancies))
     table.add_row("independent verifier", Text(outcome.verifier))
     return table

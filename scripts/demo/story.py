@@ -16,6 +16,7 @@ from collections.abc import Callable, Mapping
 
 import orjson
 from rich.console import Console
+from sqlalchemy import select
 
 from contracts.evm import Epoch, Timestamp
 from contracts.money_events import EpochCommitted
@@ -33,6 +34,7 @@ from scripts.guardians import approve_exported, export_to
 from scripts.wiring import LedgerReservations
 from settlement.payouts.adapters.ownership import PayoutsOwner
 from settlement.payouts.adapters.store import SqlPayoutStore
+from settlement.payouts.adapters.tables import PAYOUT_TRANSACTION
 from settlement.royalties.adapters.attempts import ComputedAttempts
 from settlement.royalties.adapters.signer import LocalGuardian
 from settlement.royalties.approve import Refused
@@ -123,7 +125,7 @@ def _settle(
     _, now = theatre.node.head()
     theatre.node.move_time_to(Timestamp(now + VETO_WINDOW_S))
     if epoch == _CRASH_EPOCH:
-        theatre.wait_until("a transaction is on its way", theatre.gateway.has_held.is_set)
+        theatre.wait_until("a stored transaction is held", lambda: _is_stored_unseen(theatre))
         theatre.kill_and_restart("worker")
         tell(f"epoch {epoch}: worker killed with a signed transaction that no node has seen")
     theatre.wait_until(f"epoch {epoch} is paid", lambda: _is_paid(theatre, epoch))
@@ -175,6 +177,15 @@ def _commitments(facts: FactReads, epoch: Epoch) -> list[EpochCommitted]:
     finalized = facts.finalized()
     events = [] if finalized is None else facts.commitments(epoch, finalized)
     return [event for event in events if isinstance(event, EpochCommitted)]
+
+
+def _is_stored_unseen(theatre: Theatre) -> bool:
+    """Whether the worker stored a signed transaction that the gateway kept from the node."""
+    if not theatre.gateway.has_held.is_set():
+        return False
+    newest = select(PAYOUT_TRANSACTION.c.tx_hash).order_by(PAYOUT_TRANSACTION.c.nonce.desc())
+    tx_hash = theatre.read(lambda connection: connection.scalar(newest.limit(1)))
+    return theatre.node.request("eth_getTransactionByHash", str(tx_hash)) is None
 
 
 def _is_paid(theatre: Theatre, epoch: Epoch) -> bool:

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from scripts.embedded.places import scratch_directory
+from tests.processes import processes_of
 
 AMOUNTS = ("paid", "allocated", "unallocated", "withdrawn", "held", "unclaimed")
 SMALL = ("--once", "--json", "--subscribers", "40", "--works", "12")
@@ -33,23 +34,6 @@ def start(directory: Path, *options: str) -> "subprocess.Popen[str]":
         text=True,
         env=kept | {"QUITTANCE_DATA_DIR": str(directory)},
     )
-
-
-def processes_of(directory: Path) -> list[str]:
-    """Living processes whose command line or working directory is below the directory."""
-    found = []
-    for entry in Path("/proc").iterdir():
-        if not entry.name.isdecimal():
-            continue
-        try:
-            state = (entry / "stat").read_text().rpartition(")")[2].split()[0]
-            command = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode()
-            environ = (entry / "environ").read_bytes().decode(errors="replace")
-        except OSError:
-            continue
-        if state != "Z" and str(directory) in command + environ:
-            found.append(command)
-    return found
 
 
 def test_demo__small__settles_three_epochs(directory: Path) -> None:
@@ -76,7 +60,7 @@ def test_demo__small__settles_three_epochs(directory: Path) -> None:
     assert len(result["held"]) == 1
     assert (result["discrepancies"], result["verifier"]) == (0, "OK")
     assert (result["restarts"], result["api"]) == (1, None)
-    assert processes_of(directory) == []
+    assert processes_of(directory) == {}
 
 
 def test_demo__kill_9__leaves_nothing_running(directory: Path) -> None:
@@ -93,4 +77,4 @@ def test_demo__kill_9__leaves_nothing_running(directory: Path) -> None:
     deadline = time.monotonic() + 30
     while (left := processes_of(directory)) and time.monotonic() < deadline:
         time.sleep(0.2)
-    assert left == []
+    assert left == {}

@@ -1,0 +1,38 @@
+"""Builders of demo outcomes, for the tests of report and outcome."""
+
+from contracts.evm import Epoch, Hash32
+from scripts.demo.outcome import DemoOutcome, EpochOutcome
+
+
+def epoch_outcome(number: int, *, withdrawn: int = 1_234_000_000) -> EpochOutcome:
+    """An epoch whose money is all accounted for."""
+    held, unclaimed, unallocated = 40_000_000, 2_000_001, 30
+    allocated = withdrawn + held + unclaimed
+    return EpochOutcome(
+        number=Epoch(number),
+        root=Hash32(bytes([10 + number]) * 32),
+        manifest_digest=Hash32(bytes([20 + number]) * 32),
+        amounts={
+            "paid": allocated + unallocated,
+            "allocated": allocated,
+            "unallocated": unallocated,
+            "withdrawn": withdrawn,
+            "held": held,
+            "unclaimed": unclaimed,
+        },
+    )
+
+
+def good_outcome(*epochs: EpochOutcome) -> DemoOutcome:
+    """A demo without a problem; three epochs unless some are given."""
+    return DemoOutcome(
+        chain_id=31337,
+        epochs=epochs or tuple(map(epoch_outcome, range(3))),
+        refused_on_chain=6,
+        quarantined={"unpaid_tier": 2},
+        held=(Hash32(b"\x01" * 32),),
+        discrepancies=0,
+        verifier="OK",
+        restarts=1,
+        api=None,
+    )

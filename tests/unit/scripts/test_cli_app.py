@@ -1,0 +1,192 @@
+"""`quittance` as a user meets it: help, exit codes, and one sentence for each error.
+
+The commands are those of `scripts.cli.books`, `scripts.cli.epochs`, `scripts.cli.processes` and two
+files of their own; what they do with a database and a chain, `tests/integration/test_up.py` tries.
+"""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from sqlalchemy.exc import OperationalError
+from typer.testing import CliRunner
+
+import indexer.errors
+import reconciliation.errors
+import scripts.errors
+import settlement.errors
+from contracts.addresses import BadAddressBook
+from scripts.cli.app import app, expected_errors_end
+from scripts.settings import BadSettings
+
+ROOT = Path(__file__).resolve().parents[3]
+GROUPS = {
+    "": (
+        *("allocate", "db", "demo", "devnet", "epoch", "index", "ledger", "payout", "reconcile"),
+        *("schedule", "serve", "tree", "up", "worker"),
+    ),
+    "db": ("migrate",),
+    "epoch": ("approve", "compute", "export", "list", "show"),
+    "ledger": ("balance",),
+    "payout": ("status", "submit"),
+    "reconcile": ("run",),
+    "tree": ("build", "detect", "prove", "verify"),
+}
+COMMANDS = sorted(f"{group} {name}".strip() for group, names in GROUPS.items() for name in names)
+ERRORS = (indexer.errors, settlement.errors, reconciliation.errors, scripts.errors)
+
+
+@pytest.fixture(autouse=True)
+def _nothing_configured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in os.environ:
+        if name.startswith("QUITTANCE_"):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("QUITTANCE_DATA_DIR", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+
+
+def run(command: str, capsys: pytest.CaptureFixture[str]) -> tuple[int, str, str]:
+    """Exit code, stdout, stderr."""
+    with pytest.raises(SystemExit) as ending, expected_errors_end():
+        app(command.split())
+    output, errors = capsys.readouterr()
+    assert isinstance(ending.value.code, int)
+    return ending.value.code, output, errors
+
+
+@pytest.mark.parametrize("command", ["", *COMMANDS])
+def test_help__every_command__tells_usage(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    code, output, errors = run(f"{command} --help", capsys)
+
+    assert (code, errors) == (0, "")
+    assert f"{command} [OPTIONS]" in output
+    for name in GROUPS.get(command, ()):
+        assert f" {name} " in output
+
+
+@pytest.mark.parametrize("command", ["worker --help", "tree build /nowhere.json --profile none"])
+def test_command__needs_no_configuration__wrong_one_does_not_matter(
+    command: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("QUITTANCE_CONFIG", "/nowhere.toml")
+
+    _, output, errors = run(command, capsys)
+
+    assert "/nowhere.toml" not in output + errors
+
+
+def test_help__commands__no_other() -> None:
+    """A command that is added must be added to the tests of help."""
+    for group, names in GROUPS.items():
+        output = CliRunner().invoke(app, [*group.split(), "--help"]).output
+        listed = output[output.index("─ Commands") :].splitlines()[1:]
+        found = {line.split()[1] for line in listed if line.startswith("│ ") and line[2] != " "}
+
+        assert found == set(names)
+
+
+@pytest.mark.parametrize(
+    "command", ["--nope", "nope", "demo --nope", "epoch nope", "epoch show", "epoch show one"]
+)
+def test_command_line__unknown__exit_2(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    code, output, errors = run(command, capsys)
+
+    assert (code, output) == (2, "")
+    assert "Usage" in errors
+
+
+@pytest.mark.parametrize("module", ERRORS, ids=lambda module: module.__name__)
+@pytest.mark.parametrize(("branch", "code"), [("Rejected", 2), ("Transient", 3), ("Corrupt", 1)])
+def test_error__branch__exit_code_and_sentence(
+    module: object, branch: str, code: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ending, expected_errors_end():
+        raise getattr(module, branch)("block 7 is not block 8")
+
+    assert ending.value.code == code
+    assert capsys.readouterr().err == "quittance: block 7 is not block 8\n"
+
+
+def test_error__bad_address_book__exit_2(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ending, expected_errors_end():
+        raise BadAddressBook("1.json: contracts")
+
+    assert ending.value.code == 2
+    assert capsys.readouterr().err == "quittance: 1.json: contracts\n"
+
+
+def test_error__database_away__exit_3(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ending, expected_errors_end():
+        raise OperationalError("SELECT 1", {}, ConnectionError("connection refused"))
+
+    assert ending.value.code == 3
+    assert capsys.readouterr().err == (
+        "quittance: the database is unavailable: connection refused\n"
+    )
+
+
+def test_error__bad_settings__one_line_each(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ending, expected_errors_end():
+        raise BadSettings(("api_port: 'x' is not a whole number", "chain[0]: id is missing"))
+
+    assert ending.value.code == 2
+    assert capsys.readouterr().err.splitlines() == [
+        "quittance: api_port: 'x' is not a whole number",
+        "quittance: chain[0]: id is missing",
+    ]
+
+
+def test_error__of_our_own_making__not_hidden() -> None:
+    with pytest.raises(KeyError), expected_errors_end():
+        raise KeyError("a bug")
+
+
+def test_configuration__wrong__every_command_says_so(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("QUITTANCE_API_PORT", "x")
+    monkeypatch.setenv("QUITTANCE_POLL_INTERVAL_MS", "0")
+
+    code, _, errors = run("ledger balance", capsys)
+
+    assert code == 2
+    assert errors.splitlines() == [
+        "quittance: poll_interval_ms: 0 is not at least 1",
+        "quittance: api_port: 'x' is not a whole number",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("command", "sentence"),
+    [
+        ("payout status 0x12", "OP_ID: '0x12' is not a hash (0x and 64 hexadecimal digits)"),
+        ("epoch approve 0 --key-file absent", "--key-file: absent: No such file or directory"),
+        ("epoch approve 0 --key-file key", "--key-file: key: not a private key in hexadecimal"),
+    ],
+)
+def test_command__bad_argument__said_before_anything_starts(
+    command: str, sentence: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "key").write_text("0x5151 my secret")
+
+    code, output, errors = run(command, capsys)
+
+    assert (code, output, errors) == (2, "", f"quittance: {sentence}\n")
+    assert [path.name for path in tmp_path.iterdir()] == ["key"]
+
+
+def test_process__command_refused__exit_code_and_sentence(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "scripts.cli.app", "schedule"],
+        env={"PYTHONPATH": str(ROOT), "QUITTANCE_DATA_DIR": str(tmp_path), "PATH": os.defpath},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("quittance: schedule needs broker_url; ")
+    assert done.stderr.count("\n") == 1

@@ -1,0 +1,81 @@
+"""When a demo is a success, and how its result is spelled in JSON."""
+
+import json
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from contracts.evm import Epoch, Hash32
+from scripts.demo.outcome import AMOUNTS, DemoOutcome
+from tests.demo_outcomes import epoch_outcome, good_outcome
+
+GOOD = good_outcome()
+
+
+def test_outcome__all_accounted_for__no_problem() -> None:
+    assert GOOD.problems == ()
+
+
+def test_outcome__totals__sums_over_the_epochs() -> None:
+    outcome = good_outcome(epoch_outcome(0, withdrawn=5), epoch_outcome(1, withdrawn=7))
+
+    assert set(outcome.totals) == set(AMOUNTS)
+    assert outcome.totals["withdrawn"] == 12
+    assert outcome.totals["paid"] == sum(epoch.amounts["paid"] for epoch in outcome.epochs)
+
+
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        ({"discrepancies": 2}, "2 discrepancies between chain and books"),
+        ({"verifier": "epoch 1: root differs"}, "the verifier disagrees: epoch 1: root differs"),
+    ],
+)
+def test_outcome__finding__one_problem(change: dict[str, Any], problem: str) -> None:
+    assert replace(GOOD, **change).problems == (problem,)
+
+
+@pytest.mark.parametrize("name", ["withdrawn", "held", "unclaimed"])
+@pytest.mark.parametrize("difference", [1, -1])
+def test_outcome__money_not_placed__named_by_epoch(name: str, difference: int) -> None:
+    bad = epoch_outcome(1)
+    bad.amounts[name] += difference
+
+    assert good_outcome(epoch_outcome(0), bad).problems == (
+        "epoch 1: allocated is not all withdrawn or explained",
+    )
+
+
+@pytest.mark.parametrize("name", ["paid", "unallocated"])
+def test_outcome__paid_not_allocated__named_by_epoch(name: str) -> None:
+    bad = epoch_outcome(2)
+    bad.amounts[name] += 1
+
+    assert good_outcome(bad).problems == ("epoch 2: paid is not allocated + unallocated",)
+
+
+def test_outcome__several_findings__all_named() -> None:
+    bad = epoch_outcome(0)
+    bad.amounts["allocated"] += 1
+    outcome: DemoOutcome = replace(good_outcome(bad), discrepancies=1, verifier="no")
+
+    assert len(outcome.problems) == 4
+
+
+def test_json__amounts__decimal_strings() -> None:
+    outcome = good_outcome(epoch_outcome(0, withdrawn=2**200))
+
+    document = json.loads(json.dumps(outcome.to_json()))
+
+    (epoch,) = document["epochs"]
+    assert epoch["number"] == 0
+    assert epoch["withdrawn"] == str(2**200)
+    for row in (epoch, document["totals"]):
+        assert {name: type(row[name]) for name in AMOUNTS} == dict.fromkeys(AMOUNTS, str)
+    assert epoch["root"] == str(Hash32(b"\x0a" * 32))
+    assert document["held"] == [str(Hash32(b"\x01" * 32))]
+    assert document["quarantined"] == {"unpaid_tier": 2}
+    assert (document["restarts"], document["api"], document["verifier"]) == (1, None, "OK")
+    assert document["chain"] == outcome.chain_id
+    assert outcome.epochs[0].number == Epoch(0)
