@@ -16,7 +16,7 @@ from contracts.units import BaseUnits
 SPLIT_LINES_MAX = 32
 """Lines of one leaf: its paid flags are one uint32 bitmap."""
 
-_LEAF_TYPES = (
+LEAF_TYPES = (
     "uint256",
     "address",
     "uint64",
@@ -26,6 +26,7 @@ _LEAF_TYPES = (
     "uint256",
     "bytes32",
 )
+"""Chain id, contract, epoch, work id, part, asset, amount, split hash."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,4 +76,4 @@ def leaf_hash(leaf: Leaf, *, chain_id: ChainId, contract: Address) -> Hash32:
         leaf.amount,
         bytes(split_hash(leaf.lines)),
     )
-    return keccak(keccak(encode(_LEAF_TYPES, words)))
+    return keccak(keccak(encode(LEAF_TYPES, words)))

@@ -25,6 +25,7 @@ from typing import Any
 
 import sha3
 
+from contracts.leaves import LEAF_TYPES
 from settlement.errors import BadValue, UnknownName
 from settlement.royalties.tree_values import encoded, packed
 
@@ -117,16 +118,7 @@ def _cwe_amount_is_hash(value: Value) -> bool:
 
 QUITTANCE_V1 = Profile(
     name="quittance-v1",
-    types=(
-        "uint256",
-        "address",
-        "uint64",
-        "bytes32",
-        "uint32",
-        "address",
-        "uint256",
-        "bytes32",
-    ),
+    types=LEAF_TYPES,
     leaf=_double_hashed,
     order=_by_hash,
     shape=Shape.HEAP,
