@@ -18,11 +18,12 @@ from indexer.adapters.json_rpc import JSONRPC
 from indexer.adapters.rpc import RPCReader
 from indexer.errors import Corrupt as IndexCorrupt
 from indexer.errors import Transient as IndexTransient
-from indexer.outcomes import Advanced, Idle, Outcome
+from indexer.outcomes import Advanced, Idle, Outcome, Waiting
 from reconciliation.errors import Corrupt as ReconciliationCorrupt
 from reconciliation.errors import Transient as ReconciliationTransient
 from scripts.bootstrap import RPC_LIMITS, NotConfigured, SettlementJobs, running_indexer
 from scripts.jobs import declare_jobs, make_broker, make_scheduler
+from scripts.launcher import stop_event
 from scripts.progress import Progress
 from scripts.settings import ChainSettings, Settings
 from settlement.errors import Corrupt as SettlementCorrupt
@@ -137,6 +138,7 @@ def serve(settings: Settings, database_url: str, listening: socket.socket) -> No
         limits=Limits(),
     )
     config = uvicorn.Config(create_app(deps), log_config=None, access_log=False)
+    stop_event()  # uvicorn raises the signal again when it is done; that must not end us midway
     uvicorn.Server(config).run(sockets=[listening])
 
 
@@ -156,6 +158,8 @@ def _index_chain(  # noqa: PLR0917 - the arguments of one thread
                 while not stop.is_set():
                     outcome = indexer.step()
                     _show(progress, outcome)
+                    if isinstance(outcome, Waiting):
+                        stop.wait(outcome.after_s)
                     if not isinstance(outcome, Idle):
                         continue
                     if until_synced or end_block is not None:

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -78,3 +79,24 @@ def test_demo__kill_9__leaves_nothing_running(directory: Path) -> None:
     while (left := processes_of(directory)) and time.monotonic() < deadline:
         time.sleep(0.2)
     assert left == {}
+
+
+def test_demo__served_then_interrupted__ends_clean(directory: Path) -> None:
+    process = start(directory, *(option for option in SMALL if option != "--once"))
+    assert process.stdout is not None
+    text = ""
+    for line in process.stdout:
+        text += line
+        if line == "}\n":
+            break
+    with urllib.request.urlopen(json.loads(text)["api"] + "/v1/epochs", timeout=10) as answer:  # noqa: S310
+        states = {item["epoch"]: item["state"] for item in json.load(answer)["items"]}
+
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=60)
+
+    assert {states[epoch] for epoch in (0, 2)} == {"settled"}
+    assert states[1] == "active"  # a work is held
+    assert process.returncode == 0
+    assert list((directory / "demo").iterdir()) == []
+    assert processes_of(directory) == {}
