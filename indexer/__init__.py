@@ -12,9 +12,14 @@ replaced, or moves the finalized block. A killed process loses at most the step 
 |---|---|
 | `chain.py` | headers, their hashes and links; the part of the chain that we hold |
 | `reorg.py` | how a remote header fits onto it |
-| `ranges.py` | which blocks to ask for next |
+| `ranges.py` | which blocks to ask for next, and what a failed request teaches |
+| `provider_messages.py` | what a provider's words say about a failure |
 | `finality.py` | which blocks can no longer change |
 | `completeness.py` | what a header proves about the logs of its block |
+| `trie.py` | the root of the trie that holds a block's receipts |
+| `receipts.py` | receipts as consensus encodes them |
+| `chain_profiles.py` | chains that commit to less than Ethereum |
+| `block_checks.py` | whether a header commits to the receipts of its block |
 | `decode.py` | raw logs to columns, one batch per event |
 | `plan.py` | what is indexed of one chain |
 | `ports.py` | what the use case needs of the outside |

@@ -25,20 +25,36 @@ class Corrupt(IndexerError):
 class RPCUnreachable(Transient):
     """The endpoint gave no answer: no connection, a timeout, or a gateway's error.
 
-    Source: `adapters.rpc`, after its own tries.
+    Source: `adapters.rpc`, after its own tries. `status` is the gateway's, and `retry_after_s` the
+    pause that it asked for.
     """
 
-    def __init__(self, host: str, method: str, cause: str) -> None:
+    def __init__(
+        self,
+        host: str,
+        method: str,
+        cause: str,
+        *,
+        status: int | None = None,
+        retry_after_s: int | None = None,
+    ) -> None:
         super().__init__(f"{host} did not answer {method}: {cause}")
         self.host, self.method = host, method
+        self.status, self.retry_after_s = status, retry_after_s
 
 
 class RPCFailed(Transient):
-    """The endpoint answered with an error that does not say the question was wrong for good."""
+    """The endpoint answered with an error; `ranges.advice_from` reads what it means.
 
-    def __init__(self, host: str, method: str, *, code: int, message: str) -> None:
+    `data` is the error's own, as it was parsed.
+    """
+
+    def __init__(
+        self, host: str, method: str, *, code: int, message: str, data: object = None
+    ) -> None:
         super().__init__(f"{host} refused {method}: {code} {message}")
         self.host, self.method, self.code, self.message = host, method, code, message
+        self.data = data
 
 
 class AnswerMalformed(Transient):
@@ -92,6 +108,13 @@ class RPCForbidden(Rejected):
         self.host, self.status = host, status
 
 
+class RequestRefused(Rejected):
+    """The endpoint will never answer our request for logs: it is wrong, or not permitted."""
+
+    def __init__(self, cause: str) -> None:
+        super().__init__(f"the request for logs is refused for good: {cause}")
+
+
 class BadEndpoint(Rejected):
     """The address of an endpoint is not an http or https URL."""
 
@@ -142,6 +165,25 @@ class SchemaMissing(Rejected):
 
     def __init__(self, cause: str) -> None:
         super().__init__(f"the database must be migrated first: {cause}")
+
+
+class UnknownChainProfile(Rejected):
+    """No chain profile has this name."""
+
+    def __init__(self, name: str, known: tuple[str, ...]) -> None:
+        super().__init__(f"--chain-profile: name: {name!r} is not one of {', '.join(known)}")
+        self.name = name
+
+
+class BadDocument(Rejected):
+    """A file does not hold the answer of a node that it should hold.
+
+    Source: `adapters.block_documents`.
+    """
+
+    def __init__(self, place: str, problem: str) -> None:
+        super().__init__(f"{place}: {problem}")
+        self.place = place
 
 
 class ReorgTooDeep(Corrupt):

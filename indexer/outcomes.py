@@ -53,10 +53,18 @@ class Narrowed:
 
 
 @dataclass(frozen=True, slots=True)
+class Waiting:
+    """The provider wants to be asked less often; the next step is due after `after_s` seconds."""
+
+    after_s: int
+    cause: str
+
+
+@dataclass(frozen=True, slots=True)
 class Idle:
     """There was nothing to do: we hold all that is asked for, or the node at `head` lags."""
 
     head: BlockNumber
 
 
-Outcome = Advanced | Rewound | Finalized | Narrowed | Idle
+Outcome = Advanced | Rewound | Finalized | Narrowed | Waiting | Idle

@@ -20,18 +20,37 @@ from indexer.decode import Decoded, decode, filter_of
 from indexer.errors import (
     AnswersDisagree,
     ReorgTooDeep,
+    RequestRefused,
+    RPCFailed,
+    RPCUnreachable,
     StartBlockInFuture,
     Transient,
     WrongChain,
 )
 from indexer.finality import FinalityTag, finalized_block, finalized_number
-from indexer.outcomes import Advanced, Finalized, Idle, Narrowed, Outcome, Rewound
+from indexer.outcomes import Advanced, Finalized, Idle, Narrowed, Outcome, Rewound, Waiting
 from indexer.plan import IndexedChain
 from indexer.ports import ChainReader, Extension, FactStore, Replacement
-from indexer.ranges import BlockRange, narrowed, next_range, widened
+from indexer.ranges import (
+    Advice,
+    BlockRange,
+    CapBlocks,
+    Halve,
+    OtherProvider,
+    Permanent,
+    SplitAddresses,
+    SuggestedRange,
+    WaitAndRetry,
+    Window,
+    advice_from,
+    next_range,
+    pause_s,
+)
 from indexer.reorg import Extend, NeedParent, Rewind, TooDeep, reconcile
 
 log = logging.getLogger(__name__)
+
+_ONE_BLOCK = BlockRange(BlockNumber(0), BlockNumber(1))
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,17 +76,28 @@ class Indexer:
     def __init__(self, plan: IndexedChain, chain: ChainReader, store: FactStore) -> None:
         self._plan, self._chain, self._store = plan, chain, store
         self._wanted = filter_of(plan.sources)
-        self._window = plan.limits.window_blocks_max
+        limit = plan.limits.window_blocks_max
+        self._window = Window(limit, limit)
 
     def step(self) -> Outcome:
         """Do the next thing, in one transaction.
 
         Raises:
-            Transient: the chain or the database was unavailable, or a single block could not be
-                fetched; nothing was stored.
+            Transient: the chain or the database was unavailable, the node does not have the blocks,
+                or a single block could not be fetched; nothing was stored.
+            RequestRefused: the node will never answer our request for logs; nothing was stored.
             ReorgTooDeep: the chain replaced a finalized block; nothing was stored.
             Corrupt: a header, a log or the stored rows contradict themselves.
         """
+        try:
+            return self._next()
+        except Transient as error:
+            advice = _advice(error, _ONE_BLOCK)
+            if not isinstance(advice, WaitAndRetry):
+                raise
+            return self._waiting(pause_s(advice), error)
+
+    def _next(self) -> Outcome:
         local = self._store.local_chain()
         view = self._look()
         if self._is_behind(local, view.head):
@@ -152,7 +182,7 @@ class Indexer:
             removed=removed,
         )
 
-    def _extend(self, local: LocalChain, view: _View) -> Advanced | Finalized | Narrowed | Idle:
+    def _extend(self, local: LocalChain, view: _View) -> Outcome:
         start = self._plan.start_block if local.head is None else local.head.number + 1
         end = view.head.number + 1
         if self._plan.end_block is not None:
@@ -161,7 +191,7 @@ class Indexer:
             BlockNumber(start),
             final_end=view.final_end,
             end=BlockNumber(end),
-            window=self._window,
+            window=self._window.blocks,
         )
         if blocks is None:
             return self._finalize(local, view)
@@ -171,7 +201,7 @@ class Indexer:
             refs = [header.ref for header in headers]
             finalized = _finalized(local, refs, view)
         except Transient as error:
-            return self._narrow(blocks, error)
+            return self._failed(blocks, error)
         decoded = decode(logs, self._plan.sources)
         self._store.extend(
             Extension(
@@ -183,7 +213,7 @@ class Indexer:
                 finalized=finalized,
             )
         )
-        self._window = widened(self._window, limit=self._plan.limits.window_blocks_max)
+        self._window = self._window.succeeded()
         return self._advanced(blocks, decoded, view, finalized)
 
     def _fetch_headers(self, blocks: BlockRange, below: BlockRef | None) -> list[Header]:
@@ -215,22 +245,45 @@ class Indexer:
         self._store.finalize(finalized)
         return Finalized(finalized)
 
-    def _narrow(self, failed: BlockRange, error: Transient) -> Narrowed:
-        window = narrowed(failed)
-        if window is None:
+    def _failed(self, blocks: BlockRange, error: Transient) -> Narrowed:
+        """Do what the provider's words advise; the cursor stays where it is."""
+        advice = _advice(error, blocks)
+        match advice:
+            case OtherProvider() | WaitAndRetry():
+                raise error
+            case Permanent():
+                raise RequestRefused(str(error)) from error
+            case CapBlocks() | SuggestedRange():
+                return self._narrow(blocks, advice, error)
+            case Halve() | SplitAddresses():  # of addresses, the reader itself asks in parts
+                return self._narrow(blocks, Halve(), error)
+            case _:
+                assert_never(advice)
+
+    def _waiting(self, after_s: int, error: Transient) -> Waiting:
+        log.warning(
+            "the provider wants to be asked less often",
+            extra={"chain_id": self._plan.chain_id, "after_s": after_s, "cause": str(error)},
+        )
+        return Waiting(after_s, str(error))
+
+    def _narrow(
+        self, failed: BlockRange, advice: CapBlocks | SuggestedRange | Halve, error: Transient
+    ) -> Narrowed:
+        if len(failed) == 1:
             raise error
-        self._window = window
+        self._window = self._window.failed(failed, advice)
         log.warning(
             "a range failed and was narrowed",
             extra={
                 "chain_id": self._plan.chain_id,
                 "start_block": failed.start,
                 "end_block": failed.end,
-                "window_blocks": window,
+                "window_blocks": self._window.blocks,
                 "cause": str(error),
             },
         )
-        return Narrowed(window, str(error))
+        return Narrowed(self._window.blocks, str(error))
 
     def _advanced(
         self, blocks: BlockRange, decoded: Decoded, view: _View, finalized: BlockRef | None
@@ -279,7 +332,7 @@ def open_indexer(plan: IndexedChain, chain: ChainReader, store: FactStore) -> In
 def run_until(
     indexer: Indexer, is_done: Callable[[Outcome], bool], *, wait: Callable[[], None]
 ) -> Outcome:
-    """Step until `is_done` says so, and return the last outcome; `wait` after each idle step.
+    """Step until `is_done` says so, and return the last outcome; `wait` after idle and waiting.
 
     Raises:
         IndexerError: whatever a step raises; what was done before it is stored.
@@ -288,13 +341,26 @@ def run_until(
         outcome = indexer.step()
         if is_done(outcome):
             return outcome
-        if isinstance(outcome, Idle):
+        if isinstance(outcome, Idle | Waiting):
             wait()
 
 
 def is_synced(outcome: Outcome) -> bool:
     """Whether the step found nothing more to do."""
     return isinstance(outcome, Idle)
+
+
+def _advice(error: Transient, asked: BlockRange) -> Advice:
+    """What to do after this failure; those without a provider's words halve the range."""
+    match error:
+        case RPCFailed():
+            return advice_from(error.message, code=error.code, data=error.data, asked=asked)
+        case RPCUnreachable(retry_after_s=int(after_s)):
+            return WaitAndRetry(after_s)
+        case RPCUnreachable():
+            return advice_from("", code=error.status, asked=asked)
+        case _:
+            return Halve()
 
 
 def _finalized(local: LocalChain, added: Sequence[BlockRef], view: _View) -> BlockRef | None:

@@ -1,12 +1,14 @@
 """JSON-RPC calls to one endpoint, over one kept-alive HTTP connection.
 
 A call that gets no answer (no connection, a timeout, a gateway's error) is tried up to three times
-within ten seconds. An answer is never asked for twice: what it says, also an error, is the
-caller's to judge. Messages name the host and never the path, which may hold a key.
+within ten seconds, unless the gateway itself asks for a pause. An answer is never asked for twice:
+what it says, also an error, is the caller's to judge. Messages name the host and never the path,
+which may hold a key.
 
 Source: JSON-RPC 2.0; EIP-1474.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit
@@ -15,7 +17,7 @@ import orjson
 import urllib3
 from tenacity import (
     Retrying,
-    retry_if_exception_type,
+    retry_if_exception,
     stop_after_attempt,
     stop_after_delay,
     wait_exponential,
@@ -27,7 +29,7 @@ _TRIES_MAX = 3
 _TRIES_WITHIN_S = 10
 _FIRST_WAIT_S, _WAIT_MAX_S = 0.1, 2
 _CONNECT_TIMEOUT_S = 5
-_MESSAGE_LENGTH_MAX = 300
+_MESSAGE_LENGTH_MAX = 1_000
 _NO_ANSWER = frozenset({408, 425, 429, 500, 502, 503, 504})
 _FORBIDDEN = frozenset({301, 302, 303, 307, 308, 401, 403, 404})
 
@@ -72,7 +74,7 @@ class JSONRPC:
         self._retrying = Retrying(
             stop=stop_after_attempt(_TRIES_MAX) | stop_after_delay(_TRIES_WITHIN_S),
             wait=wait_exponential(multiplier=_FIRST_WAIT_S, max=_WAIT_MAX_S),
-            retry=retry_if_exception_type(RPCUnreachable),
+            retry=retry_if_exception(_is_worth_a_try),
             reraise=True,
         )
 
@@ -129,7 +131,13 @@ class JSONRPC:
         except urllib3.exceptions.HTTPError as error:
             raise RPCUnreachable(self.host, method, type(error).__name__) from error
         if response.status in _NO_ANSWER:
-            raise RPCUnreachable(self.host, method, f"HTTP status {response.status}")
+            raise RPCUnreachable(
+                self.host,
+                method,
+                f"HTTP status {response.status}",
+                status=response.status,
+                retry_after_s=_seconds(response.headers.get("retry-after")),
+            )
         if response.status in _FORBIDDEN:
             raise RPCForbidden(self.host, response.status)
         if len(content) > limit:
@@ -164,11 +172,24 @@ class JSONRPC:
         return reply["result"]
 
     def _failure(self, method: str, error: object) -> RPCFailed:
-        code, message = 0, str(error)
+        code, message, data = 0, str(error), None
         if isinstance(error, dict):
             code = error["code"] if isinstance(error.get("code"), int) else 0
-            message = str(error.get("message", ""))
-        return RPCFailed(self.host, method, code=code, message=message[:_MESSAGE_LENGTH_MAX])
+            message, data = str(error.get("message", "")), error.get("data")
+        return RPCFailed(
+            self.host, method, code=code, message=message[:_MESSAGE_LENGTH_MAX], data=data
+        )
+
+
+def _is_worth_a_try(error: BaseException) -> bool:
+    return isinstance(error, RPCUnreachable) and error.retry_after_s is None
+
+
+def _seconds(retry_after: str | None) -> int | None:
+    """The seconds of a Retry-After header; None without one, and for a date."""
+    if retry_after is None or not re.fullmatch(r"[0-9]{1,9}", retry_after.strip()):
+        return None
+    return int(retry_after)
 
 
 def _result(answer: object) -> object:

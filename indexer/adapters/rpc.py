@@ -20,17 +20,24 @@ from indexer.adapters.rpc_answers import (
 from indexer.chain import Header, LogBatch
 from indexer.completeness import LogFilter
 from indexer.errors import AnswerMalformed, AnswersDisagree, RPCFailed
-from indexer.ranges import BlockRange
+from indexer.ranges import BlockRange, SplitAddresses, advice_from
+
+_ONE_BLOCK = BlockRange(BlockNumber(0), BlockNumber(1))
 
 _Answer = TypeVar("_Answer")
 _Parsed = TypeVar("_Parsed")
 
 
 class RPCReader:
-    """One endpoint. Every method raises what `JSONRPC.call` raises."""
+    """One endpoint. Every method raises what `JSONRPC.call` raises.
+
+    Its only own state is how many addresses the endpoint takes in one request for logs; if it
+    refuses them as too many, they are asked for in parts, and the answers put together.
+    """
 
     def __init__(self, rpc: JSONRPC) -> None:
         self._rpc = rpc
+        self._addresses_max: int | None = None
 
     def chain_id(self) -> ChainId:
         """The chain that the node serves."""
@@ -83,17 +90,32 @@ class RPCReader:
     def logs_in_range(self, blocks: BlockRange, wanted: LogFilter) -> LogBatch:
         """The wanted logs of these numbers, in chain order."""
         bounds = {"fromBlock": hex(blocks.start), "toBlock": hex(blocks.end - 1)}
-        return self._logs([Call("eth_getLogs", (_criteria(wanted) | bounds,))])
+        return self._logs([bounds], wanted, blocks)
 
     def logs_of_blocks(self, hashes: Sequence[Hash32], wanted: LogFilter) -> LogBatch:
         """The wanted logs of exactly these blocks, in chain order."""
-        criteria = _criteria(wanted)
-        return self._logs(
-            [Call("eth_getLogs", (criteria | {"blockHash": str(one)},)) for one in hashes]
-        )
+        return self._logs([{"blockHash": str(one)} for one in hashes], wanted, _ONE_BLOCK)
 
-    def _logs(self, calls: Sequence[Call]) -> LogBatch:
-        return self._parse(logs_from_answers, self._rpc.results(calls))
+    def _logs(
+        self, places: Sequence[dict[str, str]], wanted: LogFilter, asked: BlockRange
+    ) -> LogBatch:
+        while True:
+            parts = _in_parts(wanted, self._addresses_max)
+            calls = [Call("eth_getLogs", (part | place,)) for place in places for part in parts]
+            try:
+                return self._parse(logs_from_answers, self._rpc.results(calls))
+            except RPCFailed as error:
+                self._split(error, len(wanted.addresses), asked)
+
+    def _split(self, error: RPCFailed, addresses: int, asked: BlockRange) -> None:
+        """Take fewer addresses from now on if that is what the error is about; else raise it."""
+        advice = advice_from(error.message, code=error.code, data=error.data, asked=asked)
+        asked_addresses = min(self._addresses_max or addresses, addresses)
+        if not isinstance(advice, SplitAddresses) or asked_addresses <= 1:
+            raise error
+        said = advice.addresses_max
+        is_less = said is not None and said < asked_addresses
+        self._addresses_max = said if is_less else asked_addresses >> 1
 
     def _header_or_none(self, answer: object) -> Header | None:
         return None if answer is None else self._parse(header_from_answer, answer)
@@ -105,8 +127,12 @@ class RPCReader:
             raise AnswerMalformed(self._rpc.host, str(error)) from error
 
 
-def _criteria(wanted: LogFilter) -> dict[str, object]:
-    return {
-        "address": ["0x" + address.hex() for address in wanted.addresses],
-        "topics": [[str(topic) for topic in wanted.topics0]],
-    }
+def _in_parts(wanted: LogFilter, addresses_max: int | None) -> list[dict[str, object]]:
+    """The filter as the interface writes it, each with at most so many of the addresses."""
+    addresses = ["0x" + address.hex() for address in wanted.addresses]
+    size = addresses_max or max(len(addresses), 1)
+    topics = [[str(topic) for topic in wanted.topics0]]
+    return [
+        {"address": addresses[start : start + size], "topics": topics}
+        for start in range(0, max(len(addresses), 1), size)
+    ]

@@ -1,4 +1,4 @@
-"""Raw answers of a node, checked against the schema of their method, as headers and logs.
+"""Raw answers of a node, checked against the schema of their method, as headers, logs and receipts.
 
 Source: EIP-1474; the execution-apis specification.
 """
@@ -8,11 +8,14 @@ from collections.abc import Mapping, Sequence
 
 from contracts.evm import Address, BlockNumber, ChainId, Hash32, LogIndex, Timestamp
 from indexer.chain import BLOOM_BYTES, Header, LogBatch
+from indexer.receipts import Place, Receipt, ReceiptLog
 
 _QUANTITY = re.compile(r"0x[0-9a-fA-F]{1,64}", re.ASCII)
 _DATA = re.compile(r"0x(?:[0-9a-fA-F]{2})*", re.ASCII)
 _TOPICS_MAX = 4
 _NONCE_BYTES = 8
+_TYPE_MAX = 0x7F  # EIP-2718: above, the first byte is that of a legacy encoding
+_STATUSES = {0: b"", 1: b"\x01"}
 
 
 class NotTheSchema(ValueError):
@@ -75,6 +78,82 @@ def logs_from_answers(answers: Sequence[object]) -> LogBatch:
         transaction_hash=[_hash(raw, "transactionHash") for raw in ordered],
         transaction_index=[_quantity(raw, "transactionIndex") for raw in ordered],
     )
+
+
+def transaction_hashes_from_answer(answer: object) -> tuple[Hash32, ...] | None:
+    """Hashes of the transactions that a block object lists, whole or by hash; None if it does not.
+
+    Hashes of whole transactions are not recomputed.
+    """
+    listed = _object(answer, "block").get("transactions")
+    if listed is None:
+        return None
+    return tuple(
+        _hash(one if isinstance(one, dict) else {"transactions": one}, _hash_field(one))
+        for one in _list(listed, "transactions")
+    )
+
+
+def receipt_from_answer(answer: object) -> Receipt:
+    """One receipt.
+
+    It has a status, or from before Byzantium a state root; where a node gives both, the status
+    counts. What no header commits to may be missing; it must not be malformed.
+    """
+    raw = _object(answer, "receipt")
+    kind = _quantity_if_present(raw, "type") or 0
+    if kind > _TYPE_MAX:
+        raise NotTheSchema("type", raw["type"], "a transaction type (at most 0x7f)")
+    return Receipt(
+        type=kind,
+        outcome=_outcome(raw),
+        cumulative_gas_used=_quantity(raw, "cumulativeGasUsed"),
+        logs_bloom=_bloom_if_present(raw),
+        logs=tuple(_receipt_log(_object(one, "log")) for one in _list(raw.get("logs"), "logs")),
+        place=_place(raw),
+    )
+
+
+def _outcome(raw: Mapping[str, object]) -> bytes:
+    if raw.get("status") is None:
+        if raw.get("root") is None:
+            raise NotTheSchema("status", None, "0x0 or 0x1, and there is no root")
+        return _hash(raw, "root")
+    status = _quantity(raw, "status")
+    if status not in _STATUSES:
+        raise NotTheSchema("status", raw["status"], "0x0 or 0x1")
+    return _STATUSES[status]
+
+
+def _receipt_log(raw: Mapping[str, object]) -> ReceiptLog:
+    if raw.get("removed"):
+        raise NotTheSchema("removed", True, "a log that is on the chain")
+    return ReceiptLog(
+        address=_address(raw, "address"),
+        topics=tuple(_topics(raw)),
+        data=_data(raw, "data", None),
+        place=_place(raw),
+    )
+
+
+def _place(raw: Mapping[str, object]) -> Place:
+    number = _quantity_if_present(raw, "blockNumber")
+    log_index = _quantity_if_present(raw, "logIndex")
+    return Place(
+        block_hash=_hash_if_present(raw, "blockHash"),
+        block_number=None if number is None else BlockNumber(number),
+        transaction_hash=_hash_if_present(raw, "transactionHash"),
+        transaction_index=_quantity_if_present(raw, "transactionIndex"),
+        log_index=None if log_index is None else LogIndex(log_index),
+    )
+
+
+def _bloom_if_present(raw: Mapping[str, object]) -> bytes | None:
+    return None if raw.get("logsBloom") is None else _data(raw, "logsBloom", BLOOM_BYTES)
+
+
+def _hash_field(listed: object) -> str:
+    return "hash" if isinstance(listed, dict) else "transactions"
 
 
 def _topics(raw: Mapping[str, object]) -> list[bytes]:

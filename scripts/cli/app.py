@@ -18,7 +18,7 @@ import reconciliation.errors
 import scripts.errors
 import settlement.errors
 from contracts.addresses import BadAddressBook
-from scripts.cli import allocate, books, epochs, processes, tree
+from scripts.cli import allocate, blocks, books, epochs, processes, tree
 from scripts.cli.context import SettingsSource
 from scripts.launcher import OPTION, stop_with_stdin
 from scripts.observability import set_up_logging
@@ -67,6 +67,7 @@ def prepare(
 processes.register(app)
 app.command("allocate")(allocate.allocate)
 app.add_typer(tree.app, name="tree")
+app.add_typer(blocks.app, name="blocks")
 app.add_typer(epochs.app, name="epoch")
 app.add_typer(books.ledger, name="ledger")
 app.add_typer(books.payout, name="payout")

@@ -47,14 +47,24 @@ def read_object(path: Path) -> dict[str, object]:
     Raises:
         BadInput: naming the file and what is wrong with it.
     """
+    document = read_json(path, "one JSON object")
+    if not isinstance(document, dict):
+        raise BadInput(str(path), "content", document, "one JSON object")
+    return document
+
+
+def read_json(path: Path, wanted: str) -> object:
+    """Read a file that holds JSON, in which no object has a key twice.
+
+    Raises:
+        BadInput: naming the file and what is wrong with it.
+    """
     try:
-        document = json.loads(path.read_bytes(), object_pairs_hook=without_repeated_keys)
+        document: object = json.loads(path.read_bytes(), object_pairs_hook=without_repeated_keys)
     except OSError as error:
         raise BadInput(str(path), "file", path.name, f"readable ({error.strerror})") from error
     except (ValueError, RecursionError) as error:
-        raise BadInput(str(path), "content", str(error), "one JSON object") from error
-    if not isinstance(document, dict):
-        raise BadInput(str(path), "content", document, "one JSON object")
+        raise BadInput(str(path), "content", str(error), wanted) from error
     return document
 
 

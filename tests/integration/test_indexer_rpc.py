@@ -42,6 +42,7 @@ class ScriptedNode:
         self.script: list[Answer] = []
         self.requests: list[list[dict[str, Any]]] = []
         self.connections: set[int] = set()
+        self.retry_after: str | None = None
         node = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -56,6 +57,8 @@ class ScriptedNode:
                 status, content = answer(calls)
                 self.send_response(status)
                 self.send_header("content-length", str(len(content)))
+                if node.retry_after is not None:
+                    self.send_header("retry-after", node.retry_after)
                 self.end_headers()
                 self.wfile.write(content)
 
@@ -253,6 +256,88 @@ def test_logs__no_blocks__not_asked(node: ScriptedNode, reader: RPCReader) -> No
     assert node.requests == []
 
 
+def refused_above(addresses_max: int, message: str) -> Answer:
+    """A node that takes at most so many addresses; each has one log, in the reverse order."""
+
+    def answer(calls: list[dict[str, Any]]) -> tuple[int, bytes]:
+        replies = []
+        for call in calls:
+            addresses = call["params"][0]["address"]
+            logs = [
+                raw_log(address=one, logIndex=hex(0x20 - int(one[-2:], 16))) for one in addresses
+            ]
+            outcome: dict[str, Any] = {"error": {"code": -32005, "message": message}}
+            if len(addresses) <= addresses_max:
+                outcome = {"result": logs}
+            replies.append({"jsonrpc": "2.0", "id": call["id"]} | outcome)
+        return 200, json.dumps(replies if len(calls) > 1 else replies[0]).encode()
+
+    return answer
+
+
+@pytest.mark.parametrize(
+    ("addresses_max", "message", "sizes"),
+    [
+        (3, "This query contains 7 filters. The current limit is 3.", [7, 3, 3, 1]),
+        (3, "specify less number of address", [7, 3, 3, 1]),
+        (1, "too many addresses", [7, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1]),
+    ],
+)
+def test_logs__too_many_addresses__asked_in_parts_and_put_in_chain_order(
+    node: ScriptedNode, reader: RPCReader, addresses_max: int, message: str, sizes: list[int]
+) -> None:
+    node.script = [refused_above(addresses_max, message)]
+    wanted = LogFilter(tuple(Address(bytes(19) + bytes((n,))) for n in range(1, 8)), (TOPIC,))
+    blocks = BlockRange(BlockNumber(1), BlockNumber(3))
+
+    batch = reader.logs_in_range(blocks, wanted)
+    asked = [len(call["params"][0]["address"]) for part in node.requests for call in part]
+    node.requests.clear()
+    again = reader.logs_in_range(blocks, wanted)
+
+    assert asked == sizes
+    assert [address[-1] for address in batch.address] == [7, 6, 5, 4, 3, 2, 1]
+    assert again == batch
+    learnt = [len(call["params"][0]["address"]) for part in node.requests for call in part]
+    assert max(learnt) == addresses_max  # it is not asked for too many twice
+
+
+def test_logs__one_address_is_too_many__raises(node: ScriptedNode, reader: RPCReader) -> None:
+    node.script = [failure(-32005, "too many addresses")]
+
+    with pytest.raises(RPCFailed):
+        reader.logs_in_range(BlockRange(BlockNumber(1), BlockNumber(3)), WANTED)
+    assert len(node.requests) == 1
+
+
+def test_call__error_with_data__handed_through(node: ScriptedNode, rpc: JSONRPC) -> None:
+    error = {"code": -32005, "message": "m" * 500, "data": {"from": "0x1", "to": "0x2"}}
+    node.script = [lambda calls: (200, json.dumps({"id": 0, "error": error}).encode())]
+
+    with pytest.raises(RPCFailed) as caught:
+        rpc.call("eth_getLogs")
+
+    assert (caught.value.code, caught.value.message) == (-32005, "m" * 500)
+    assert caught.value.data == {"from": "0x1", "to": "0x2"}
+
+
+@pytest.mark.parametrize(
+    ("header", "after_s", "requests"),
+    [("7", 7, 1), ("0", 0, 1), ("Wed, 21 Oct 2026 07:28:00 GMT", None, 3), ("-1", None, 3)],
+)
+def test_call__gateway_asks_for_a_pause__not_tried_again_before(
+    node: ScriptedNode, rpc: JSONRPC, header: str, after_s: int | None, requests: int
+) -> None:
+    node.retry_after = header
+    node.script = [raw(429, b"")]
+
+    with pytest.raises(RPCUnreachable) as caught:
+        rpc.call("eth_chainId")
+
+    assert (caught.value.status, caught.value.retry_after_s) == (429, after_s)
+    assert len(node.requests) == requests
+
+
 @pytest.mark.parametrize(
     "logs",
     [
@@ -345,7 +430,7 @@ def test_call__silence__times_out(node: ScriptedNode, reader: RPCReader) -> None
 
 
 @pytest.mark.skipif(not ERRORS_FILE.exists(), reason="../shared/vectors is absent")
-def test_logs__every_known_provider_error__transient_so_that_the_range_narrows(
+def test_logs__every_known_provider_error__reaches_the_caller(
     node: ScriptedNode, reader: RPCReader
 ) -> None:
     known = json.loads(ERRORS_FILE.read_text())

@@ -1,11 +1,47 @@
-"""Range planning: nothing is skipped, nothing is asked for twice, and it always ends."""
+"""Range planning: nothing is skipped, nothing is asked for twice, and it always ends.
+
+What providers say is read from their words; `provider_messages.json` holds wordings of our own.
+"""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from contracts.evm import BlockNumber
-from indexer.ranges import BlockRange, narrowed, next_range, widened
+from indexer.provider_messages import plain
+from indexer.ranges import (
+    CAP_HELD_SUCCESSES,
+    WAIT_MAX_S,
+    Advice,
+    BlockRange,
+    CapBlocks,
+    Halve,
+    OtherProvider,
+    Permanent,
+    SplitAddresses,
+    SuggestedRange,
+    WaitAndRetry,
+    Window,
+    advice_from,
+    next_range,
+    pause_s,
+)
+
+ROOT = Path(__file__).resolve().parents[3]
+OWN = json.loads((ROOT / "tests" / "vectors" / "provider_messages.json").read_text())
+KNOWN_FILE = ROOT.parent / "shared" / "vectors" / "provider_errors.json"
+
+
+WORDS = [
+    *("block", "range", "limit", "exceeded", "max", "0", "1", "7", "1,000", "10k", "1.5k", "5-9"),
+    *("[0x1,", "0x5]", "try", "retry", "in", "3s", "results", "address", "rate", "not", "found"),
+    *("invalid", "from", "to", ">", "99999999999999999999", ".", ";", "("),
+]
 
 
 def blocks(start: int, end: int) -> BlockRange:
@@ -38,45 +74,200 @@ def test_next_range__case__value(
     assert planned(start, final_end, end, window) == expected
 
 
+def unpacked(advice: dict[str, Any]) -> Advice:
+    """The advice that a vector expects."""
+    ((kind, value),) = advice.items()
+    by_kind: dict[str, Advice] = {
+        "halve": Halve(),
+        "other_provider": OtherProvider(),
+        "permanent": Permanent(),
+        "cap_blocks": CapBlocks(value),
+        "suggested_end": SuggestedRange(value),
+        "wait_s": WaitAndRetry(value),
+        "split_addresses": SplitAddresses(value),
+    }
+    return by_kind[kind]
+
+
+@pytest.mark.parametrize("vector", OWN, ids=lambda vector: str(vector["message"])[:50])
+def test_advice_from__wording__what_it_means(vector: dict[str, Any]) -> None:
+    asked = blocks(vector["start"], vector["start"] + vector["blocks"])
+
+    advice = advice_from(vector["message"], code=vector["code"], data=vector["data"], asked=asked)
+
+    assert advice == unpacked(vector["advice"])
+
+
+def expected_of(vector: dict[str, Any]) -> Advice:
+    by_kind: dict[str, Advice] = {
+        "rate_limit": WaitAndRetry(None),
+        "billing": OtherProvider(),
+        "missing_data": OtherProvider(),
+        "client_error": Permanent(),
+    }
+    match vector["kind"]:
+        case "range_cap":
+            return CapBlocks(vector["cap_blocks"])
+        case "range_suggestion":
+            return SuggestedRange(BlockNumber(int(vector["suggested"][1], 0) + 1))
+        case "address_cap":
+            said = re.search(r"limit is (\d+)", vector["message"])
+            return SplitAddresses(int(said[1]) if said else None)
+        case kind:
+            return by_kind.get(kind, Halve())
+
+
+@pytest.mark.skipif(not KNOWN_FILE.exists(), reason="../shared/vectors is absent")
+def test_advice_from__every_known_provider_error__its_kind() -> None:
+    known = json.loads(KNOWN_FILE.read_text())
+    wrong = []
+    for one in known:
+        first, last = [int(place, 0) for place in one["suggested"] or ("0", "0")]
+        # A "result cap" with a suggestion is the one that repeats the request.
+        end = last + 1 if one["kind"] == "result_cap" and last else first + 50_000_000
+        advice = advice_from(one["message"], code=one["code"], asked=blocks(first, end))
+        if advice != expected_of(one):
+            wrong.append((one["message"], advice))
+
+    assert not wrong
+    assert len(known) >= 40
+
+
+def test_advice_from__both_ends_in_any_case_of_hexadecimal__end_is_inclusive() -> None:
+    asked = blocks(0xBDE5F8, 0xFFFFFFFF)
+    message = "Try with this block range [0xBDE5F8, 0xbde5ff]."
+
+    assert advice_from(message, asked=asked) == SuggestedRange(BlockNumber(0xBDE600))
+
+
+@given(
+    words=st.text(max_size=300) | st.lists(st.sampled_from(WORDS), max_size=12).map(" ".join),
+    data=st.recursive(
+        st.none() | st.integers() | st.text(max_size=10),
+        lambda inner: (
+            st.lists(inner, max_size=3)
+            | st.dictionaries(
+                st.sampled_from(["from", "to", "retry_after", "toBlock", "fromBlock"]), inner
+            )
+        ),
+        max_leaves=6,
+    ),
+    code=st.none() | st.sampled_from([429, 401, 402, -32005, -32602, -32601, 0]),
+    start=st.integers(0, 10),
+    count=st.integers(1, 1_000),
+)
+def test_advice_from__any_words_and_data__hints_shrink_and_keep_the_start(
+    words: str, data: object, code: int | None, start: int, count: int
+) -> None:
+    asked = blocks(start, start + count)
+    advice = advice_from(words, code=code, data=data, asked=asked)
+
+    match advice:
+        case CapBlocks(cap):
+            assert 1 <= cap < count
+        case SuggestedRange(end):
+            assert start < end < asked.end
+        case SplitAddresses(addresses_max):
+            assert addresses_max is None or addresses_max >= 1
+        case WaitAndRetry():
+            assert 1 <= pause_s(advice) <= WAIT_MAX_S
+
+
+def test_plain__bottomless_data__read_to_some_depth() -> None:
+    data: object = "block range is limited to 10 blocks"
+    for _ in range(5_000):
+        data = [data]
+
+    assert plain("Too Many   Requests", data) == "too many requests"
+
+
+@pytest.mark.parametrize(
+    ("after_s", "expected"), [(None, 5), (0, 1), (1, 1), (59, 59), (60, 60), (86_400, 60)]
+)
+def test_pause_s__said_seconds__bounded(after_s: int | None, expected: int) -> None:
+    assert pause_s(WaitAndRetry(after_s)) == expected
+
+
+narrowing = st.one_of(
+    st.just(Halve()),
+    st.builds(CapBlocks, st.integers(-2, 200)),
+    st.builds(SuggestedRange, st.integers(-2, 400).map(BlockNumber)),
+)
+
+
 @given(
     limit=st.integers(1, 64),
     end=st.integers(1, 300),
     final_end=st.integers(0, 300),
+    script=st.lists(st.none() | narrowing, max_size=60),
     cap=st.integers(1, 80),
 )
-def test_planning__node_with_unknown_cap__each_block_once_in_order(
-    limit: int, end: int, final_end: int, cap: int
+def test_planning__any_advices_then_a_real_cap__each_block_once_in_order(
+    limit: int, end: int, final_end: int, script: list[Any], cap: int
 ) -> None:
-    window, cursor, asked = limit, 0, 0
+    window, cursor, asked = Window(limit, limit), 0, 0
     covered: list[int] = []
-    while (span := planned(cursor, final_end, end, window)) is not None:
+    advices = iter(script)
+    while (span := planned(cursor, final_end, end, window.blocks)) is not None:
         assert span.start == cursor
         asked += 1
-        if len(span) > cap:
-            smaller = narrowed(span)
-            assert smaller is not None
-            assert smaller < len(span)
-            window = smaller
+        advice = next(advices, Halve() if len(span) > cap else None)
+        if advice is not None:
+            before, window = window, window.failed(span, advice)
+            assert 1 <= window.blocks <= max(len(span) - 1, 1)
+            assert window.blocks <= before.blocks
             continue
         covered += range(span.start, span.end)
         cursor = span.end
-        window = widened(window, limit=limit)
-        assert 1 <= window <= limit
+        window = window.succeeded()
+        assert 1 <= window.blocks <= limit
 
     assert covered == list(range(end))
-    assert asked <= 8 * end
+    assert asked <= len(script) + 8 * end
 
 
-def test_narrowed__single_block__none() -> None:
-    assert narrowed(blocks(5, 6)) is None
-    assert narrowed(blocks(5, 7)) == 1
-    assert narrowed(blocks(5, 1005)) == 500
+@pytest.mark.parametrize(
+    ("asked", "advice", "expected"),
+    [
+        (1_000, Halve(), (500, 999)),
+        (2, Halve(), (1, 1)),
+        (1, Halve(), (1, 1)),
+        (1_000, CapBlocks(100), (100, 100)),
+        (1_000, CapBlocks(0), (1, 1)),
+        (1_000, CapBlocks(1_000), (999, 999)),  # a cap that is none still asks for less
+        (1_000, SuggestedRange(BlockNumber(5 + 20)), (20, 999)),
+        (1_000, SuggestedRange(BlockNumber(3)), (1, 999)),
+    ],
+)
+def test_failed__advice__asks_for_less(
+    asked: int, advice: CapBlocks | SuggestedRange | Halve, expected: tuple[int, int]
+) -> None:
+    window = Window(2_000, 2_000).failed(blocks(5, 5 + asked), advice)
+
+    assert (window.blocks, window.cap, window.successes) == (*expected, 0)
 
 
-def test_widened__from_one__grows_back_to_the_limit() -> None:
-    window, successes = 1, 0
-    while window < 1000:
-        window = widened(window, limit=1000)
-        successes += 1
+def test_succeeded__learnt_cap__held_and_then_forgotten() -> None:
+    window = Window(2_000, 2_000).failed(blocks(0, 2_000), CapBlocks(100))
+    held = []
+    for _ in range(CAP_HELD_SUCCESSES):
+        held.append(window.blocks)
+        window = window.succeeded()
 
-    assert successes < 30
+    assert held == [100] * CAP_HELD_SUCCESSES
+    assert (window.blocks, window.cap) == (126, None)
+    for _ in range(20):
+        window = window.succeeded()
+    assert window.blocks == 2_000
+
+
+def test_succeeded__after_halving__grows_up_to_what_failed_until_it_is_forgotten() -> None:
+    window = Window(500, 500).failed(blocks(0, 8), Halve())
+    asked = []
+    for _ in range(CAP_HELD_SUCCESSES):
+        asked.append(window.blocks)
+        window = window.succeeded()
+
+    assert asked[:5] == [4, 6, 7, 7, 7]
+    assert max(asked) == 7
+    assert window.blocks > 7

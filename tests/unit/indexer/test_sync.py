@@ -14,6 +14,7 @@ from indexer.errors import (
     HeaderRefused,
     LogRefused,
     ReorgTooDeep,
+    RequestRefused,
     RPCFailed,
     RPCUnreachable,
     SourcesChanged,
@@ -21,7 +22,7 @@ from indexer.errors import (
     WrongChain,
 )
 from indexer.finality import FinalityTag
-from indexer.outcomes import Advanced, Finalized, Idle, Narrowed, Outcome, Rewound
+from indexer.outcomes import Advanced, Finalized, Idle, Narrowed, Outcome, Rewound, Waiting
 from indexer.plan import IndexedChain
 from indexer.sync import Indexer, is_synced, open_indexer, run_until
 from tests.fakes_chain import (
@@ -135,6 +136,101 @@ def test_step__timeout_while_fetching__narrows() -> None:
     assert indexer.step() == Narrowed(15, "fake did not answer headers: ReadTimeoutError")
     run_until(indexer, is_synced, wait=never)
     assert amounts(store) == list(range(1, 41))
+
+
+def refusing(chain: FakeChain, method: str, error: Exception) -> None:
+    """The node fails its next call of `method` with this error."""
+    failures = [True]
+
+    def fail(called: str) -> None:
+        if called == method and failures:
+            failures.pop()
+            raise error
+
+    chain.before_call = fail
+
+
+def refusal(message: str, data: object = None) -> RPCFailed:
+    return RPCFailed("fake", "eth_getLogs", code=-32005, message=message, data=data)
+
+
+@pytest.mark.parametrize(
+    ("error", "window"),
+    [
+        (refusal("eth_getLogs is limited to a 10 block range"), 10),
+        (refusal("too many", {"from": "0x0", "to": "0x6"}), 7),
+        (refusal("Try with this block range [0x1, 0x6]"), 15),  # it would skip block 0
+        (refusal("eth_getLogs is limited to a 30 block range"), 15),  # that was asked for
+    ],
+)
+def test_step__provider_gives_a_hint__followed_if_it_shrinks(error: RPCFailed, window: int) -> None:
+    chain, store = mined(40), MemoryFacts()
+    refusing(chain, "logs_in_range", error)
+    indexer = Indexer(plan(window_blocks_max=30), chain, store)
+
+    assert indexer.step() == Narrowed(window, str(error))
+    advanced = indexer.step()
+
+    assert isinstance(advanced, Advanced)
+    assert (advanced.blocks.start, advanced.blocks.end) == (0, window)
+    run_until(indexer, is_synced, wait=never)
+    assert amounts(store) == list(range(1, 41))
+
+
+@pytest.mark.parametrize("method", ["head", "headers", "logs_in_range"])
+@pytest.mark.parametrize(
+    ("error", "after_s"),
+    [
+        (refusal("rate limit exceeded, retry in 7s"), 7),
+        (RPCUnreachable("fake", "any", "HTTP status 429", status=429), 5),
+        (RPCUnreachable("fake", "any", "HTTP status 503", status=503, retry_after_s=900), 60),
+    ],
+)
+def test_step__asked_too_often__waits_and_asks_the_same_again(
+    method: str, error: Exception, after_s: int
+) -> None:
+    chain, store = mined(40), MemoryFacts()
+    refusing(chain, method, error)
+    indexer = Indexer(plan(window_blocks_max=30), chain, store)
+
+    assert indexer.step() == Waiting(after_s, str(error))
+    assert store.snapshot() == {"block": []}
+    again = indexer.step()
+
+    assert isinstance(again, Advanced)
+    assert len(again.blocks) == 30
+
+
+def test_step__node_lacks_the_blocks__raises_and_never_takes_it_for_empty() -> None:
+    chain, store = mined(40), MemoryFacts()
+    refusing(chain, "logs_in_range", refusal("missing trie node"))
+    indexer = Indexer(plan(window_blocks_max=30), chain, store)
+
+    with pytest.raises(RPCFailed, match="missing trie node"):
+        indexer.step()
+
+    assert store.snapshot() == {"block": []}
+    run_until(indexer, is_synced, wait=never)
+    assert amounts(store) == list(range(1, 41))
+
+
+def test_step__request_is_wrong__refused_for_good() -> None:
+    chain, store = mined(40), MemoryFacts()
+    refusing(chain, "logs_in_range", refusal("invalid argument 0: bad topic"))
+
+    with pytest.raises(RequestRefused, match="bad topic"):
+        Indexer(plan(window_blocks_max=30), chain, store).step()
+    assert store.snapshot() == {"block": []}
+
+
+def test_run_until__waiting__waits() -> None:
+    chain = mined(3)
+    waits: list[int] = []
+    refusing(chain, "headers", refusal("too many requests"))
+
+    run_until(Indexer(plan(), chain, MemoryFacts()), is_synced, wait=lambda: waits.append(1))
+
+    assert waits == [1]
 
 
 def test_step__unreachable_before_the_fetch__raises() -> None:

@@ -24,9 +24,10 @@ from scripts.settings import BadSettings
 ROOT = Path(__file__).resolve().parents[3]
 GROUPS = {
     "": (
-        *("allocate", "db", "demo", "devnet", "epoch", "index", "ledger", "payout", "reconcile"),
-        *("schedule", "serve", "tree", "up", "worker"),
+        *("allocate", "blocks", "db", "demo", "devnet", "epoch", "index", "ledger", "payout"),
+        *("reconcile", "schedule", "serve", "tree", "up", "worker"),
     ),
+    "blocks": ("verify",),
     "db": ("migrate",),
     "epoch": ("approve", "compute", "export", "list", "show"),
     "ledger": ("balance",),

@@ -1,0 +1,124 @@
+"""Receipts roots and blooms of published blocks, and the consensus encoding."""
+
+import pytest
+import rlp  # type: ignore[import-untyped]
+
+from contracts.evm import keccak
+from indexer.adapters.block_documents import block_from_document, receipts_from_document
+from indexer.receipts import (
+    NOT_COMMITTED,
+    Place,
+    block_bloom,
+    encoded_receipt,
+    receipt_bloom,
+    receipts_root,
+)
+from indexer.trie import EMPTY_ROOT
+from tests.block_answers import (
+    EXECUTION_APIS,
+    MAINNET,
+    made_up_receipts,
+    published_answer,
+    published_block_before_byzantium,
+    published_mainnet_block,
+    published_root,
+)
+
+needs_vectors = pytest.mark.skipif(
+    not (EXECUTION_APIS.exists() and MAINNET.exists()), reason="../shared/vectors is absent"
+)
+
+
+@needs_vectors
+@pytest.mark.parametrize(("number", "count"), [(17173049, 116), (17173050, 182)])
+def test_receipts_root__mainnet_block__equals_published(number: int, count: int) -> None:
+    block, answers = published_mainnet_block(number)
+    header = block_from_document(block, "block").header
+    receipts = receipts_from_document(answers, "receipts")
+
+    assert len(receipts) == count
+    assert {receipt.type for receipt in receipts} >= {0, 2}
+    assert receipts_root(receipts) == header.receipts_root
+    assert block_bloom(receipts) == header.logs_bloom
+
+
+@needs_vectors
+def test_receipts_root__mainnet_block_before_byzantium__equals_published() -> None:
+    block, answers = published_block_before_byzantium()
+    header = block_from_document(block, "block").header
+    receipts = receipts_from_document(answers, "receipts")
+
+    assert [len(receipt.outcome) for receipt in receipts] == [32, 32]
+    assert receipts_root(receipts) == header.receipts_root
+    assert block_bloom(receipts) == header.logs_bloom
+
+
+@needs_vectors
+@pytest.mark.parametrize(
+    ("name", "number", "count"),
+    [
+        ("get-block-receipts-n", 1, 4),
+        ("get-block-receipts-by-hash", 1, 4),
+        ("get-block-receipts-latest", 54, 4),
+    ],
+)
+def test_receipts_root__published_answer__is_that_of_the_chain(
+    name: str, number: int, count: int
+) -> None:
+    answer = published_answer(f"eth_getBlockReceipts/{name}")
+    receipts = receipts_from_document(answer, name)
+
+    assert len(receipts) == count
+    assert (receipts_root(receipts), block_bloom(receipts)) == published_root(number)
+
+
+@needs_vectors
+def test_receipts_root__published_block_without_receipts__the_empty_root() -> None:
+    answer = published_answer("eth_getBlockReceipts/get-block-receipts-0")
+
+    assert receipts_root(receipts_from_document(answer, "0")) == EMPTY_ROOT
+
+
+@needs_vectors
+@pytest.mark.parametrize(
+    ("name", "kind"), [("legacy-receipt", 0), ("access-list", 1), ("blob-tx", 3), ("setcode-tx", 4)]
+)
+def test_encoded_receipt__each_type__type_byte_and_bloom(name: str, kind: int) -> None:
+    answer = published_answer(f"eth_getTransactionReceipt/get-{name}")
+    (receipt,) = receipts_from_document([answer], name)
+    encoded = encoded_receipt(receipt)
+
+    assert receipt.logs_bloom == receipt_bloom(receipt).to_bytes(256, "big")
+    assert (encoded[0] if kind else 0) == receipt.type == kind
+    outcome, gas, bloom, logs = rlp.decode(encoded[1:] if kind else encoded)
+    assert (outcome, int.from_bytes(gas, "big")) == (receipt.outcome, receipt.cumulative_gas_used)
+    assert (bloom, len(logs)) == (receipt.logs_bloom, len(receipt.logs))
+
+
+def test_encoded_receipt__made_up__equals_reference_encoding() -> None:
+    receipts = receipts_from_document(made_up_receipts(5), "made up")
+    for receipt in receipts:
+        logs = [[log.address, list(log.topics), log.data] for log in receipt.logs]
+        fields = [receipt.outcome, receipt.cumulative_gas_used]
+        body = rlp.encode([*fields, receipt_bloom(receipt).to_bytes(256, "big"), logs])
+        assert encoded_receipt(receipt) == bytes([receipt.type][: receipt.type]) + body
+
+    assert [receipt.outcome for receipt in receipts[:2]] == [b"", b"\x01"]
+
+
+def test_receipt_bloom__one_value__its_three_bits() -> None:
+    receipt = receipts_from_document(made_up_receipts(2), "made up")[1]
+    digests = [keccak(value) for value in (receipt.logs[0].address, *receipt.logs[0].topics)]
+    bits = {
+        int.from_bytes(digest[place : place + 2], "big") % 2048
+        for digest in digests
+        for place in (0, 2, 4)
+    }
+
+    assert receipt_bloom(receipt) == sum(1 << bit for bit in bits)
+
+
+def test_not_committed__names__are_the_fields_of_a_place() -> None:
+    plain = {"".join(c if c.islower() else "_" + c.lower() for c in name) for name in NOT_COMMITTED}
+
+    assert plain == set(Place.__slots__)
