@@ -338,8 +338,3 @@ EVENTS: tuple[EventSpec, ...] = (
     ERC20_TRANSFER,
     ERC20_APPROVAL,
 )
-
-
-def events_of(contract: ContractName) -> tuple[EventSpec, ...]:
-    """The events that one kind of contract emits."""
-    return tuple(spec for spec in EVENTS if spec.contract is contract)

@@ -105,16 +105,6 @@ class FactReads:
             .limit(1)
         )
 
-    def first_block_at_or_after(self, timestamp: Timestamp, upto: BlockRef) -> BlockRef | None:
-        """The lowest block that is not earlier, not above `upto`."""
-        self._require(upto)
-        return self._one_block(
-            select(BLOCK)
-            .where(BLOCK.c.timestamp >= timestamp, BLOCK.c.number <= upto.number)
-            .order_by(BLOCK.c.timestamp, BLOCK.c.number)
-            .limit(1)
-        )
-
     def block_hashes(self, start: BlockNumber, end: BlockNumber) -> Iterator[Hash32]:
         """Hashes of the blocks in [start, end), ascending.
 
