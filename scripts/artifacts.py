@@ -25,6 +25,7 @@ CONTRACT_NAMES = (
     "DemoToken",
     "EpochClock",
     "EpochPayouts",
+    "Groth16Verifier",
     "RulesetParameters",
     "SubscriptionTiers",
     "WorkRegistry",
