@@ -9,7 +9,7 @@
 | `adapters/` | hand-written SQL, each query at one finalized block |
 | `epoch_state.py`, `payout_state.py` | states, derived and never stored |
 | `proofs.py`, `trees.py` | making and checking proofs; Merkle trees kept in memory |
-| `earnings.py` | pages of what was earned |
+| `earnings.py`, `explanations.py` | pages of what was earned, and why |
 | `pagination.py`, `conditional.py` | cursors; ETag and 304 |
 | `problem_details.py`, `errors.py` | failures, by what they mean, as RFC 9457 documents |
 | `middleware.py`, `metrics.py`, `readings.py`, `heads.py` | bounds, numbers for a monitor |

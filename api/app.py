@@ -19,7 +19,10 @@ from api.middleware import RequestBounds, RequestTimer
 from api.problem_details import Problem, install_handlers
 from api.routes import (
     accounts,
+    differences,
     epochs,
+    explanations,
+    manifest_log,
     operations,
     payouts,
     proofs,
@@ -36,7 +39,17 @@ _DESCRIPTION = (
     "`finality`. What belongs to a settlement is found under `/v1/settlements/{settlement}/…`, and "
     "under `/v1/…` where the server has exactly one."
 )
-_OF_ONE_SETTLEMENT = (epochs, proofs, works, accounts, payouts, reconciliation)
+_OF_ONE_SETTLEMENT = (
+    epochs,
+    differences,
+    proofs,
+    works,
+    accounts,
+    explanations,
+    payouts,
+    reconciliation,
+    manifest_log,
+)
 _PROBLEMS: dict[int | str, dict[str, Any]] = {
     status: {"model": Problem, "description": text}
     for status, text in (

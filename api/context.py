@@ -25,8 +25,9 @@ class Limits:
     """Bounds of the service.
 
     A request waits `pool_wait_s` for one of `connections_max` connections, and each query runs for
-    at most `statement_timeout_ms`. `/readyz` refuses above `lag_blocks_max` or `lag_s_max`; None
-    means no such bound. The cache of trees holds `tree_leaves_max` leaves (about 200 bytes each).
+    at most `statement_timeout_ms`. `/readyz` refuses above `lag_blocks_max` or `lag_s_max` (None
+    means no such bound), or when an indexer has not reported for `report_s_max`. The cache of trees
+    holds `tree_leaves_max` leaves (about 200 bytes each).
     """
 
     connections_max: int = 10
@@ -36,6 +37,7 @@ class Limits:
     body_bytes_max: int = 65_536
     lag_blocks_max: int | None = 50
     lag_s_max: int | None = None
+    report_s_max: int = 60
     tree_leaves_max: int = 1_000_000
 
 
@@ -43,11 +45,13 @@ class Limits:
 class Deps:
     """What the composition root gives the API.
 
-    `database_url` is in libpq's form. `now` is wall-clock time, for lags only. Without `head_of`
+    `database_url` is in libpq's form. `chain_ids` are the indexed chains, those of the settlements
+    among them. `now` is wall-clock time, for lags only. Without `head_of`
     the lag in blocks is unknown.
     """
 
     database_url: str
+    chain_ids: tuple[ChainId, ...]
     settlements: tuple[Settlement, ...]
     now: Callable[[], Timestamp]
     head_of: HeadSource | None
@@ -66,8 +70,8 @@ class Context:
 
     @property
     def chain_ids(self) -> tuple[ChainId, ...]:
-        """The chains of all settlements, ascending."""
-        return tuple(sorted({settlement.chain_id for settlement in self.deps.settlements}))
+        """The indexed chains, ascending."""
+        return tuple(sorted(self.deps.chain_ids))
 
     def named(self, name: str) -> Settlement:
         """The settlement of this name.

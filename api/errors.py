@@ -103,3 +103,16 @@ class StoredLeafDiffers(Corrupt):
     def __init__(self, epoch: int, attempt: int, leaf: str) -> None:
         super().__init__(f"epoch {epoch} attempt {attempt}: the tree has no leaf {leaf}")
         self.epoch, self.attempt = epoch, attempt
+
+
+class StoredExplanationDiffers(Corrupt):
+    """The events of an epoch do not lead to what is stored as computed from them.
+
+    Source: `explanations`. Effect: the amount is not explained.
+    """
+
+    slug, title = "stored-explanation-differs", "Stored amounts and events differ"
+
+    def __init__(self, epoch: int, attempt: int, what: str) -> None:
+        super().__init__(f"epoch {epoch} attempt {attempt}: {what}")
+        self.epoch, self.attempt = epoch, attempt

@@ -5,14 +5,14 @@ database at the moment of the scrape: the numbers are those of the facts, and th
 in a process that nobody asks.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from prometheus_client import CollectorRegistry, Histogram, generate_latest
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.core import GaugeMetricFamily, Metric
 
-from api.schemas.envelope import Block
-from api.schemas.service import ChainStatus
+from api.adapters.chains import ChainReading
+from api.indexer_metrics import indexer_families
 
 _BUCKETS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
 
@@ -21,7 +21,7 @@ _BUCKETS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5,
 class Reading:
     """Everything that a scrape reads; counts by (settlement, state) and (settlement, kind)."""
 
-    chains: tuple[ChainStatus, ...]
+    chains: tuple[ChainReading, ...]
     epochs: tuple[tuple[str, str, int], ...]
     discrepancies: tuple[tuple[str, str, int], ...]
 
@@ -59,19 +59,7 @@ def exposition(metrics: RequestMetrics, reading: Reading | None) -> bytes:
 
 def families_of(reading: Reading) -> Iterator[Metric]:
     """The reading as metric families."""
-    for name, help_text, value_of in _CHAIN_GAUGES:
-        gauge = GaugeMetricFamily(name, help_text, labels=("chain_id",))
-        for chain in reading.chains:
-            value = value_of(chain)
-            if value is not None:
-                gauge.add_metric((str(chain.chain_id),), value)
-        yield gauge
-    reorgs = CounterMetricFamily(
-        "quittance_reorgs", "Reorganizations that the indexer followed.", labels=("chain_id",)
-    )
-    for chain in reading.chains:
-        reorgs.add_metric((str(chain.chain_id),), chain.reorgs)
-    yield reorgs
+    yield from indexer_families(reading.chains)
     yield _by_settlement("quittance_epochs", "Newest epochs by state.", "state", reading.epochs)
     yield _by_settlement(
         "quittance_discrepancies",
@@ -79,23 +67,6 @@ def families_of(reading: Reading) -> Iterator[Metric]:
         "kind",
         reading.discrepancies,
     )
-
-
-_CHAIN_GAUGES: tuple[tuple[str, str, Callable[[ChainStatus], int | None]], ...] = (
-    ("quittance_head_height", "Newest block of the chain.", lambda chain: chain.head),
-    ("quittance_indexed_height", "Newest indexed block.", lambda chain: _height(chain.indexed)),
-    (
-        "quittance_finalized_height",
-        "Newest finalized block.",
-        lambda chain: _height(chain.finalized),
-    ),
-    ("quittance_lag_blocks", "Blocks between head and index.", lambda chain: chain.lag_blocks),
-    ("quittance_lag_seconds", "Age of the newest indexed block.", lambda chain: chain.lag_s),
-)
-
-
-def _height(block: Block | None) -> int | None:
-    return None if block is None else block.number
 
 
 def _by_settlement(

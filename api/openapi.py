@@ -18,6 +18,7 @@ def document() -> str:
     """The OpenAPI document of the application; it depends on no settlement and no database."""
     deps = Deps(
         database_url="",
+        chain_ids=(),
         settlements=(),
         now=lambda: Timestamp(0),
         head_of=None,

@@ -9,7 +9,7 @@ from api.adapters.standpoint import Standpoint, read_standpoint
 from api.context import Context
 from api.errors import NotIndexed
 from api.metrics import Reading
-from api.routes.status import chain_statuses
+from api.routes.status import read_statuses
 
 EPOCHS_COUNTED = 32
 """Epochs of each settlement that are counted by state: the newest, whose state still changes."""
@@ -29,7 +29,7 @@ async def read_metrics(context: Context, reads: Snapshot) -> Reading:
         found = await read_kinds(reads, settlement)
         discrepancies += [(settlement.name, kind, count) for kind, count in sorted(found.items())]
     return Reading(
-        chains=tuple(await chain_statuses(context, reads)),
+        chains=tuple(await read_statuses(context, reads)),
         epochs=tuple(epochs),
         discrepancies=tuple(discrepancies),
     )

@@ -5,6 +5,7 @@ Membership rule: a thing lives here only if it has a counterpart in Solidity or 
 | Python | Solidity or EVM |
 |---|---|
 | `evm.py` | address, bytes32, block header, keccak256 |
+| `bloom.py`, `headers.py` | the block header: its RLP, and the bloom filter in it |
 | `units.py` | uint256, rounding of integer division |
 | `abi.py` | the ABI and creation bytecode in `artifacts/` |
 | `events.py` | every event that the engine reads: `src/**/*.sol` |

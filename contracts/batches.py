@@ -2,13 +2,28 @@
 
 A frozen object per row costs more than a second a million rows; equal-length lists cost almost
 nothing. Every batch is in chain order (block number, then log index), and all its columns have one
-length.
+length. Only blocks come one by one: they are read as a stream.
 """
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from contracts.evm import Address, BlockNumber, Hash32, LogIndex
 from contracts.units import BaseUnits
+
+
+class BlockEvidence(NamedTuple):
+    """A block, and what is known of the completeness of our logs of it.
+
+    `header` is the RLP that `hash` is the keccak256 of. `proof` says why we believe to have all
+    logs: 0 a node said so, 1 the block's bloom rules them out, 2 the receipts root was rebuilt
+    from all receipts, 3 two or more endpoints gave the same logs.
+    """
+
+    number: BlockNumber
+    hash: Hash32
+    header: bytes
+    proof: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

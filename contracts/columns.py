@@ -45,6 +45,25 @@ class Uint256Column(TypeDecorator[int]):
         return None if value is None else int(value)
 
 
+class SumColumn(TypeDecorator[int]):
+    """Sum of uint256 values, of any sign ↔ NUMERIC(100, 0), which holds 2⁷⁶ of the largest."""
+
+    impl = Numeric(100, 0)
+    cache_ok = True
+
+    def process_bind_param(self, value: Any, dialect: Dialect) -> Decimal | None:  # noqa: ANN401
+        """Check, then spell as Decimal."""
+        if value is None:
+            return None
+        if type(value) is not int:
+            raise TypeError(f"not an integer: {value!r}")
+        return Decimal(value)
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> int | None:  # noqa: ANN401
+        """Read back as int."""
+        return None if value is None else int(value)
+
+
 class AddressColumn(TypeDecorator[Address]):
     """Address ↔ BYTEA of 20 bytes."""
 

@@ -48,6 +48,11 @@ class Field:
         return f"({members}){self.abi_type.removeprefix('tuple')}"
 
     @property
+    def is_dynamic(self) -> bool:
+        """Whether the length of a value varies, so that it is not one word of the data."""
+        return self.abi_type.endswith("[]") or self.abi_type == "bytes"
+
+    @property
     def columns(self) -> tuple["Field", ...]:
         """The stored columns: this field, or one array per member of a tuple array."""
         if not self.components:
@@ -60,12 +65,17 @@ class Field:
 
 @dataclass(frozen=True, slots=True)
 class EventSpec:
-    """One event: who emits it, its parameters, and its fact table."""
+    """One event: who emits it, its parameters, and its fact table.
+
+    `is_bulk` says that it comes in such numbers that the typed row is the only row: it says the
+    whole log, so it carries the transaction too, and no raw log is kept beside it.
+    """
 
     contract: ContractName
     name: str
     table: str
     fields: tuple[Field, ...]
+    is_bulk: bool = False
 
     @property
     def signature(self) -> str:
@@ -81,6 +91,11 @@ class EventSpec:
     def columns(self) -> tuple[Field, ...]:
         """Every stored column, in order."""
         return tuple(column for field in self.fields for column in field.columns)
+
+    @property
+    def is_static(self) -> bool:
+        """Whether every parameter is one word, so that topics and data say all values."""
+        return not any(field.is_dynamic for field in self.fields)
 
 
 def _indexed(name: str, abi_type: str) -> Field:
@@ -307,12 +322,14 @@ ERC20_TRANSFER = EventSpec(
     "Transfer",
     "fact_erc20_transfer",
     (_indexed("source", "address"), _indexed("target", "address"), Field("amount", "uint256")),
+    is_bulk=True,
 )
 ERC20_APPROVAL = EventSpec(
     ContractName.ERC20,
     "Approval",
     "fact_erc20_approval",
     (_indexed("owner", "address"), _indexed("spender", "address"), Field("amount", "uint256")),
+    is_bulk=True,
 )
 
 EVENTS: tuple[EventSpec, ...] = (

@@ -9,11 +9,12 @@ Source: Ethereum yellow paper §4.3; EIP-1559, EIP-4895, EIP-4844, EIP-4788, EIP
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
-from contracts.evm import Address, BlockNumber, BlockRef, Hash32, LogIndex, Timestamp, keccak
+from contracts.evm import Address, BlockNumber, BlockRef, Hash32, Timestamp, keccak
 from indexer.errors import AnswersDisagree, HeaderRefused
 
-BLOOM_BYTES = 256
+_PREFIXES_CACHED = 16_384
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,23 +58,6 @@ class Header:
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LogBatch:
-    """Raw logs in chain order, as columns of one length."""
-
-    block_number: list[BlockNumber]
-    block_hash: list[Hash32]
-    log_index: list[LogIndex]
-    address: list[Address]
-    topics: list[list[bytes]]
-    data: list[bytes]
-    transaction_hash: list[Hash32]
-    transaction_index: list[int]
-
-    def __len__(self) -> int:
-        return len(self.block_number)
-
-
 @dataclass(frozen=True, slots=True)
 class LocalChain:
     """The blocks that we hold: the finalized one, and all above it, linked and ascending.
@@ -104,7 +88,7 @@ def rlp_string(payload: bytes) -> bytes:
     """RLP of a byte string."""
     if len(payload) == 1 and payload[0] < 0x80:
         return payload
-    return _rlp_prefix(0x80, len(payload)) + payload
+    return rlp_prefix(0x80, len(payload)) + payload
 
 
 def rlp_integer(value: int) -> bytes:
@@ -115,12 +99,17 @@ def rlp_integer(value: int) -> bytes:
 def rlp_list(items: Sequence[bytes]) -> bytes:
     """RLP of a list whose items are RLP already."""
     payload = b"".join(items)
-    return _rlp_prefix(0xC0, len(payload)) + payload
+    return rlp_prefix(0xC0, len(payload)) + payload
+
+
+def header_rlp(header: Header) -> bytes:
+    """The header as consensus encodes it, with the fields of its fork."""
+    return rlp_list([_rlp_field(value) for value in _hashed_fields(header)])
 
 
 def header_hash(header: Header) -> Hash32:
-    """keccak256 of the header's RLP, with the fields of its fork."""
-    return keccak(rlp_list([_rlp_field(value) for value in _hashed_fields(header)]))
+    """keccak256 of the header's RLP."""
+    return keccak(header_rlp(header))
 
 
 def verified(header: Header) -> Header:
@@ -191,7 +180,9 @@ def _rlp_field(value: bytes | int) -> bytes:
     return rlp_integer(value) if isinstance(value, int) else rlp_string(value)
 
 
-def _rlp_prefix(offset: int, length: int) -> bytes:
+@lru_cache(maxsize=_PREFIXES_CACHED)
+def rlp_prefix(offset: int, length: int) -> bytes:
+    """What stands before a payload of this length; `offset`: 0x80 for strings, 0xC0 for lists."""
     if length <= 55:
         return bytes((offset + length,))
     size = length.to_bytes((length.bit_length() + 7) >> 3, "big")

@@ -4,16 +4,18 @@ A profile never makes a check lighter than it has to be: it leaves out the recei
 is known to keep out of its headers, each told by a rule that no other receipt meets, and it names
 the checks that the chain is known to break. What is left out or broken is reported as unproved. A
 chain of which we know less has no profile, and is held to Ethereum's rules.
+
+From what is left out or broken follows which level of proof the chain can reach (`reach`).
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from contracts.evm import BlockNumber, keccak
+from contracts.evm import BlockNumber, Hash32, keccak
 from indexer.chain import Header
 from indexer.errors import UnknownChainProfile
-from indexer.receipts import Receipt
+from indexer.levels import Level
 
 _BOR_RECEIPT = b"matic-bor-receipt-"
 
@@ -24,6 +26,16 @@ class Check(StrEnum):
     BLOCK_HASH = "block_hash"
     LOGS_BLOOM = "logs_bloom"
     RECEIPTS_ROOT = "receipts_root"
+    TRANSACTIONS_ROOT = "transactions_root"
+
+
+_LEVEL_WITHOUT = {
+    Check.BLOCK_HASH: Level.NONE,
+    Check.LOGS_BLOOM: Level.NONE,
+    Check.RECEIPTS_ROOT: Level.HEADERS,
+    Check.TRANSACTIONS_ROOT: Level.RECEIPTS,
+}
+"""The highest level that a chain reaches where a check proves nothing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,35 +47,73 @@ class Unproved:
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """The highest level of proof that a chain can reach, and why it is no higher ("" if it is)."""
+
+    level: Level
+    reason: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChainProfile:
-    """How a chain differs: receipts that no header commits to, and checks that prove nothing."""
+    """How a chain differs: receipts that no header commits to, and checks that prove nothing.
+
+    `is_left_out` tells the receipts that no header commits to by header, transaction hash (None if
+    the node states none) and cumulative gas; `left_out_reason` is "" where there are none.
+    """
 
     name: str
-    is_left_out: Callable[[Header, Receipt], bool]
+    is_left_out: Callable[[Header, Hash32 | None, int], bool]
     left_out_reason: str
     unproved: tuple[Unproved, ...]
 
+    def reach(self, start_block: BlockNumber) -> Reach:
+        """What can be proved of all blocks from this one up.
 
-def _none_left_out(_header: Header, _receipt: Receipt) -> bool:
+        A receipt that is left out of a block's root is left out of its bloom too. So the header
+        tells nothing of its logs, not even that there are none.
+        """
+        if self.left_out_reason:
+            return Reach(Level.NONE, self.left_out_reason)
+        reaches = [
+            Reach(_LEVEL_WITHOUT[one.check], one.reason)
+            for one in self.unproved
+            if start_block < one.end_block
+        ]
+        order = list(Level)
+        return min(reaches, key=lambda one: order.index(one.level), default=_WHOLE)
+
+
+_WHOLE = Reach(Level.RECEIPTS, "")
+
+
+def _none_left_out(_header: Header, _transaction_hash: Hash32 | None, _gas: int) -> bool:
     return False
 
 
-def _is_state_sync(header: Header, receipt: Receipt) -> bool:
+def _is_state_sync(header: Header, transaction_hash: Hash32 | None, _gas: int) -> bool:
     """Whether the hash of the transaction is the one that Bor derives from the block itself."""
     number = (header.number & 0xFFFF_FFFF_FFFF_FFFF).to_bytes(8, "big")
-    derived = keccak(_BOR_RECEIPT + number + header.hash)
-    return receipt.place.transaction_hash == derived
+    return transaction_hash == keccak(_BOR_RECEIPT + number + header.hash)
 
 
-def _is_without_gas(_header: Header, receipt: Receipt) -> bool:
+def _is_without_gas(
+    _header: Header, _transaction_hash: Hash32 | None, cumulative_gas_used: int
+) -> bool:
     """Whether no gas is used up to here: a user's transaction costs 21,000 at least."""
-    return receipt.cumulative_gas_used == 0
+    return cumulative_gas_used == 0
+
+
+def _like_ethereum(name: str) -> ChainProfile:
+    return ChainProfile(name=name, is_left_out=_none_left_out, left_out_reason="", unproved=())
 
 
 CHAIN_PROFILES = (
-    ChainProfile(name="ethereum", is_left_out=_none_left_out, left_out_reason="", unproved=()),
-    ChainProfile(name="arbitrum", is_left_out=_none_left_out, left_out_reason="", unproved=()),
+    _like_ethereum("ethereum"),
+    _like_ethereum("arbitrum"),
+    _like_ethereum("optimism"),  # deposits have a type of their own: see `receipts`
+    _like_ethereum("base"),
     ChainProfile(
         name="polygon",
         is_left_out=_is_state_sync,

@@ -4,10 +4,19 @@ A `Transient` while blocks are fetched narrows the range before anybody hears of
 """
 
 from contracts.evm import Address, BlockNumber, BlockRef, ChainId, Hash32
+from indexer.agreement import Statement
 
 
 class IndexerError(Exception):
-    """Root of the failures that the indexer is expected to meet."""
+    """Root of the failures that the indexer is expected to meet; can be sent between processes."""
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return _rebuilt, (type(self), self.args), self.__dict__
+
+
+def _rebuilt(kind: type[IndexerError], args: tuple[object, ...]) -> IndexerError:
+    """The same error in another process: its `__init__` has composed the message already."""
+    return kind.__new__(kind, *args)
 
 
 class Transient(IndexerError):
@@ -65,11 +74,42 @@ class AnswerMalformed(Transient):
         self.host = host
 
 
+class AnswerTooLarge(AnswerMalformed):
+    """An answer has more bytes than we take; of fewer blocks it may have less."""
+
+
+class BlockDisputed(Transient):
+    """Endpoints contradict each other about a block that can no longer change.
+
+    Source: `adapters.endpoints`. Effect: `statements`, who said what, are stored, and the block and
+    all above it wait until the endpoints agree.
+    """
+
+    def __init__(self, statements: tuple[Statement, ...], detail: str = "") -> None:
+        first = statements[0]
+        said = ", ".join(f"{one.host} says {one.said}" for one in statements)
+        place = f"the {first.asked.value} of number {first.number}{detail}"
+        super().__init__(f"endpoints contradict each other about {place}: {said}")
+        self.number, self.statements = first.number, statements
+
+
 class AnswersDisagree(Transient):
     """Two answers of the chain do not fit together: it moved between them, or two nodes spoke.
 
     Effect: nothing of either answer is stored.
     """
+
+
+class ReceiptsRefused(Transient):
+    """Receipts that a node gives for a block are not those that the block's header commits to.
+
+    Source: `receipt_batch.prove_receipts`. Effect: nothing of the answer is stored; another
+    endpoint may have the right ones.
+    """
+
+    def __init__(self, number: BlockNumber, what: str) -> None:
+        super().__init__(f"receipts of block {number}: {what}")
+        self.number = number
 
 
 class StoreUnavailable(Transient):
@@ -88,6 +128,17 @@ class OwnershipLost(Transient):
     def __init__(self, chain_id: ChainId) -> None:
         super().__init__(f"the lock on chain {chain_id} was lost with its database connection")
         self.chain_id = chain_id
+
+
+class WorkerLost(Transient):
+    """A process that fetches blocks died; nobody had stored what it was about to send.
+
+    Source: `adapters.workers`. Effect: the range is asked for again, of a new process.
+    """
+
+    def __init__(self, status: int | None) -> None:
+        super().__init__(f"a process that fetches blocks ended with status {status}")
+        self.status = status
 
 
 class NotIndexed(Transient):
@@ -125,9 +176,9 @@ class BadEndpoint(Rejected):
 class WrongChain(Rejected):
     """The endpoint serves another chain than configured."""
 
-    def __init__(self, *, expected: ChainId, actual: ChainId) -> None:
-        super().__init__(f"the endpoint serves chain {actual}, configured is chain {expected}")
-        self.expected, self.actual = expected, actual
+    def __init__(self, *, expected: ChainId, actual: ChainId, host: str = "the endpoint") -> None:
+        super().__init__(f"{host} serves chain {actual}, configured is chain {expected}")
+        self.expected, self.actual, self.host = expected, actual, host
 
 
 class StartBlockInFuture(Rejected):
@@ -152,12 +203,48 @@ class SourcesChanged(Rejected):
         self.chain_id, self.stored, self.configured = chain_id, stored, configured
 
 
+class LevelUnreachable(Rejected):
+    """The chain's headers do not commit to what the demanded level proves."""
+
+    def __init__(self, profile: str, level: str, reason: str) -> None:
+        super().__init__(f"level {level!r} cannot be reached on a chain like {profile!r}: {reason}")
+        self.profile, self.level = profile, level
+
+
+class ABIMismatch(Rejected):
+    """A contract's logs have the right names, and none of them the declared content.
+
+    Source: `sync`, while no event of the contract is stored. Effect: nothing is stored.
+    """
+
+    def __init__(
+        self, address: Address, contract: str, *, number: BlockNumber, log_index: int
+    ) -> None:
+        super().__init__(
+            f"{address} is configured as {contract}, but its logs are not what that contract "
+            f"declares; the first is log {log_index} of block {number}"
+        )
+        self.address, self.contract = address, contract
+        self.number, self.log_index = number, log_index
+
+
 class ChainOwned(Rejected):
     """Another process indexes this chain into this database."""
 
     def __init__(self, chain_id: ChainId) -> None:
         super().__init__(f"another process already indexes chain {chain_id} into this database")
         self.chain_id = chain_id
+
+
+class RewindRefused(Rejected):
+    """The index cannot be rewound to the block that was asked for.
+
+    Source: `adapters.rewind`. Effect: nothing is written.
+    """
+
+    def __init__(self, chain_id: ChainId, number: int, why: str) -> None:
+        super().__init__(f"--to {number}: the index of chain {chain_id} {why}")
+        self.chain_id, self.number = chain_id, number
 
 
 class SchemaMissing(Rejected):
@@ -175,6 +262,17 @@ class UnknownChainProfile(Rejected):
         self.name = name
 
 
+class UnknownTransactionType(Rejected):
+    """How consensus encodes transactions of this type is not known here.
+
+    Source: `transactions`.
+    """
+
+    def __init__(self, kind: int) -> None:
+        super().__init__(f"transactions of type {kind:#x} cannot be encoded")
+        self.kind = kind
+
+
 class BadDocument(Rejected):
     """A file does not hold the answer of a node that it should hold.
 
@@ -189,15 +287,26 @@ class BadDocument(Rejected):
 class ReorgTooDeep(Corrupt):
     """The remote chain forks below the finalized block.
 
-    Source: `reorg.reconcile`. Effect: indexing of this chain halts; nothing is written.
+    Source: `reorg.reconcile`. Effect: indexing of this chain halts; nothing is written. The way out
+    is `chain rewind` to `common`, the last block of ours that the chain still has.
     """
 
-    def __init__(self, chain_id: ChainId, finalized: BlockRef, remote: BlockRef) -> None:
+    def __init__(
+        self, chain_id: ChainId, finalized: BlockRef, remote: BlockRef, common: BlockRef | None
+    ) -> None:
+        way_out = (
+            "it has none of our blocks: index into an empty database"
+            if common is None
+            else f"its last block of ours is {common.number}: when that is sure to stand, run "
+            f"`quittance chain rewind --to {common.number} --reason …`"
+        )
         super().__init__(
             f"chain {chain_id} replaced finalized block {finalized.number} {finalized.hash}: "
-            f"it now has block {remote.number} {remote.hash} on parent {remote.parent_hash}"
+            f"it now has block {remote.number} {remote.hash} on parent {remote.parent_hash}; "
+            f"nothing more is indexed; {way_out}"
         )
         self.chain_id, self.finalized, self.remote = chain_id, finalized, remote
+        self.common = common
 
 
 class HeaderRefused(Corrupt):
@@ -214,6 +323,20 @@ class LogRefused(Corrupt):
     def __init__(self, number: BlockNumber, log_index: int, address: Address, what: str) -> None:
         super().__init__(f"log {log_index} of block {number} from {address}: {what}")
         self.number, self.log_index, self.address = number, log_index, address
+
+
+class ProofContradicts(Corrupt):
+    """A finalized block, fetched again to be proved, is not what we stored.
+
+    Effect: the index of it stays unproved. `chain rewind` below the block is the way out.
+    """
+
+    def __init__(self, chain_id: ChainId, number: BlockNumber, what: str) -> None:
+        super().__init__(
+            f"block {number} of chain {chain_id} was proved to have {what} than are stored: "
+            f"run `quittance chain rewind --to {number - 1} --reason …`"
+        )
+        self.chain_id, self.number = chain_id, number
 
 
 class IndexDamaged(Corrupt):

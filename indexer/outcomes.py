@@ -12,7 +12,8 @@ class Advanced:
     """A range of blocks was added.
 
     Of its logs, `facts` were decoded, `unknown` are no event of their contract, and `malformed`
-    are not what the event's declaration says. `head` is the chain's, `finalized` is ours.
+    are not what the event's declaration says. `head` is the chain's, `finalized` is ours. The step
+    stood still for `fetch_stall_ms` until the range was fetched, and stored it in `store_ms`.
     """
 
     blocks: BlockRange
@@ -21,6 +22,8 @@ class Advanced:
     malformed: int
     head: BlockNumber
     finalized: BlockNumber | None
+    fetch_stall_ms: int
+    store_ms: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +48,18 @@ class Finalized:
 
 
 @dataclass(frozen=True, slots=True)
+class Folded:
+    """Balances of tokens were brought up to the finalized block."""
+
+
+@dataclass(frozen=True, slots=True)
+class Proved:
+    """Blocks that were stored at a lower level were fetched again, found equal, and proved."""
+
+    blocks: BlockRange
+
+
+@dataclass(frozen=True, slots=True)
 class Narrowed:
     """A fetch failed, and nothing was stored; the next one asks for at most `window_blocks`."""
 
@@ -61,10 +76,40 @@ class Waiting:
 
 
 @dataclass(frozen=True, slots=True)
+class Disputed:
+    """Endpoints contradict each other about this block; who said what was stored.
+
+    Nothing else was: the block and all above it wait until the endpoints agree.
+    """
+
+    number: BlockNumber
+    cause: str
+
+
+@dataclass(frozen=True, slots=True)
+class Lagging:
+    """The node's `head` is below `finalized`, the block that we hold as final: it lags."""
+
+    head: BlockNumber
+    finalized: BlockNumber
+
+
+@dataclass(frozen=True, slots=True)
 class Idle:
-    """There was nothing to do: we hold all that is asked for, or the node at `head` lags."""
+    """There was nothing to do: we hold all that is asked for."""
 
     head: BlockNumber
 
 
-Outcome = Advanced | Rewound | Finalized | Narrowed | Waiting | Idle
+Outcome = (
+    Advanced
+    | Rewound
+    | Finalized
+    | Folded
+    | Proved
+    | Narrowed
+    | Waiting
+    | Disputed
+    | Lagging
+    | Idle
+)

@@ -1,18 +1,41 @@
-"""What is indexed of one chain, and how much one step may ask for."""
+"""What is indexed of one chain, how far it is proved, and how much one step may ask for."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from contracts.events import ContractName
 from contracts.evm import Address, BlockNumber, ChainId, Hash32, keccak
+from indexer.chain_profiles import ChainProfile
+from indexer.completeness import LogFilter
+from indexer.decode import filter_of
 from indexer.finality import FinalityRule
+from indexer.levels import Level
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SyncLimits:
-    """How many blocks one step asks for at most; at least one."""
+    """How much one step asks for: at most so many blocks, at least one.
+
+    A range is made so small that it has at most `range_logs_max` logs, ours and others, if it is as
+    dense as the range before: they are in memory, in several forms.
+    """
 
     window_blocks_max: int
+    range_logs_max: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """What is asked about each range of blocks; it can be sent to another process.
+
+    `wanted` finds every event of `sources`. The answers are proved to `level`, on a chain that is
+    like Ethereum but for what `profile` says.
+    """
+
+    wanted: LogFilter
+    sources: Mapping[Address, ContractName]
+    level: Level
+    profile: ChainProfile
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,9 +52,21 @@ class IndexedChain:
     sources: Mapping[Address, ContractName]
     finality: FinalityRule
     limits: SyncLimits
+    level: Level
+    profile: ChainProfile
 
     @property
     def sources_digest(self) -> Hash32:
         """Digest of what decides which facts an index holds: its start block and its sources."""
         lines = [f"{address} {self.sources[address].value}" for address in sorted(self.sources)]
         return keccak("\n".join((str(self.start_block), *lines)).encode())
+
+    @property
+    def question(self) -> Question:
+        """What to ask about each range."""
+        return Question(
+            wanted=filter_of(self.sources),
+            sources=dict(self.sources),
+            level=self.level,
+            profile=self.profile,
+        )

@@ -1,83 +1,85 @@
 """The indexer's use case: bring the stored facts one step closer to the chain.
 
-`Indexer.step` looks at the chain once and does one thing, in one database transaction: facts, the
-cursor and the finalized block move together or not at all. Backfill and tail are the same code.
+`Indexer.step` does one thing, in one database transaction: facts, the cursor and the finalized
+block move together or not at all. Backfill and tail are the same code. A step begins with a look at
+the chain, but far below the finalized block, where nothing moves, one look serves several steps.
 
-Blocks that are final are asked for as a range. Blocks that can still change are asked for one by
-one, by hash, so that an answer cannot be about another block than the header. Blocks whose bloom
-rules out our logs are provably empty and not asked for at all.
+Where there is nothing to fetch, a step proves blocks that were stored at a lower level, or brings
+the balances of tokens up to the finalized block.
 """
 
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import assert_never
 
 from contracts.evm import BlockNumber, BlockRef
-from indexer.chain import Header, LocalChain, LogBatch, check_links, verified
-from indexer.completeness import check_logs, may_hold
-from indexer.decode import Decoded, decode, filter_of
+from contracts.units import mul_div_down
+from indexer.blame import blaming
+from indexer.chain import LocalChain
+from indexer.disputes import Disputes
 from indexer.errors import (
-    AnswersDisagree,
+    BlockDisputed,
+    LevelUnreachable,
     ReorgTooDeep,
-    RequestRefused,
-    RPCFailed,
-    RPCUnreachable,
     StartBlockInFuture,
     Transient,
     WrongChain,
 )
-from indexer.finality import FinalityTag, finalized_block, finalized_number
-from indexer.outcomes import Advanced, Finalized, Idle, Narrowed, Outcome, Rewound, Waiting
-from indexer.plan import IndexedChain
-from indexer.ports import ChainReader, Extension, FactStore, Replacement
-from indexer.ranges import (
-    Advice,
-    BlockRange,
-    CapBlocks,
-    Halve,
-    OtherProvider,
-    Permanent,
-    SplitAddresses,
-    SuggestedRange,
-    WaitAndRetry,
-    Window,
-    advice_from,
-    next_range,
-    pause_s,
+from indexer.failures import narrower, wanted_pause_s
+from indexer.fetched import FetchedRange, check_events, check_on_head
+from indexer.finality import finalized_block
+from indexer.look import View, fit, last_common, look
+from indexer.outcomes import (
+    Advanced,
+    Disputed,
+    Finalized,
+    Folded,
+    Idle,
+    Lagging,
+    Narrowed,
+    Outcome,
+    Proved,
+    Rewound,
+    Waiting,
 )
-from indexer.reorg import Extend, NeedParent, Rewind, TooDeep, reconcile
+from indexer.plan import IndexedChain
+from indexer.ports import Extension, FactStore, RangeSource, Replacement, WitnessedChain
+from indexer.ranges import BlockRange, Window, next_range
+from indexer.reorg import Extend, Rewind, TooDeep
+from indexer.upkeep import Upkeep
 
 log = logging.getLogger(__name__)
 
-_ONE_BLOCK = BlockRange(BlockNumber(0), BlockNumber(1))
-
-
-@dataclass(frozen=True, slots=True)
-class _View:
-    """One look at the chain.
-
-    Its head; the block that it calls finalized; the number up to which blocks are final for us.
-    """
-
-    head: BlockRef
-    tagged: BlockRef | None
-    final: BlockNumber | None
-
-    @property
-    def final_end(self) -> BlockNumber:
-        """The first block that can still change."""
-        return BlockNumber(0 if self.final is None else self.final + 1)
+_STEPS_PER_LOOK = 16
+_FIRST_BLOCKS = 100
+"""Nothing is known yet of how many logs a block has."""
 
 
 class Indexer:
-    """Indexes one chain into one store. Its only own state is the size of the next range."""
+    """Indexes one chain into one store.
 
-    def __init__(self, plan: IndexedChain, chain: ChainReader, store: FactStore) -> None:
+    Its own state can be lost: the size of the next range, and the last look at the chain. `now_ms`
+    is a clock that never goes back.
+    """
+
+    def __init__(
+        self,
+        plan: IndexedChain,
+        chain: WitnessedChain,
+        store: FactStore,
+        *,
+        ranges: RangeSource,
+        now_ms: Callable[[], int],
+    ) -> None:
         self._plan, self._chain, self._store = plan, chain, store
-        self._wanted = filter_of(plan.sources)
+        self._ranges, self._now_ms = ranges, now_ms
         limit = plan.limits.window_blocks_max
-        self._window = Window(limit, limit)
+        self._window = Window(min(_FIRST_BLOCKS, limit), limit)
+        self._blocks_max = limit
+        self._view: View | None = None
+        self._steps_on_view = 0
+        self._upkeep = Upkeep(plan, store)
+        self._disputes = Disputes(plan, chain, store)
 
     def step(self) -> Outcome:
         """Do the next thing, in one transaction.
@@ -85,82 +87,86 @@ class Indexer:
         Raises:
             Transient: the chain or the database was unavailable, the node does not have the blocks,
                 or a single block could not be fetched; nothing was stored.
-            RequestRefused: the node will never answer our request for logs; nothing was stored.
+            Rejected: the node will never answer our request for logs, or a contract is not what it
+                is configured to be; nothing was stored.
             ReorgTooDeep: the chain replaced a finalized block; nothing was stored.
+            ProofContradicts: a stored block is not what its header commits to.
             Corrupt: a header, a log or the stored rows contradict themselves.
         """
         try:
             return self._next()
+        except BlockDisputed as error:
+            self._view = None
+            return self._disputes.opened(error)
         except Transient as error:
-            advice = _advice(error, _ONE_BLOCK)
-            if not isinstance(advice, WaitAndRetry):
+            self._view = None
+            after_s = wanted_pause_s(error)
+            if after_s is None:
                 raise
-            return self._waiting(pause_s(advice), error)
+            return self._waiting(after_s, error)
 
     def _next(self) -> Outcome:
         local = self._store.local_chain()
-        view = self._look()
-        if self._is_behind(local, view.head):
-            return Idle(view.head.number)
-        fit = self._fit(local, view.head)
-        match fit:
+        if self._upkeep.is_fold_due and self._upkeep.fold(local.finalized):
+            return Folded()
+        view = self._view_of(local)
+        if view is not None:
+            return self._extend(local, view)
+        return self._disputes.still_open() or self._fitted(local, self._looked())
+
+    def _looked(self) -> View:
+        """A new look; a refused answer is put down to its endpoint, and another one is asked."""
+        view = blaming(self._chain, lambda: look(self._chain, self._plan))
+        self._disputes.note_fork()
+        self._view, self._steps_on_view = view, 0
+        return view
+
+    def _view_of(self, local: LocalChain) -> View | None:
+        """The last look, if all that the next range can be was final then, and it is not old."""
+        view = self._view
+        if view is None or self._steps_on_view >= _STEPS_PER_LOOK:
+            return None
+        if self._start(local) + self._window.blocks > min(view.final_end, self._end(view)):
+            return None
+        self._steps_on_view += 1
+        return view
+
+    def _fitted(self, local: LocalChain, view: View) -> Outcome:
+        """What is due after a new look, by how the chain fits onto ours."""
+        finalized = local.finalized
+        if finalized is not None and view.head.number < finalized.number:
+            return self._behind(finalized, view.head)
+        found = blaming(self._chain, lambda: fit(self._chain, self._plan, local, view.head))
+        match found:
             case Extend():
                 return self._extend(local, view)
             case Rewind():
-                return self._rewind(fit, view.head)
+                return self._rewind(found, view.head)
             case TooDeep():
-                raise ReorgTooDeep(self._plan.chain_id, fit.finalized, fit.remote)
+                raise self._too_deep(found.finalized, found.remote)
             case _:
-                assert_never(fit)
+                assert_never(found)
 
-    def _look(self) -> _View:
-        rule = self._plan.finality
-        tagged: BlockRef | None = None
-        if rule.tag is FinalityTag.FINALIZED:
-            newest, finalized = self._chain.head_and_finalized()
-            tagged = None if finalized is None else verified(finalized).ref
-        else:
-            newest = self._chain.head()
-        head = verified(newest).ref
-        tagged_number = None if tagged is None else tagged.number
-        return _View(head, tagged, finalized_number(rule, head=head.number, tagged=tagged_number))
-
-    def _is_behind(self, local: LocalChain, head: BlockRef) -> bool:
-        """Whether the node merely lags: its head is a block of ours below the finalized one."""
-        finalized = local.finalized
-        if finalized is None or head.number >= finalized.number:
-            return False
+    def _behind(self, finalized: BlockRef, head: BlockRef) -> Lagging:
+        """The node merely lags if its head is a block of ours below the finalized one."""
         held = self._store.block(head.number)
         if held is not None and held.hash != head.hash:
-            raise ReorgTooDeep(self._plan.chain_id, finalized, head)
-        return True
+            raise self._too_deep(finalized, head)
+        return Lagging(head.number, finalized.number)
 
-    def _fit(self, local: LocalChain, head: BlockRef) -> Extend | Rewind | TooDeep:
-        """Walk down from the remote head until it meets our chain."""
-        fit = reconcile(local, head)
-        while isinstance(fit, NeedParent):
-            remote = self._remote(fit)
-            fit = reconcile(local, remote)
-        return fit
+    def _too_deep(self, finalized: BlockRef, remote: BlockRef) -> ReorgTooDeep:
+        """The error, with the last block of ours that still stands."""
+        chain, plan, held = self._chain, self._plan, self._store.block
+        common = blaming(chain, lambda: last_common(chain, plan, held, below=finalized.number))
+        return ReorgTooDeep(plan.chain_id, finalized, remote, common)
 
-    def _remote(self, wanted: NeedParent) -> BlockRef:
-        if wanted.hash is None:
-            header = self._chain.header(wanted.number)
-        else:
-            header = self._chain.header_by_hash(wanted.hash)
-        if header is None or header.number != wanted.number:
-            raise AnswersDisagree(f"block {wanted.number} vanished while the chain was compared")
-        if wanted.hash not in {None, header.hash}:
-            raise AnswersDisagree(f"asked for block {wanted.hash}, got {header.hash}")
-        return verified(header).ref
-
-    def _rewind(self, fit: Rewind, new_head: BlockRef) -> Rewound:
-        below = self._plan.start_block - 1 if fit.ancestor is None else fit.ancestor.number
-        depth_blocks = fit.head.number - below
+    def _rewind(self, found: Rewind, new_head: BlockRef) -> Rewound:
+        below = self._plan.start_block - 1 if found.ancestor is None else found.ancestor.number
+        depth_blocks = found.head.number - below
         removed = self._store.replace(
             Replacement(
-                expected_head=fit.head,
-                ancestor=fit.ancestor,
+                expected_head=found.head,
+                ancestor=found.ancestor,
                 new_head=new_head,
                 depth_blocks=depth_blocks,
             )
@@ -169,96 +175,120 @@ class Indexer:
             "blocks were rewound",
             extra={
                 "chain_id": self._plan.chain_id,
-                "old_head": str(fit.head.hash),
+                "old_head": str(found.head.hash),
                 "new_head": str(new_head.hash),
                 "depth_blocks": depth_blocks,
             },
         )
         return Rewound(
-            ancestor=fit.ancestor,
-            old_head=fit.head,
+            ancestor=found.ancestor,
+            old_head=found.head,
             new_head=new_head,
             depth_blocks=depth_blocks,
             removed=removed,
         )
 
-    def _extend(self, local: LocalChain, view: _View) -> Outcome:
-        start = self._plan.start_block if local.head is None else local.head.number + 1
-        end = view.head.number + 1
-        if self._plan.end_block is not None:
-            end = min(end, self._plan.end_block)
+    def _extend(self, local: LocalChain, view: View) -> Outcome:
+        end = self._end(view)
         blocks = next_range(
-            BlockNumber(start),
+            self._start(local),
             final_end=view.final_end,
-            end=BlockNumber(end),
-            window=self._window.blocks,
+            end=end,
+            window=min(self._window.blocks, self._blocks_max),
         )
         if blocks is None:
-            return self._finalize(local, view)
+            return self._settle(local, view)
+        started_ms = self._now_ms()
         try:
-            headers = self._fetch_headers(blocks, local.head)
-            logs = self._fetch_logs(blocks, headers, view.final_end)
-            refs = [header.ref for header in headers]
-            finalized = _finalized(local, refs, view)
+            fetched = self._ranges.take(
+                blocks,
+                is_final=blocks.end <= view.final_end,
+                ahead_end=min(view.final_end, end),
+            )
+            check_on_head(fetched.blocks, local.head)
+            finalized = _finalized(local, fetched.blocks.refs(), view)
         except Transient as error:
             return self._failed(blocks, error)
-        decoded = decode(logs, self._plan.sources)
+        held = {one: self._store.has_events_of(one) for one in fetched.decoded.mismatched}
+        check_events(fetched.decoded, self._plan.sources, held)
+        fetched_ms = self._now_ms()
         self._store.extend(
             Extension(
                 expected_head=local.head,
                 sources_digest=self._plan.sources_digest,
-                blocks=refs,
-                logs=logs,
-                decoded=decoded,
+                blocks=fetched.blocks,
+                decoded=fetched.decoded,
                 finalized=finalized,
             )
         )
+        stored_ms = self._now_ms()
+        self._upkeep.stored(fetched, finalized)
+        self._learn(fetched)
+        return self._advanced(
+            fetched,
+            view,
+            finalized,
+            fetch_stall_ms=fetched_ms - started_ms,
+            store_ms=stored_ms - fetched_ms,
+        )
+
+    def _start(self, local: LocalChain) -> BlockNumber:
+        """The next block to fetch."""
+        return BlockNumber(self._plan.start_block if local.head is None else local.head.number + 1)
+
+    def _end(self, view: View) -> BlockNumber:
+        """The first block that is not to be fetched now."""
+        end = view.head.number + 1
+        return BlockNumber(end if self._plan.end_block is None else min(end, self._plan.end_block))
+
+    def _learn(self, fetched: FetchedRange) -> None:
+        """A larger range next time, but not so large that its logs would take too much memory."""
         self._window = self._window.succeeded()
-        return self._advanced(blocks, decoded, view, finalized)
+        logs_max = self._plan.limits.range_logs_max
+        blocks_max = mul_div_down(len(fetched.range), logs_max, max(fetched.logs_read, 1))
+        self._blocks_max = max(blocks_max, 1)
 
-    def _fetch_headers(self, blocks: BlockRange, below: BlockRef | None) -> list[Header]:
-        headers = [verified(header) for header in self._chain.headers(blocks)]
-        if [header.number for header in headers] != list(range(blocks.start, blocks.end)):
-            raise AnswersDisagree(f"asked for {blocks}, got other blocks")
-        check_links(headers, below)
-        return headers
-
-    def _fetch_logs(
-        self, blocks: BlockRange, headers: Sequence[Header], final_end: BlockNumber
-    ) -> LogBatch:
-        """The logs of these headers, asked for by range if all of them are final."""
-        candidates = [one.hash for one in headers if may_hold(one.logs_bloom, self._wanted)]
-        if blocks.end > final_end or not candidates:
-            logs = self._chain.logs_of_blocks(candidates, self._wanted)
-        else:
-            logs = self._chain.logs_in_range(blocks, self._wanted)
-            last = self._chain.header(headers[-1].number)
-            if last is None or last.hash != headers[-1].hash:
-                raise AnswersDisagree(f"block {headers[-1].number} changed while it was fetched")
-        check_logs(logs, headers, self._wanted)
-        return logs
-
-    def _finalize(self, local: LocalChain, view: _View) -> Finalized | Idle:
+    def _settle(self, local: LocalChain, view: View) -> Outcome:
+        """Nothing is left to fetch: finish what follows from what we hold."""
         finalized = _finalized(local, (), view)
-        if finalized is None or finalized == local.finalized:
-            return Idle(view.head.number)
-        self._store.finalize(finalized)
-        return Finalized(finalized)
+        if finalized is not None and finalized != local.finalized:
+            self._store.finalize(finalized)
+            return Finalized(finalized)
+        proved = self._prove()
+        if proved is not None:
+            return proved
+        if self._upkeep.fold(local.finalized):
+            return Folded()
+        return Idle(view.head.number)
+
+    def _prove(self) -> Proved | Narrowed | None:
+        """Fetch finalized blocks that lack a proof again, and keep the proof; None if none do."""
+        held = self._upkeep.unproved(blocks_max=self._window.blocks)
+        if held is None:
+            return None
+        blocks = BlockRange(held.start, held.end)
+        try:
+            again = self._ranges.take(blocks, is_final=True, ahead_end=blocks.end)
+        except Transient as error:
+            return self._failed(blocks, error)
+        self._upkeep.prove(held, again.blocks)
+        return Proved(blocks)
 
     def _failed(self, blocks: BlockRange, error: Transient) -> Narrowed:
-        """Do what the provider's words advise; the cursor stays where it is."""
-        advice = _advice(error, blocks)
-        match advice:
-            case OtherProvider() | WaitAndRetry():
-                raise error
-            case Permanent():
-                raise RequestRefused(str(error)) from error
-            case CapBlocks() | SuggestedRange():
-                return self._narrow(blocks, advice, error)
-            case Halve() | SplitAddresses():  # of addresses, the reader itself asks in parts
-                return self._narrow(blocks, Halve(), error)
-            case _:
-                assert_never(advice)
+        """Ask for less; the cursor stays where it is. Raises the error if that cannot help."""
+        self._view = None
+        self._window = self._window.failed(blocks, narrower(error, blocks))
+        log.warning(
+            "a range failed and was narrowed",
+            extra={
+                "chain_id": self._plan.chain_id,
+                "start_block": blocks.start,
+                "end_block": blocks.end,
+                "window_blocks": self._window.blocks,
+                "cause": str(error),
+            },
+        )
+        return Narrowed(self._window.blocks, str(error))
 
     def _waiting(self, after_s: int, error: Transient) -> Waiting:
         log.warning(
@@ -267,58 +297,61 @@ class Indexer:
         )
         return Waiting(after_s, str(error))
 
-    def _narrow(
-        self, failed: BlockRange, advice: CapBlocks | SuggestedRange | Halve, error: Transient
-    ) -> Narrowed:
-        if len(failed) == 1:
-            raise error
-        self._window = self._window.failed(failed, advice)
-        log.warning(
-            "a range failed and was narrowed",
-            extra={
-                "chain_id": self._plan.chain_id,
-                "start_block": failed.start,
-                "end_block": failed.end,
-                "window_blocks": self._window.blocks,
-                "cause": str(error),
-            },
-        )
-        return Narrowed(self._window.blocks, str(error))
-
     def _advanced(
-        self, blocks: BlockRange, decoded: Decoded, view: _View, finalized: BlockRef | None
+        self,
+        fetched: FetchedRange,
+        view: View,
+        finalized: BlockRef | None,
+        *,
+        fetch_stall_ms: int,
+        store_ms: int,
     ) -> Advanced:
         outcome = Advanced(
-            blocks=blocks,
-            facts=decoded.rows,
-            unknown=decoded.unknown,
-            malformed=decoded.malformed,
+            blocks=fetched.range,
+            facts=fetched.decoded.rows,
+            unknown=fetched.decoded.unknown,
+            malformed=fetched.decoded.malformed,
             head=view.head.number,
             finalized=None if finalized is None else finalized.number,
+            fetch_stall_ms=fetch_stall_ms,
+            store_ms=store_ms,
         )
         log.info(
             "a range was indexed",
             extra={
                 "chain_id": self._plan.chain_id,
-                "start_block": blocks.start,
-                "end_block": blocks.end,
+                "start_block": fetched.range.start,
+                "end_block": fetched.range.end,
                 "head": outcome.head,
                 "facts": outcome.facts,
                 "malformed": outcome.malformed,
+                "fetch_stall_ms": fetch_stall_ms,
+                "store_ms": store_ms,
             },
         )
         return outcome
 
 
-def open_indexer(plan: IndexedChain, chain: ChainReader, store: FactStore) -> Indexer:
+def open_indexer(
+    plan: IndexedChain,
+    chain: WitnessedChain,
+    store: FactStore,
+    *,
+    ranges: RangeSource,
+    now_ms: Callable[[], int],
+) -> Indexer:
     """An indexer whose endpoint and database are what the plan says.
 
     Raises:
+        LevelUnreachable: the chain commits to less than the plan wants proved.
         WrongChain: the endpoint serves another chain.
         StartBlockInFuture: the chain has not reached the start block.
         SourcesChanged: the index was built from other sources.
         Transient: the chain or the database was unavailable.
     """
+    reach = plan.profile.reach(plan.start_block)
+    if not reach.level.reaches(plan.level):
+        raise LevelUnreachable(plan.profile.name, plan.level.value, reach.reason)
     actual = chain.chain_id()
     if actual != plan.chain_id:
         raise WrongChain(expected=plan.chain_id, actual=actual)
@@ -326,13 +359,13 @@ def open_indexer(plan: IndexedChain, chain: ChainReader, store: FactStore) -> In
     head = chain.head()
     if store.local_chain().head is None and head.number < plan.start_block:
         raise StartBlockInFuture(start_block=plan.start_block, head=head.number)
-    return Indexer(plan, chain, store)
+    return Indexer(plan, chain, store, ranges=ranges, now_ms=now_ms)
 
 
 def run_until(
     indexer: Indexer, is_done: Callable[[Outcome], bool], *, wait: Callable[[], None]
 ) -> Outcome:
-    """Step until `is_done` says so, and return the last outcome; `wait` after idle and waiting.
+    """Step until `is_done` says so, and return the last outcome; `wait` where nothing can be done.
 
     Raises:
         IndexerError: whatever a step raises; what was done before it is stored.
@@ -341,7 +374,7 @@ def run_until(
         outcome = indexer.step()
         if is_done(outcome):
             return outcome
-        if isinstance(outcome, Idle | Waiting):
+        if isinstance(outcome, Idle | Lagging | Waiting | Disputed):
             wait()
 
 
@@ -350,19 +383,6 @@ def is_synced(outcome: Outcome) -> bool:
     return isinstance(outcome, Idle)
 
 
-def _advice(error: Transient, asked: BlockRange) -> Advice:
-    """What to do after this failure; those without a provider's words halve the range."""
-    match error:
-        case RPCFailed():
-            return advice_from(error.message, code=error.code, data=error.data, asked=asked)
-        case RPCUnreachable(retry_after_s=int(after_s)):
-            return WaitAndRetry(after_s)
-        case RPCUnreachable():
-            return advice_from("", code=error.status, asked=asked)
-        case _:
-            return Halve()
-
-
-def _finalized(local: LocalChain, added: Sequence[BlockRef], view: _View) -> BlockRef | None:
+def _finalized(local: LocalChain, added: Sequence[BlockRef], view: View) -> BlockRef | None:
     grown = LocalChain(local.finalized, (*local.unfinalized, *added))
     return finalized_block(grown, number=view.final, tagged=view.tagged)

@@ -1,66 +1,17 @@
-"""The composition root: builds use cases from settings. Only here are real things chosen."""
+"""The composition root, as far as all processes share it: the database and its schema.
 
-import logging
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
-from pathlib import Path
+`bootstrap_indexer` builds the indexer of a chain, `bootstrap_settlement` the jobs of a settlement;
+they are apart so that a process imports only what it runs.
+"""
 
-from alembic import command
-from alembic.config import Config
+import psycopg
 from sqlalchemy import Engine, create_engine, text
-from web3 import HTTPProvider, Web3
+from sqlalchemy.exc import DBAPIError, OperationalError
 
-from contracts.addresses import Settlement
-from contracts.evm import BlockNumber, Epoch
-from indexer.adapters.json_rpc import JSONRPC, RPCLimits
-from indexer.adapters.reads import FactReads
-from indexer.adapters.rpc import RPCReader
-from indexer.adapters.store import owned_chain
-from indexer.finality import FinalityRule, FinalityTag
-from indexer.plan import IndexedChain, SyncLimits
-from indexer.sync import Indexer, open_indexer
-from reconciliation.adapters.books import SqlBooks
-from reconciliation.adapters.chain import RPCChain
-from reconciliation.adapters.computed import SqlComputedRoots
-from reconciliation.adapters.store import SqlRuns
-from reconciliation.reconcile import Run, reconcile
-from scripts import wiring
-from scripts.errors import Rejected
-from scripts.jobs import JobName, Jobs
-from scripts.settings import ChainSettings, Settings
-from settlement.ledger.accounts import Book
-from settlement.ledger.adapters.store import LedgerStore
-from settlement.ledger.post import post_step
-from settlement.payouts.adapters.chain import NodePayoutChain
-from settlement.payouts.adapters.ownership import payouts_owner
-from settlement.payouts.adapters.signer import LocalSigner
-from settlement.payouts.adapters.store import SqlPayoutStore
-from settlement.payouts.gas import TRANSACTION_GAS_MAX, FeeCaps
-from settlement.payouts.submit import SubmitLimits, Submitter
-from settlement.royalties.adapters.attempts import ComputedAttempts
-from settlement.royalties.adapters.chain import RPCChainCheck
-from settlement.royalties.adapters.store import ComputedEpochs
-from settlement.royalties.compute_epoch import NotYetComputable, compute_epoch
-from settlement.royalties.due import due_epoch
+from scripts.errors import DatabaseUnusable
 
-log = logging.getLogger(__name__)
-
-VERIFIER = Path(__file__).with_name("verify_epoch.py")
-_MIGRATIONS = Path(__file__).with_name("migrations")
-RPC_LIMITS = RPCLimits(timeout_s=30, calls_max=100, answer_bytes_max=256 * 1024 * 1024)
-_MIGRATION_LOCK = 0x7175697474616E63  # "quittanc"
-_WINDOW_BLOCKS_MAX = 500
-_POST_BLOCKS_MAX = 1_000
-_LOG_RANGE_BLOCKS = 2_000
-_TIP_WEI = 1_000_000_000
-_IN_FLIGHT_MAX = 16
-_OPEN_OPERATIONS_MAX = 10_000
-_NONCES_PER_OPERATION_MAX = 5
-
-
-class NotConfigured(Rejected):
-    """Something that has no default is not configured."""
+SCHEMA_HEAD = "0002"
+"""The newest revision in `scripts/migrations/versions`."""
 
 
 def open_database(url: str) -> Engine:
@@ -71,184 +22,31 @@ def open_database(url: str) -> Engine:
 
 
 def migrate(url: str) -> None:
-    """Bring the schema up to date; does nothing if it is."""
-    config = Config()
-    config.set_main_option("script_location", str(_MIGRATIONS))
+    """Bring the schema up to date, in one transaction; does nothing if it is.
+
+    Raises:
+        DatabaseUnusable: it is not ours, newer than we are, or refuses; it is as it was.
+    """
     engine = open_database(url)
     try:
-        with engine.begin() as connection:
-            # One process migrates, the others wait for it.
-            connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _MIGRATION_LOCK})
-            config.attributes["connection"] = connection
-            command.upgrade(config, "head")
+        if not _is_up_to_date(engine):
+            from scripts.migrations.upgrade import upgrade  # noqa: PLC0415 - Alembic, seldom needed
+
+            upgrade(engine)
+    except OperationalError:
+        raise
+    except DBAPIError as error:
+        raise DatabaseUnusable(str(error.orig)) from error
+    except psycopg.Error as error:  # the migrations speak to the driver itself
+        raise DatabaseUnusable(str(error)) from error
     finally:
         engine.dispose()
 
 
-@contextmanager
-def running_indexer(
-    engine: Engine, chain: ChainSettings, *, end_block: BlockNumber | None
-) -> Iterator[Indexer]:
-    """The indexer of one chain, as the chain's one owner while the context lasts."""
-    sources = {
-        address: name
-        for settlement in chain.settlements
-        for address, name in settlement.sources().items()
-    }
-    plan = IndexedChain(
-        chain_id=chain.id,
-        start_block=chain.start_block,
-        end_block=end_block,
-        sources=sources,
-        finality=finality_rule(chain),
-        limits=SyncLimits(window_blocks_max=_WINDOW_BLOCKS_MAX),
-    )
-    rpc = JSONRPC(chain.rpc[0], RPC_LIMITS)
-    try:
-        with owned_chain(engine, chain.id) as store:
-            yield open_indexer(plan, RPCReader(rpc), store)
-    finally:
-        rpc.close()
-
-
-def finality_rule(chain: ChainSettings) -> FinalityRule:
-    """When a block of the chain is final."""
-    return FinalityRule(
-        tag=FinalityTag(chain.finality_tag), depth_blocks=chain.finality_depth_blocks
-    )
-
-
-def chain_check(chain: ChainSettings, settlement: Settlement) -> RPCChainCheck:
-    """A view of the chain of its own, for a guardian or a commit."""
-    return RPCChainCheck(
-        Web3(HTTPProvider(chain.rpc[0], request_kwargs={"timeout": RPC_LIMITS.timeout_s})),
-        settlement,
-        finality_tag=chain.finality_tag,
-        finality_depth_blocks=chain.finality_depth_blocks,
-        log_range_blocks=_LOG_RANGE_BLOCKS,
-    )
-
-
-def payout_chain(chain: ChainSettings, settlement: Settlement) -> NodePayoutChain:
-    """The payouts contract as the configured endpoint shows it."""
-    return NodePayoutChain(
-        chain.rpc[0], settlement.chain_id, settlement.payouts, timeout_s=RPC_LIMITS.timeout_s
-    )
-
-
-def book_of(settlement: Settlement) -> Book:
-    """The books of a settlement."""
-    return Book(chain_id=settlement.chain_id, contract=settlement.payouts)
-
-
-@dataclass(frozen=True, slots=True)
-class SettlementJobs:
-    """The jobs of all configured settlements, by name of the settlement."""
-
-    settings: Settings
-    engine: Engine
-
-    def all(self) -> Jobs:
-        """Every job that the worker runs."""
-        return {
-            JobName.POST_JOURNAL: self.post_journal,
-            JobName.COMPUTE_EPOCHS: self.compute_epochs,
-            JobName.SUBMIT_PAYOUTS: self.submit_payouts,
-            JobName.RECONCILE: self.reconcile,
-        }
-
-    def post_journal(self, name: str) -> None:
-        """Post finalized events until the books are caught up."""
-        _, settlement = self._find(name)
-        is_caught_up = False
-        while not is_caught_up:
-            with self.engine.begin() as connection:
-                posted = post_step(
-                    FactReads(connection, settlement),
-                    wiring.CommittedDistributions(connection, settlement),
-                    LedgerStore(connection, book_of(settlement)),
-                    start_block=settlement.start_block,
-                    blocks_max=_POST_BLOCKS_MAX,
-                )
-            is_caught_up = posted.is_caught_up
-
-    def compute_epochs(self, name: str) -> None:
-        """Compute every epoch that is due."""
-        _, settlement = self._find(name)
-        while (epoch := self._compute_next(settlement)) is not None:
-            log.info("epoch computed", extra={"settlement": name, "epoch": epoch})
-
-    def submit_payouts(self, name: str) -> None:
-        """One tick of the submitter; nothing without a signer."""
-        chain, settlement = self._find(name)
-        if self.settings.signer_key is None:
-            return
-        if self.settings.fee_per_gas_wei_max is None:
-            raise NotConfigured("fee_per_gas_wei_max has no default: say what a payout may cost")
-        signer = LocalSigner.from_hex(self.settings.signer_key.value)
-        book = book_of(settlement)
-        with payouts_owner(
-            self.engine, settlement.chain_id, sender=signer.address, contract=settlement.payouts
-        ) as connection:
-            Submitter(
-                chain_id=settlement.chain_id,
-                contract=settlement.payouts,
-                leaves=wiring.PostedLeaves(self.engine, settlement, book),
-                commits=wiring.ReadyCommits(
-                    self.engine, settlement, chain_check(chain, settlement)
-                ),
-                finality=wiring.FinalizedFacts(self.engine, settlement),
-                chain=payout_chain(chain, settlement),
-                store=SqlPayoutStore(
-                    connection,
-                    settlement.chain_id,
-                    settlement.payouts,
-                    wiring.LedgerReservations(book),
-                ),
-                signer=signer,
-                limits=SubmitLimits(
-                    caps=FeeCaps(max_fee_wei=self.settings.fee_per_gas_wei_max, tip_wei=_TIP_WEI),
-                    gas_max=TRANSACTION_GAS_MAX,
-                    in_flight_max=_IN_FLIGHT_MAX,
-                    open_operations_max=_OPEN_OPERATIONS_MAX,
-                    nonces_per_operation_max=_NONCES_PER_OPERATION_MAX,
-                ),
-            ).tick()
-
-    def reconcile(self, name: str) -> None:
-        """Reconcile if the books have moved since the last run."""
-        self.reconcile_once(name)
-
-    def reconcile_once(self, name: str) -> Run | None:
-        """Reconcile now; None if nothing is posted yet."""
-        chain, settlement = self._find(name)
-        return reconcile(
-            SqlBooks(self.engine, book_of(settlement)),
-            SqlComputedRoots(self.engine),
-            RPCChain(chain.rpc[0], settlement, timeout_s=RPC_LIMITS.timeout_s),
-            SqlRuns(self.engine, settlement.chain_id, settlement.payouts),
-        )
-
-    def _compute_next(self, settlement: Settlement) -> Epoch | None:
-        with (
-            self.engine.connect().execution_options(
-                isolation_level="REPEATABLE READ"
-            ) as connection,
-            connection.begin(),
-        ):
-            source = FactReads(connection, settlement)
-            store = ComputedEpochs(connection)
-            latest = ComputedAttempts(connection).latest(settlement.chain_id, settlement.payouts)
-            epoch = due_epoch(latest, settlement=settlement, source=source)
-            if epoch is None:
-                return None
-            computed = compute_epoch(epoch, settlement=settlement, source=source, store=store)
-        return None if isinstance(computed, NotYetComputable) else epoch
-
-    def _find(self, name: str) -> tuple[ChainSettings, Settlement]:
-        for chain in self.settings.chains:
-            for settlement in chain.settlements:
-                if settlement.name == name:
-                    return chain, settlement
-        known = ", ".join(one.name for one in self.settings.settlements) or "none"
-        raise NotConfigured(f"settlement {name!r} is not configured; known: {known}")
+def _is_up_to_date(engine: Engine) -> bool:
+    """Whether the database says that it has the newest revision, and no other."""
+    with engine.connect() as connection:
+        if connection.scalar(text("SELECT to_regclass('alembic_version')")) is None:
+            return False
+        held = connection.scalars(text("SELECT version_num FROM alembic_version"))
+        return held.all() == [SCHEMA_HEAD]

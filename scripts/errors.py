@@ -23,6 +23,10 @@ class Corrupt(ScriptError):
     """Two facts that must agree do not. Stop; a person looks."""
 
 
+class NotConfigured(Rejected):
+    """Something that has no default is not configured."""
+
+
 class DirectoryInUse(Transient):
     """Another process owns the directory of an embedded server.
 
@@ -61,3 +65,51 @@ class ServerFailed(Transient):
     def __init__(self, server: str, what: str, log: Path, last_lines: str) -> None:
         super().__init__(f"{server} {what}; the end of {log}:\n{last_lines or '(empty)'}")
         self.server, self.what, self.log, self.last_lines = server, what, log, last_lines
+
+
+class IndexerRuns(Rejected):
+    """A chain cannot be rewound under a running indexer.
+
+    Source: `rewinding`. Effect: nothing is written.
+    """
+
+    def __init__(self, chain: str) -> None:
+        super().__init__(f"{chain}: an indexer is running, stop the indexer first")
+        self.chain = chain
+
+
+class NodeLags(Transient):
+    """The node is behind what the index holds as final, so there is no telling what is left to do.
+
+    Source: `indexing`, of a run that is to end by itself. Effect: the index stays as it is.
+    """
+
+    def __init__(self, chain: str, *, head: int, finalized: int) -> None:
+        super().__init__(
+            f"{chain}: the node lags: it is at block {head}, below block {finalized} that the "
+            "index holds as final"
+        )
+        self.chain, self.head, self.finalized = chain, head, finalized
+
+
+class IndexingStalled(Transient):
+    """A run that is to end by itself has not got on for too long.
+
+    Source: `indexing`. Effect: what was indexed before stays.
+    """
+
+    def __init__(self, chain: str, *, still_s: int, reason: str | None) -> None:
+        because = "" if reason is None else f": {reason}"
+        super().__init__(f"{chain}: nothing has moved for {still_s} seconds{because}")
+        self.chain, self.still_s, self.reason = chain, still_s, reason
+
+
+class DatabaseUnusable(Transient):
+    """The database does not let itself be brought up to date: it is not ours, or newer than we are.
+
+    Source: `bootstrap.migrate`. Effect: the database is as it was.
+    """
+
+    def __init__(self, cause: str) -> None:
+        super().__init__(f"the database cannot be migrated: {' '.join(cause.split())}")
+        self.cause = cause

@@ -8,7 +8,7 @@ from sqlalchemy import Engine
 from contracts.addresses import Settlement
 from contracts.evm import Epoch, Timestamp
 from indexer.adapters.reads import FactReads
-from scripts.bootstrap import VERIFIER
+from scripts.bootstrap_settlement import VERIFIER
 from settlement.royalties.adapters.bundle_directory import (
     BundleDirectory,
     VerifiedBundle,

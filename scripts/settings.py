@@ -8,7 +8,7 @@ money has a default: the fee cap and the signer must be named before a payout is
 import tomllib
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -18,13 +18,27 @@ from contracts.addresses import (
     committed_settlements,
     settlements_from_json,
 )
+from contracts.events import ContractName
 from contracts.evm import Address, BlockNumber, ChainId
+from indexer.chain_profiles import CHAIN_PROFILES
 from scripts.embedded.places import data_directory
+from scripts.setting_values import Secret, Table, TopLevel, is_url
 
 AddressBook = Callable[[ChainId], tuple[Settlement, ...]]
 """The settlements of one chain."""
 
 _FINALITY_TAGS = ("finalized", "none")
+LEVELS = ("none", "headers", "receipts")
+_PROFILES = tuple(profile.name for profile in CHAIN_PROFILES)
+_PROFILE_BY_CHAIN_ID = {
+    10: "optimism",
+    25: "cronos",
+    137: "polygon",
+    999: "hyperevm",
+    8453: "base",
+    42161: "arbitrum",
+}
+_WORKERS = 2
 _PORT_MAX = 65_535
 _Value = TypeVar("_Value")
 
@@ -42,7 +56,10 @@ class ChainSettings:
     """One configured chain.
 
     `finality_tag` is `finalized` or `none`; a block is final when it is at or below the tag's block
-    and at least `finality_depth_blocks` below the head.
+    and at least `finality_depth_blocks` below the head. `verify` is the level of completeness that
+    each range must reach (`none`, `headers`, `receipts`), and `profile` says what differs on this
+    chain. So many `workers` fetch while far behind; with 0 the indexer's own process does.
+    `tokens` are ERC-20 contracts that are indexed besides those of the settlements.
     """
 
     id: ChainId
@@ -51,17 +68,18 @@ class ChainSettings:
     start_block: BlockNumber
     finality_tag: str
     finality_depth_blocks: int
+    verify: str
+    profile: str
+    workers: int
+    tokens: tuple[Address, ...]
     settlements: tuple[Settlement, ...]
 
-
-@dataclass(frozen=True, slots=True)
-class Secret:
-    """A value that never shows itself."""
-
-    value: str = field(repr=False)
-
-    def __str__(self) -> str:
-        return "***"
+    def sources(self) -> dict[Address, ContractName]:
+        """Every indexed address with the kind of contract that stands there."""
+        sources = dict.fromkeys(self.tokens, ContractName.ERC20)
+        for settlement in self.settlements:
+            sources |= settlement.sources()
+        return sources
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,7 +112,7 @@ def load_settings(
     """
     problems: list[str] = []
     document, base = _document(environ, problems)
-    reader = _Reader(document, environ, problems)
+    reader = TopLevel(document, environ, problems)
     settings = Settings(
         data_directory=data_directory(environ),
         database_url=reader.url("database_url", "postgresql://"),
@@ -109,104 +127,6 @@ def load_settings(
     if problems:
         raise BadSettings(tuple(problems))
     return settings
-
-
-@dataclass(frozen=True, slots=True)
-class _Reader:
-    """Reads one top-level value, environment first; appends to `problems`."""
-
-    document: Mapping[str, Any]
-    environ: Mapping[str, str]
-    problems: list[str]
-
-    def text(self, name: str) -> str | None:
-        value = self.environ.get(f"QUITTANCE_{name.upper()}") or self.document.get(name)
-        if value is not None and not isinstance(value, str):
-            self.problems.append(f"{name}: {value!r} is not text")
-            return None
-        return value
-
-    def url(self, name: str, beginning: str) -> str | None:
-        value = self.text(name)
-        if value is not None and not value.startswith(beginning):
-            # It may hold a password, so it is not repeated.
-            self.problems.append(f"{name}: the value does not begin with {beginning}")
-        return value
-
-    def integer(self, name: str, *, least: int = 0, most: int | None = None) -> int | None:
-        value: object = self.document.get(name)
-        if text := self.environ.get(f"QUITTANCE_{name.upper()}"):
-            value = int(text) if text.isdecimal() else text
-        if value is None:
-            return None
-        if not _is_whole(value):
-            self.problems.append(f"{name}: {value!r} is not a whole number")
-            return None
-        number = int(str(value))
-        if number < least or (most is not None and number > most):
-            limit = f"at least {least}" if number < least else f"at most {most}"
-            self.problems.append(f"{name}: {number} is not {limit}")
-        return number
-
-    def secret(self, name: str) -> Secret | None:
-        path = self.environ.get(f"QUITTANCE_{name.upper()}_FILE")
-        if not path:
-            value = self.environ.get(f"QUITTANCE_{name.upper()}")
-            return Secret(value) if value else None
-        try:
-            return Secret(Path(path).read_text().strip())
-        except OSError as error:
-            self.problems.append(f"QUITTANCE_{name.upper()}_FILE: {path}: {error.strerror}")
-        except UnicodeDecodeError:
-            # The cause would show the key.
-            self.problems.append(f"QUITTANCE_{name.upper()}_FILE: {path}: not text")
-        return None
-
-
-@dataclass(frozen=True, slots=True)
-class _Table:
-    """Reads one table of the file.
-
-    For what is wrong it appends to `problems` and returns an empty value: where there is a problem,
-    no settings are made.
-    """
-
-    place: str
-    content: Mapping[str, Any]
-    problems: list[str]
-
-    def text(self, name: str) -> str:
-        return self._read(name, "text", _is_text, "")
-
-    def whole(self, name: str, *, least: int = 0) -> int:
-        wanted = f"a whole number from {least}"
-        return self._read(name, wanted, lambda value: _is_whole(value) and value >= least, 0)
-
-    def texts(self, name: str, *, least: int = 0) -> list[str]:
-        wanted = f"a list of {least} or more texts"
-        return self._read(name, wanted, lambda value: _is_list(value) and len(value) >= least, [])
-
-    def table(self, name: str) -> "_Table":
-        content = self.content.get(name)
-        if isinstance(content, dict):
-            return _Table(f"{self.place}{name}.", content, self.problems)
-        # The fields of a table that is not there are not missed one by one.
-        return _Table("", self._read(name, "a table", lambda _: False, {}), [])
-
-    def reject(self, name: str, reason: str) -> None:
-        self.problems.append(f"{self.place}{name}: {reason}")
-
-    def _read(
-        self, name: str, wanted: str, is_right: Callable[[Any], bool], empty: _Value
-    ) -> _Value:
-        if name not in self.content:
-            self.problems.append(f"{self.place}{name} is missing")
-            return empty
-        value: _Value = self.content[name]
-        if is_right(value):
-            return value
-        self.reject(name, f"{value!r} is not {wanted}")
-        return empty
 
 
 def _document(environ: Mapping[str, str], problems: list[str]) -> tuple[Mapping[str, Any], Path]:
@@ -229,7 +149,7 @@ def _chains(
         problems.append("chain: write each chain as a table [[chain]]")
         return ()
     chains = tuple(
-        _chain(_Table(f"chain[{index}]: ", entry, problems), base, committed)
+        _chain(Table(f"chain[{index}]: ", entry, problems), base, committed)
         for index, entry in enumerate(entries)
     )
     ids = [chain.id for chain in chains if chain.id]
@@ -239,33 +159,50 @@ def _chains(
     return chains
 
 
-def _chain(entry: _Table, base: Path, committed: AddressBook) -> ChainSettings:
+def _chain(entry: Table, base: Path, committed: AddressBook) -> ChainSettings:
     chain_id = ChainId(entry.whole("id", least=1))
     finality = entry.table("finality")
     tag = finality.text("tag")
     if tag and tag not in _FINALITY_TAGS:
         finality.reject("tag", f"{tag!r} is neither finalized nor none")
+    settlements = _settlements(chain_id, entry, base, committed) if chain_id else ()
     return ChainSettings(
         id=chain_id,
         name=entry.text("name"),
-        rpc=tuple(entry.texts("rpc", least=1)),
+        rpc=_endpoints(entry),
         start_block=BlockNumber(entry.whole("start_block")),
         finality_tag=tag,
         finality_depth_blocks=finality.whole("depth"),
-        settlements=_settlements(chain_id, entry, base, committed) if chain_id else (),
+        verify=entry.choice("verify", LEVELS, "receipts"),
+        profile=entry.choice("profile", _PROFILES, _PROFILE_BY_CHAIN_ID.get(chain_id, "ethereum")),
+        workers=entry.whole("workers") if "workers" in entry.content else _WORKERS,
+        tokens=_tokens(entry, settlements),
+        settlements=settlements,
     )
 
 
+def _endpoints(entry: Table) -> tuple[str, ...]:
+    urls = tuple(entry.texts("rpc", least=1))
+    for place, url in enumerate(urls, 1):
+        if not url.startswith(("http://", "https://")) or not is_url(url, needs_host=True):
+            # It may hold a key, so it is not repeated.
+            entry.reject("rpc", f"number {place} is not an http or https URL")
+    return urls
+
+
 def _settlements(
-    chain_id: ChainId, entry: _Table, base: Path, committed: AddressBook
+    chain_id: ChainId, entry: Table, base: Path, committed: AddressBook
 ) -> tuple[Settlement, ...]:
-    """From the committed address book; a file may only add a chain that the book lacks."""
-    tokens = _tokens(entry)
+    """From the committed address book; a file may only add a chain that the book lacks.
+
+    A chain may also have none, if it names tokens.
+    """
     try:
         settlements = committed(chain_id)
         if settlements and "addresses" in entry.content:
             raise BadAddressBook(f"chain {chain_id} is in the committed address book")
-        if not settlements and (name := entry.text("addresses")):
+        is_needed = "addresses" in entry.content or not entry.content.get("tokens")
+        if not settlements and is_needed and (name := entry.text("addresses")):
             settlements = settlements_from_json((base / name).read_text(), name)
         for settlement in settlements:
             if settlement.chain_id != chain_id:
@@ -273,32 +210,26 @@ def _settlements(
     except (OSError, ValueError) as error:
         entry.reject("addresses", str(error))
         return ()
-    return tuple(
-        replace(settlement, tokens=tuple(dict.fromkeys(settlement.tokens + tokens)))
+    return settlements
+
+
+def _tokens(entry: Table, settlements: tuple[Settlement, ...]) -> tuple[Address, ...]:
+    contracts = {
+        address: f"the {name.value} of settlement {settlement.name!r}"
         for settlement in settlements
-    )
-
-
-def _tokens(entry: _Table) -> tuple[Address, ...]:
+        for name, address in settlement.contracts.items()
+    }
     tokens = []
     for text in entry.texts("tokens") if "tokens" in entry.content else ():
         try:
-            tokens.append(Address.from_hex(text))
+            token = Address.from_hex(text)
         except ValueError as error:
             entry.reject("tokens", f"{text!r}: {error}")
-    return tuple(tokens)
-
-
-def _is_whole(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
-
-
-def _is_text(value: object) -> bool:
-    return isinstance(value, str) and value != ""
-
-
-def _is_list(value: object) -> bool:
-    return isinstance(value, list) and all(map(_is_text, value))
+            continue
+        if token in contracts:
+            entry.reject("tokens", f"{text!r} is {contracts[token]}")
+        tokens.append(token)
+    return tuple(dict.fromkeys(tokens))
 
 
 def _repeated(values: Iterable[_Value]) -> list[_Value]:

@@ -6,6 +6,8 @@ but migrations and tests.
 
 from sqlmodel import SQLModel
 
+import indexer.adapters.statements
+import indexer.adapters.status
 import reconciliation.adapters.tables
 import settlement.ledger.adapters.tables
 import settlement.payouts.adapters.tables
@@ -14,6 +16,7 @@ import settlement.royalties.adapters.tables
 METADATA = SQLModel.metadata
 
 EXTRA_DDL: tuple[str, ...] = (
+    *indexer.adapters.statements.EXTRA_DDL,
     *settlement.royalties.adapters.tables.EXTRA_DDL,
     *settlement.ledger.adapters.tables.EXTRA_DDL,
     *settlement.payouts.adapters.tables.EXTRA_DDL,

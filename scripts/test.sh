@@ -25,4 +25,7 @@ fi
 step "Solidity format" forge fmt --check
 step "artifacts equal the build" $bin/python -m scripts.artifacts --check
 step "Solidity tests" forge test
+if [ ! tests/ganache/node_modules/.package-lock.json -nt tests/ganache/package-lock.json ]; then
+    step "Ganache, a second kind of node" npm ci --prefix tests/ganache --no-audit --no-fund --loglevel=error
+fi
 step "all Python tests" $bin/pytest -q -n 2 --dist loadfile tests/unit tests/property tests/architecture tests/integration tests/e2e

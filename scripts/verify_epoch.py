@@ -7,13 +7,17 @@ to bottom, in the order of the argument:
 
     1 outcomes     2 keccak-256       3 JSON          4 ABI and events    5 the bundle's files
     6 time         7 what was in force                8 usage rows        9 shares of each fee
-    10 splits, leaves, tree           11 totals and manifest              12 the chain (--rpc)
+    10 splits, leaves, tree           11 completeness                     12 totals and manifest
+    13 receipts and their trie        14 the chain (--rpc)                15 main
 
-Without --rpc this shows that the manifest follows from logs.jsonl by the published rules. Whether
-those logs are all the logs, and real, only a node can say: --rpc asks yours. In both cases compare
+Without --rpc this shows that the manifest follows from logs.jsonl by the published rules, and that
+blocks without logs have none by the bloom filters of their headers. Whether the headers are the
+chain's, and the logs of the other blocks all there and real, only a node can say: --rpc asks yours,
+and rebuilds the receipts root of every block that is claimed to be proved. In both cases compare
 the contract addresses and the start block with the settlement's published addresses: they say
-*which* settlement this is. Offline, nothing shows that `previous_manifest_digest`, `attempt` and
-`settlement.name` are right; a commitment on chain binds them through the manifest digest.
+*which* settlement this is. Offline, nothing shows that `previous_manifest_digest`, `attempt`,
+`settlement.name` and the certificate of the epoch before are right; a commitment on chain binds
+them through the manifest digest, and --rpc computes the certificates of all epochs before again.
 
 Exit code: 0 everything agrees, 1 a difference (the first one is printed), 2 the input cannot be
 read (file and field are printed), 3 the node was unavailable.
@@ -349,6 +353,19 @@ EVENTS = (
 )
 
 
+OTHER_EVENTS = (
+    "WorkRegistered(bytes32,address,bytes32)",
+    "TierSet(bytes32,address,uint64,uint256)",
+    "GuardianSetChanged(uint32,uint32,address[])",
+    "LeafWithdrawn(bytes32,uint64,bytes32,uint32,address,uint256)",
+    "PayeePaid(bytes32,address,address,uint256,uint32)",
+    "PayeeUnclaimed(bytes32,address,address,uint256,uint32)",
+    "WithdrawRefused(bytes32,uint64,bytes32,uint32,address,uint8)",
+    "UnclaimedWithdrawn(address,address,address,uint256)",
+)
+"""Events that change no epoch, but are part of what completeness is certified for."""
+
+
 class Event(NamedTuple):
     """A declaration, read: topic0, and (type, name) of the indexed and the other parameters."""
 
@@ -485,13 +502,15 @@ def encode(*values: int | bytes) -> bytes:
 # ------------------------------------------------------------------- 5. the bundle's files
 
 FILES = (
-    "manifest.json blocks.jsonl logs.jsonl works.jsonl quarantine.jsonl allocations.jsonl "
-    "leaves.jsonl"
+    "manifest.json blocks.jsonl headers.jsonl logs.jsonl works.jsonl quarantine.jsonl "
+    "allocations.jsonl leaves.jsonl"
 )
 CONTRACTS = (
     "EpochClock RulesetParameters WorkRegistry SubscriptionTiers ConsumptionSubmissions "
     "EpochPayouts"
 )
+CLAIMS = {"unproved": 0, "empty": 1, "proved": 2}
+ANCHOR = "anchor"
 MANIFEST = (
     "format settlement contracts epoch attempt previous_manifest_digest clock boundary_block "
     "reference_block completeness inputs registry_digest ruleset usage_mode totals quarantine tree"
@@ -505,6 +524,17 @@ class Block(NamedTuple):
     number: int
     hash: bytes
     timestamp: int
+
+
+class Header(NamedTuple):
+    """A line of headers.jsonl: a block's header, and what is claimed of the block's logs."""
+
+    place: str
+    block: Block
+    parent: bytes
+    receipts_root: bytes
+    bloom: int
+    claim: str
 
 
 class Clock(NamedTuple):
@@ -521,6 +551,7 @@ class Bundle(NamedTuple):
     contents: dict[str, bytes]
     digests: dict[str, bytes]
     blocks: dict[int, Block]
+    headers: list[Header]
     logs: list[Log]
     manifest: dict[str, Any]
     chain_id: int
@@ -536,6 +567,12 @@ class Bundle(NamedTuple):
     def start(self) -> int:
         """The first second of the epoch."""
         return self.clock.genesis + self.epoch * self.clock.length
+
+    @property
+    def certified(self) -> list[Header]:
+        """The headers that something is claimed of: all but an anchor at the beginning."""
+        has_anchor = bool(self.headers) and self.headers[0].claim == ANCHOR
+        return self.headers[has_anchor:]
 
     @property
     def end(self) -> int:
@@ -562,7 +599,9 @@ def read_bundle(directory: str) -> Bundle:
     )
     top = Record(parse(contents["manifest.json"], "manifest.json"), "manifest.json", MANIFEST)
     top.data("previous_manifest_digest", 32)
-    top.record("completeness", "level digest").data("digest", 32)
+    completeness = top.record("completeness", "level digest previous")
+    completeness.data("digest", 32)
+    completeness.data("previous", 32)
     settlement = top.record("settlement", "name chain_id contract start_block")
     settlement.text("name")
     contracts = {
@@ -578,6 +617,7 @@ def read_bundle(directory: str) -> Bundle:
         contents=contents,
         digests=digests,
         blocks=read_blocks(contents["blocks.jsonl"]),
+        headers=read_headers(contents["headers.jsonl"]),
         logs=read_logs(contents["logs.jsonl"]),
         manifest=top.value,
         chain_id=settlement.number("chain_id", 256),
@@ -620,6 +660,58 @@ def read_blocks(data: bytes) -> dict[int, Block]:
         if later.number <= earlier.number or later.timestamp < earlier.timestamp:
             raise Difference("blocks.jsonl", f"a block later than {spell(earlier)}", later)
     return {block.number: block for block in blocks}
+
+
+def read_headers(data: bytes) -> list[Header]:
+    """Read headers.jsonl; a block's hash is the keccak256 of its header."""
+    records = [
+        Record(parse(line, place), place, "claim header number")
+        for place, line in lines_of(data, "headers.jsonl")
+    ]
+    hashes = keccak256_many([record.data("header") for record in records])
+    return [_header(record, digest) for record, digest in zip(records, hashes, strict=True)]
+
+
+def _header(record: Record, digest: bytes) -> Header:
+    """Read the fields of a header that matter here; forks only append others."""
+    place, fields = record.place, rlp_strings(record.data("header"), record.place)
+    if len(fields) < 15 or (len(fields[0]), len(fields[5]), len(fields[6])) != (32, 32, 256):
+        raise BadInput(f"{place} header: not the fields of a block header")
+    number, timestamp = (int.from_bytes(fields[index], "big") for index in (8, 11))
+    expect(f"{place} number, by its header", number, record.number("number", 64))
+    claim = record.text("claim")
+    if claim not in (*CLAIMS, ANCHOR):
+        raise BadInput(f"{place} claim: {claim[:80]!a} is none of {', '.join((*CLAIMS, ANCHOR))}")
+    bloom = int.from_bytes(fields[6], "big")
+    return Header(place, Block(number, digest, timestamp), fields[0], fields[5], bloom, claim)
+
+
+def rlp_strings(data: bytes, place: str) -> list[bytes]:
+    """Decode an RLP list of byte strings, as every header is one."""
+    at, end = _rlp_payload(data, 0, 0xC0, place)
+    if end != len(data):
+        raise BadInput(f"{place} header: {len(data)} bytes is not the length of its RLP")
+    strings = []
+    while at < end:
+        if data[at] < 0x80:
+            start, at = at, at + 1
+        else:
+            start, at = _rlp_payload(data, at, 0x80, place)
+        strings.append(data[start:at])
+    if at != end:
+        raise BadInput(f"{place} header: its last field passes its end")
+    return strings
+
+
+def _rlp_payload(data: bytes, at: int, offset: int, place: str) -> tuple[int, int]:
+    """Give start and end of what a string (offset 0x80) or a list (0xc0) holds."""
+    if at >= len(data) or not offset <= data[at] < offset + 0x40:
+        raise BadInput(f"{place} header: not the RLP of a list of byte strings")
+    length, start = data[at] - offset, at + 1
+    if length > 55:
+        start += length - 55
+        length = int.from_bytes(data[at + 1 : start], "big")
+    return start, start + length
 
 
 def read_logs(data: bytes) -> list[Log]:
@@ -725,8 +817,7 @@ def check_blocks(bundle: Bundle) -> None:
 def check_clock(facts: Sequence[Fact], bundle: Bundle) -> None:
     """The clock is the contract's own, and inputs are read from where it was made or earlier.
 
-    Every other contract is given the clock's address when it is made, so no log is older. The
-    first epoch, that of the start block, has no previous manifest (here: where its time is known).
+    Every other contract is given the clock's address when it is made, so no log is older.
     """
     started = select(facts, "EpochClockStarted")
     expect("logs.jsonl, number of EpochClockStarted", 1, len(started))
@@ -734,15 +825,9 @@ def check_clock(facts: Sequence[Fact], bundle: Bundle) -> None:
     values = (made["genesis"], made["length"], made["grace"])
     expect("manifest.json clock", values, (genesis, length, grace))
     expect("logs.jsonl, its first log", made.log.position, bundle.logs[0].position)
-    start_block = bundle.start_block
-    if start_block > made.log.block_number:
+    if bundle.start_block > made.log.block_number:
         limit = f"at most {made.log.block_number}, where the clock was made"
-        raise Difference("manifest.json settlement start_block", limit, start_block)
-    if start_block in bundle.blocks:
-        found = bundle.manifest["previous_manifest_digest"]
-        if (bundle.epoch == bundle.epoch_of(start_block)) != (found == hex0x(ZERO32)):
-            expected = "zero in the settlement's first epoch and only there"
-            raise Difference("manifest.json previous_manifest_digest", expected, found)
+        raise Difference("manifest.json settlement start_block", limit, bundle.start_block)
 
 
 def check_epochs(facts: Sequence[Fact], bundle: Bundle) -> None:
@@ -784,6 +869,7 @@ class Parameters(NamedTuple):
     k_ppm: int
     plays_max: int
     regions: dict[bytes, int]
+    completeness: str
 
 
 def parameters_in_force(facts: Sequence[Fact]) -> Parameters:
@@ -794,9 +880,10 @@ def parameters_in_force(facts: Sequence[Fact]) -> Parameters:
     for change in changes:
         expect(f"{change.log.place} digest", keccak256(change["parameters"]), change["digest"])
     place = f"{changes[-1].log.place}, parameters"
-    record = Record(
-        parse(changes[-1]["parameters"], place), place, "k_ppm plays_max regions ruleset"
-    )
+    document = parse(changes[-1]["parameters"], place)
+    level = completeness_level(document, place)
+    keys = "k_ppm plays_max regions ruleset" + " completeness" * ("completeness" in document)
+    record = Record(document, place, keys)
     expect(f"{place} ruleset", "usercentric-v1", record.text("ruleset"))
     if record.number("plays_max", 64) == 0:
         raise BadInput(f"{place} plays_max: zero")
@@ -810,7 +897,16 @@ def parameters_in_force(facts: Sequence[Fact]) -> Parameters:
         k_ppm=record.number("k_ppm", 64),
         plays_max=record.number("plays_max", 64),
         regions={bytes_from_hex(rule, 32, place): regions.number(rule, 64) for rule in rules},
+        completeness=level,
     )
+
+
+def completeness_level(document: object, place: str) -> str:
+    """Give the least level of completeness that parameters demand: receipts unless they say."""
+    level = document.get("completeness", "receipts") if isinstance(document, dict) else "receipts"
+    if level not in ("headers", "receipts"):
+        raise BadInput(f"{place} completeness: neither headers nor receipts")
+    return str(level)
 
 
 def terms_in_force(facts: Sequence[Fact]) -> dict[bytes, Fact]:
@@ -1130,7 +1226,157 @@ def tree_root(hashes: Sequence[bytes]) -> bytes:
     return heap[0]
 
 
-# ------------------------------------------------------------------ 11. totals and manifest
+# --------------------------------------------------------------------------- 11. completeness
+#
+#     headers.jsonl:    anchor <- first <- … <- reference block      (<- the parent hash)
+#
+# One certificate an epoch. It is about the blocks after the reference block of the epoch before (in
+# the first epoch: from the settlement's start block on) up to the epoch's own reference block. The
+# anchor is the block before them; the first epoch has none. Of each block one thing is claimed:
+#
+#     empty      its bloom rules out every event of ours from a contract of ours
+#     proved     the receipts root in its header was rebuilt from all receipts (--rpc does so again)
+#     unproved   neither: at level headers every block that is not empty, at level receipts none
+
+
+class Filter(NamedTuple):
+    """What completeness is about: the settlement's contracts, and the first topics of events."""
+
+    addresses: list[bytes]
+    topics: list[bytes]
+
+
+def settlement_filter(contracts: dict[str, bytes]) -> Filter:
+    """Give the contracts' addresses and the topics of all their events, ascending."""
+    topics = [event.topic0 for event in declared_events()]
+    topics += keccak256_many([signature.encode() for signature in OTHER_EVENTS])
+    return Filter(sorted(contracts.values()), sorted(topics))
+
+
+@functools.lru_cache(maxsize=65_536)
+def bloom_bits(value: bytes) -> int:
+    """Give the three bits of 2048 that an address or topic sets in a bloom."""
+    bits = 0
+    for word in struct.unpack(">3H", keccak256(value)[:6]):
+        bits |= 1 << (word & 2047)
+    return bits
+
+
+def in_bloom(bloom: int, value: bytes) -> bool:
+    """Tell whether a bloom may hold an address or topic; False is a proof that it does not."""
+    return bloom & bloom_bits(value) == bloom_bits(value)
+
+
+def may_hold(bloom: int, wanted: Filter) -> bool:
+    """Tell whether a block with this bloom can have a log of the filter."""
+    return any(in_bloom(bloom, address) for address in wanted.addresses) and any(
+        in_bloom(bloom, topic) for topic in wanted.topics
+    )
+
+
+def claim_at(level: str, *, is_possible: bool) -> str:
+    """Give what a certificate of this level claims of a block that can, or cannot, have a log."""
+    if not is_possible:
+        return "empty"
+    return "proved" if level == "receipts" else "unproved"
+
+
+def certificate_digest(
+    bundle: Bundle, level: str, start: int, claims: Sequence[tuple[bytes, str]], previous: bytes
+) -> bytes:
+    """keccak256 of the certificate: eight members, each behind its length in four bytes.
+
+    `claims` are block hash and claim of each block from `start` on.
+    """
+    wanted = settlement_filter(bundle.contracts)
+    members = [
+        b"quittance-completeness-v1",
+        bundle.chain_id.to_bytes(32, "big"),
+        keccak256(prefixed(b"".join(wanted.addresses)) + prefixed(b"".join(wanted.topics))),
+        level.encode(),
+        start.to_bytes(8, "big"),
+        (start + len(claims)).to_bytes(8, "big"),
+        keccak256(b"".join(digest + bytes([CLAIMS[claim]]) for digest, claim in claims)),
+        previous,
+    ]
+    return keccak256(b"".join(map(prefixed, members)))
+
+
+def prefixed(member: bytes) -> bytes:
+    """Put the length before the bytes."""
+    return len(member).to_bytes(4, "big") + member
+
+
+def check_completeness(level: str, bundle: Bundle) -> None:
+    """The certificate is right at the level that the parameters demand, and the manifest names it.
+
+    Every header links to the one before, every claim follows from a bloom, no log contradicts one.
+    """
+    check_links(bundle)
+    check_first_header(bundle)
+    wanted = settlement_filter(bundle.contracts)
+    for header in bundle.certified:
+        expected = claim_at(level, is_possible=may_hold(header.bloom, wanted))
+        expect(f"{header.place} claim, at level {level} by its bloom", expected, header.claim)
+    blooms = {header.block.number: header.bloom for header in bundle.headers}
+    for log in bundle.logs:
+        for value in (log.address, *log.topics) if log.block_number in blooms else ():
+            if not in_bloom(blooms[log.block_number], value):
+                raise Difference(log.place, "only what the bloom of its block holds", value)
+    completeness = bundle.manifest["completeness"]
+    previous = bytes.fromhex(completeness["previous"][2:])
+    claims = [(header.block.hash, header.claim) for header in bundle.certified]
+    start = bundle.reference.number + 1 - len(claims)
+    digest = certificate_digest(bundle, level, start, claims, previous)
+    made = {"level": level, "digest": hex0x(digest), "previous": completeness["previous"]}
+    compare("manifest.json completeness", made, completeness)
+
+
+def check_links(bundle: Bundle) -> None:
+    """The headers follow each other up to the reference block, and are those of blocks.jsonl."""
+    if not bundle.headers:
+        raise Difference("headers.jsonl", "headers up to the reference block", "none")
+    for below, header in itertools.pairwise(bundle.headers):
+        expect(f"{header.place} number", below.block.number + 1, header.block.number)
+        expect(f"{header.place} parent hash", below.block.hash, header.parent)
+        if header.block.timestamp < below.block.timestamp:
+            expected = f"at least {below.block.timestamp}"
+            raise Difference(f"{header.place} timestamp", expected, header.block.timestamp)
+    for header in bundle.headers:
+        listed = bundle.blocks.get(header.block.number, header.block)
+        expect(f"blocks.jsonl, block {listed.number}", header.block, listed)
+    expect("headers.jsonl, its last block", bundle.reference, bundle.headers[-1].block)
+
+
+def check_first_header(bundle: Bundle) -> None:
+    """The range begins at the start block, or after the reference block of the epoch before.
+
+    Only the settlement's first epoch, that of the start block, has nothing before it.
+    """
+    first, start = bundle.headers[0], bundle.start_block
+    is_first_epoch = first.claim != ANCHOR
+    for name, digest in (
+        ("previous_manifest_digest", bundle.manifest["previous_manifest_digest"]),
+        ("completeness previous", bundle.manifest["completeness"]["previous"]),
+    ):
+        if is_first_epoch != (digest == hex0x(ZERO32)):
+            expected = "zero in the settlement's first epoch and only there"
+            raise Difference(f"manifest.json {name}", expected, digest)
+    if is_first_epoch:
+        expect(f"{first.place} number, the start block", start, first.block.number)
+        epoch = (first.block.timestamp - bundle.clock.genesis) // bundle.clock.length
+        expect(f"{first.place}, its epoch by its time", bundle.epoch, epoch)
+        return
+    if start in bundle.blocks and bundle.epoch_of(start) == bundle.epoch:
+        raise Difference(f"{first.place} claim", "no anchor in the first epoch", first.claim)
+    limit = bundle.start + bundle.clock.grace
+    for header in bundle.headers:
+        if (header.block.timestamp < limit) != (header is first):
+            expected = f"time below {limit} in the anchor and only there"
+            raise Difference(f"{header.place} timestamp", expected, header.block.timestamp)
+
+
+# ------------------------------------------------------------------ 12. totals and manifest
 
 
 class Outcome(NamedTuple):
@@ -1191,7 +1437,6 @@ def check_manifest(outcome: Outcome, bundle: Bundle) -> None:
     expected = {
         "format": "quittance-manifest-v1",
         "usage_mode": "attested",
-        "completeness": {"level": "headers", "digest": bundle.manifest["completeness"]["digest"]},
         "inputs": {
             "count": str(len(bundle.logs)),
             "rolling_hash": hex0x(rolling_hash(bundle.logs)),
@@ -1224,6 +1469,7 @@ def verify(bundle: Bundle) -> Outcome:
     check_clock(facts, bundle)
     check_epochs(facts, bundle)
     parameters, terms_of = parameters_in_force(facts), terms_in_force(facts)
+    check_completeness(parameters.completeness, bundle)
     compare_lines(bundle, "works.jsonl", works_lines(terms_of))
     held = held_works(facts, bundle)
     rows_of, quarantined = sort_rows(facts, terms_of, parameters.regions, held)
@@ -1248,7 +1494,106 @@ def verify(bundle: Bundle) -> Outcome:
     return outcome
 
 
-# -------------------------------------------------------------------- 12. the chain (--rpc)
+# ------------------------------------------------------------- 13. receipts and their trie
+#
+# A header commits to its block's receipts: the root of a Merkle-Patricia trie whose keys are the
+# RLP of 0, 1, 2 … No key begins another, so the trie is built top-down from the sorted keys.
+
+
+def rlp(item: int | bytes | list[bytes]) -> bytes:
+    """Encode a number, a byte string, or a list of what is encoded already."""
+    if isinstance(item, int):
+        item = item.to_bytes((item.bit_length() + 7) >> 3, "big")
+    if isinstance(item, bytes) and len(item) == 1 and item[0] < 0x80:
+        return item
+    offset = 0xC0 if isinstance(item, list) else 0x80
+    payload = b"".join(item) if isinstance(item, list) else item
+    if len(payload) <= 55:
+        return bytes([offset + len(payload)]) + payload
+    size = len(payload).to_bytes((len(payload).bit_length() + 7) >> 3, "big")
+    return bytes([offset + 55 + len(size)]) + size + payload
+
+
+def trie_root(values: Sequence[bytes]) -> bytes:
+    """Give the root over values in their order."""
+    if not values:
+        return keccak256(rlp(b""))
+    return keccak256(trie_node(sorted((rlp(at).hex(), one) for at, one in enumerate(values)), 0))
+
+
+def trie_node(pairs: Sequence[tuple[str, bytes]], depth: int) -> bytes:
+    """Encode the node of these pairs, ascending by key, which agree in `depth` hexadecimal digits.
+
+    One pair is a leaf; pairs that agree further are behind an extension; else they branch.
+    """
+    (first, value), (last, _) = pairs[0], pairs[-1]
+    if len(pairs) == 1:
+        return rlp([_trie_path(first[depth:], 2), rlp(value)])
+    fork = depth
+    while first[fork] == last[fork]:
+        fork += 1
+    if fork > depth:
+        return rlp([_trie_path(first[depth:fork], 0), _trie_link(trie_node(pairs, fork))])
+    children = [rlp(b"")] * 17
+    for digit, group in itertools.groupby(pairs, key=lambda pair: pair[0][depth]):
+        children[int(digit, 16)] = _trie_link(trie_node(list(group), depth + 1))
+    return rlp(children)
+
+
+def _trie_path(digits: str, flag: int) -> bytes:
+    """Encode the digits of a leaf (flag 2) or an extension (0), told apart by the first digit."""
+    odd = len(digits) & 1
+    return rlp(bytes.fromhex(f"{flag + odd:x}" + "0" * (1 - odd) + digits))
+
+
+def _trie_link(node: bytes) -> bytes:
+    """Refer to a node: by its hash, or by itself if that is shorter."""
+    return node if len(node) < 32 else rlp(keccak256(node))
+
+
+class ReceiptLog(NamedTuple):
+    """A log in a receipt; its index in the block follows from its place."""
+
+    address: bytes
+    topics: tuple[bytes, ...]
+    data: bytes
+
+
+def logs_of_receipt(receipt: dict[str, Any]) -> list[ReceiptLog]:
+    """Read the logs of a receipt as a node gives it."""
+    return [
+        ReceiptLog(
+            bytes.fromhex(log["address"][2:]),
+            tuple(bytes.fromhex(topic[2:]) for topic in log["topics"]),
+            bytes.fromhex(log["data"][2:]),
+        )
+        for log in receipt["logs"]
+    ]
+
+
+def encode_receipt(receipt: dict[str, Any]) -> bytes:
+    """Encode a receipt as consensus does: its type unless 0, outcome, gas, bloom and logs.
+
+    The bloom is recomputed. Deposits of the OP stack (type 0x7e) have two more fields.
+    """
+    logs, bloom = logs_of_receipt(receipt), 0
+    for log in logs:
+        for value in (log.address, *log.topics):
+            bloom |= bloom_bits(value)
+    fields = [
+        rlp(int(receipt["status"], 16)),
+        rlp(int(receipt["cumulativeGasUsed"], 16)),
+        rlp(bloom.to_bytes(256, "big")),
+        rlp([rlp([rlp(log[0]), rlp([*map(rlp, log[1])]), rlp(log[2])]) for log in logs]),
+    ]
+    kind = int(receipt.get("type") or "0x0", 16)
+    if kind == 0x7E and receipt.get("depositReceiptVersion") is not None:
+        keys = ("depositNonce", "depositReceiptVersion")
+        fields += [rlp(int(receipt[key], 16)) for key in keys]
+    return bytes([kind] if kind else []) + rlp(fields)
+
+
+# -------------------------------------------------------------------- 14. the chain (--rpc)
 
 TIMEOUT_S = 60
 HEADERS_PER_REQUEST = 100
@@ -1304,8 +1649,8 @@ class Node:
         error = answer.get("error") if isinstance(answer, dict) else answer
         raise Refused(spell(json.dumps(error)))
 
-    def blocks(self, start: int, end: int) -> list[tuple[Block, bytes]]:
-        """Give the blocks [start, end), each with the hash of its parent."""
+    def blocks(self, start: int, end: int) -> list[tuple[Block, bytes, int]]:
+        """Give the blocks [start, end), each with the hash of its parent and its bloom."""
         params = [(hex(number), False) for number in range(start, end)]
         blocks = []
         answers = self.ask_many("eth_getBlockByNumber", params)
@@ -1314,7 +1659,8 @@ class Node:
                 raise Unavailable(f"{self.name} has no block {number}")
             try:
                 hashes = [bytes.fromhex(header[key][2:]) for key in ("hash", "parentHash")]
-                blocks.append((Block(number, hashes[0], int(header["timestamp"], 16)), hashes[1]))
+                block = Block(number, hashes[0], int(header["timestamp"], 16))
+                blocks.append((block, hashes[1], int(header["logsBloom"], 16)))
             except (KeyError, TypeError, ValueError):
                 raise Unavailable(f"{self.name} gave block {number} in another form") from None
         return blocks
@@ -1331,6 +1677,16 @@ class Node:
             return [_log_from_node(entry) for entry in self.ask("eth_getLogs", criteria)]
         except (KeyError, TypeError, ValueError):
             raise Unavailable(f"{self.name} gave a log in another form") from None
+
+    def receipts(self, number: int) -> list[dict[str, Any]]:
+        """Give all receipts of a block, one by one where the node knows no other way."""
+        try:
+            receipts = self.ask("eth_getBlockReceipts", hex(number))
+        except Refused:
+            block = self.ask("eth_getBlockByNumber", hex(number), False)
+            each = [[digest] for digest in block["transactions"]]
+            receipts = self.ask_many("eth_getTransactionReceipt", each) if each else []
+        return list(receipts)
 
 
 def _request(number: int, method: str, params: Sequence[object]) -> dict[str, object]:
@@ -1383,7 +1739,7 @@ def check_on_chain(outcome: Outcome, bundle: Bundle, url: str) -> str:
         raise Unavailable(f"{node.name} did not name its chain and head: {error}") from None
     expect("manifest.json settlement chain_id", chain_id, bundle.chain_id)
     check_border_blocks(node, bundle)
-    check_headers(node, bundle)
+    seen = check_headers(node, bundle)
 
     def fetch(start: int, end: int) -> list[Log]:
         return node.logs(start, end, contracts.values())
@@ -1392,6 +1748,8 @@ def check_on_chain(outcome: Outcome, bundle: Bundle, url: str) -> str:
     decoded = [decode_log(log, contracts) for log in sorted(logs, key=lambda log: log.position)]
     facts = [fact for fact in decoded if fact is not None]
     check_logs(facts, bundle)
+    check_previous_certificates(seen, facts, bundle)
+    check_receipts(node, [fact.log for fact in facts], bundle)
     started = [(fact["clock"], fact["registry"]) for fact in select(facts, "SettlementStarted")]
     expected = [(contracts["EpochClock"], contracts["WorkRegistry"])]
     expect("clock and registry that EpochPayouts started with", expected, started)
@@ -1405,25 +1763,34 @@ def check_border_blocks(node: Node, bundle: Bundle) -> None:
         ("reference_block", bundle.reference, bundle.end + bundle.clock.grace),
     ):
         pair = in_pieces(claimed.number, claimed.number + 2, 1, node.blocks)
-        (block, _), (following, _) = pair
+        (block, *_), (following, *_) = pair
         expect(f"manifest.json {name}", block, claimed)
         if following.timestamp < limit:
             expected = f"the last block before time {limit}"
             raise Difference(f"manifest.json {name}", expected, f"one before {spell(following)}")
 
 
-def check_headers(node: Node, bundle: Bundle) -> None:
-    """The completeness digest is of the linked block hashes from start to reference block.
+class Seen(NamedTuple):
+    """A block of the node, and whether it can have a log of the settlement."""
+
+    block: Block
+    is_possible: bool
+
+
+def check_headers(node: Node, bundle: Bundle) -> list[Seen]:
+    """Give all blocks of the node's chain from the start block to the reference block.
 
     Every block of blocks.jsonl is among them, and so is the last block before the epoch's start.
+    Those of headers.jsonl are: they link to the reference block, which the node has too.
     """
     listed, before = dict(bundle.blocks), None
-    hashes: list[bytes] = []
-    end = bundle.reference.number + 1
-    for block, parent in in_pieces(bundle.start_block, end, HEADERS_PER_REQUEST, node.blocks):
-        if hashes and parent != hashes[-1]:
+    seen: list[Seen] = []
+    wanted, end = settlement_filter(bundle.contracts), bundle.reference.number + 1
+    pieces = in_pieces(bundle.start_block, end, HEADERS_PER_REQUEST, node.blocks)
+    for block, parent, bloom in pieces:
+        if seen and parent != seen[-1].block.hash:
             raise Unavailable(f"{node.name} changed its chain at block {block.number}; try again")
-        hashes.append(block.hash)
+        seen.append(Seen(block, may_hold(bloom, wanted)))
         if block.number in listed:
             expect(f"blocks.jsonl, block {block.number}", block, listed.pop(block.number))
         if block.timestamp < bundle.start:
@@ -1431,8 +1798,77 @@ def check_headers(node: Node, bundle: Bundle) -> None:
     expect("blocks.jsonl, blocks before the start block", [], list(listed))
     if before is not None and before.number not in bundle.blocks:
         raise Difference("blocks.jsonl", f"block {before.number}, last before the epoch", "none")
-    digest = hex0x(keccak256(b"".join(hashes)))
-    expect("manifest.json completeness digest", digest, bundle.manifest["completeness"]["digest"])
+    return seen
+
+
+def check_previous_certificates(
+    seen: Sequence[Seen], facts: Sequence[Fact], bundle: Bundle
+) -> None:
+    """The certificates of all epochs before, computed from the node's chain, end in the named one.
+
+    Blooms of those epochs are the node's word; this epoch's are in headers that hash to its blocks.
+    """
+    digest, first, clock = ZERO32, 0, bundle.clock
+    for epoch in range((seen[0].block.timestamp - clock.genesis) // clock.length, bundle.epoch):
+        limit, end = clock.genesis + (epoch + 1) * clock.length + clock.grace, first
+        while end < len(seen) and seen[end].block.timestamp < limit:
+            end += 1
+        level = "receipts"
+        for change in select(facts, "ParametersSet"):
+            is_known = change.log.block_number <= seen[end - 1].block.number
+            if is_known and change["effectiveEpoch"] <= epoch:
+                place = f"{change.log.place}, parameters"
+                level = completeness_level(parse(change["parameters"], place), place)
+        claims = [
+            (one.block.hash, claim_at(level, is_possible=one.is_possible))
+            for one in seen[first:end]
+        ]
+        start = bundle.start_block + first
+        digest, first = certificate_digest(bundle, level, start, claims, digest), end
+    named = bundle.manifest["completeness"]["previous"]
+    expect("manifest.json completeness previous", hex0x(digest), named)
+
+
+def check_receipts(node: Node, logs: Sequence[Log], bundle: Bundle) -> None:
+    """Blocks claimed to be proved are: their receipts give the root in the header, and the logs.
+
+    So the node cannot have kept a log of theirs back. Blocks claimed to be empty have none.
+    """
+    by_block: dict[int, list[tuple[int, ReceiptLog]]] = defaultdict(list)
+    for log in logs:
+        found = ReceiptLog(log.address, log.topics, log.data)
+        by_block[log.block_number].append((log.log_index, found))
+    topics = {event.topic0 for event in declared_events()}
+    addresses = set(bundle.contracts.values())
+    for header in bundle.certified:
+        number = header.block.number
+        place = f"the node's logs of block {number}"
+        if header.claim == "empty":
+            expect(f"{place}, which is claimed to be empty", [], by_block[number])
+        elif header.claim == "proved":
+            in_receipts = check_receipts_root(node, header)
+            held = [
+                (index, log)
+                for index, log in enumerate(in_receipts)
+                if log.address in addresses and log.topics[:1] and log.topics[0] in topics
+            ]
+            expect(f"{place}, by its receipts", held, by_block[number])
+
+
+def check_receipts_root(node: Node, header: Header) -> list[ReceiptLog]:
+    """Rebuild the root of all receipts of a block; give the logs in them, in order."""
+    number = header.block.number
+    try:
+        receipts = node.receipts(number)
+        root = trie_root([encode_receipt(receipt) for receipt in receipts])
+        logs = [log for receipt in receipts for log in logs_of_receipt(receipt)]
+    except Refused as error:
+        raise Unavailable(f"{node.name} refused the receipts of block {number}: {error}") from None
+    except (KeyError, TypeError, ValueError, AttributeError):
+        form = f"{node.name} gave the receipts of block {number} in another form"
+        raise Unavailable(form) from None
+    expect(f"the node's receipts of block {number}, their root", header.receipts_root, root)
+    return logs
 
 
 def check_logs(facts: Sequence[Fact], bundle: Bundle) -> None:
@@ -1466,14 +1902,21 @@ def check_commitment(facts: Sequence[Fact], outcome: Outcome, bundle: Bundle) ->
     return commitment
 
 
-# --------------------------------------------------------------------------------- 13. main
+# --------------------------------------------------------------------------------- 15. main
 
 NOTES = {
-    None: "not checked: that these are all the logs, and real (give --rpc URL)",
+    None: "not checked: that headers and logs are the chain's (give --rpc URL)",
     "equal": "chain: inputs are complete; this root, manifest and totals are committed",
     "vetoed": "chain: inputs are complete; this root was committed and then VETOED",
     "absent": "chain: inputs are complete; this epoch and attempt are not committed yet",
 }
+
+
+def spell_claims(bundle: Bundle) -> str:
+    """Tell how many blocks are claimed to be what."""
+    claims = [header.claim for header in bundle.certified]
+    counts = [f"{claims.count(claim)} {claim}" for claim in CLAIMS if claim in claims]
+    return f"{len(claims)} blocks, {', '.join(counts) or 'none'}"
 
 
 def summary(outcome: Outcome, bundle: Bundle, commitment: str | None) -> str:
@@ -1484,6 +1927,7 @@ def summary(outcome: Outcome, bundle: Bundle, commitment: str | None) -> str:
         f"  EpochPayouts     {eip55(bundle.contracts['EpochPayouts'])}",
         f"  start block      {bundle.start_block}",
         f"  inputs           {len(bundle.logs)} logs",
+        f"  completeness     {outcome.parameters.completeness}: {spell_claims(bundle)}",
         f"  subscribers      {outcome.subscribers}",
         f"  works in force   {outcome.works}",
         f"  quarantined      {outcome.quarantined}",

@@ -212,7 +212,8 @@ class FinalizedBlockChanged(Corrupt):
     """
 
     def __init__(self, number: int, *, posted: Hash32, finalized: Hash32 | None) -> None:
-        super().__init__(f"block {number} was posted as {posted}, but finalized as {finalized}")
+        way_out = f"run `quittance chain rewind --to {number - 1} --reason …`"
+        super().__init__(f"block {number} was posted as {posted}, is {finalized} now: {way_out}")
         self.number = number
 
 

@@ -6,27 +6,41 @@ from tenacity import Retrying, retry_if_result, stop_after_delay, wait_fixed
 from contracts.abi import artifact
 from contracts.events import ContractName
 from contracts.evm import Address, BlockNumber, ChainId, keccak
+from indexer.adapters.endpoints import open_endpoints
 from indexer.adapters.json_rpc import JSONRPC, RPCLimits
-from indexer.adapters.rpc import RPCReader
+from indexer.chain_profiles import chain_profile_named
+from indexer.fetch_range import RangesHere
 from indexer.finality import FinalityRule, FinalityTag
+from indexer.levels import Level
 from indexer.plan import IndexedChain, SyncLimits
+from indexer.ports import FactStore, RangeSource
+from indexer.sync import Indexer, open_indexer
 
 LIMITS = RPCLimits(timeout_s=10, calls_max=50, answer_bytes_max=50_000_000)
 CHAIN_ID = ChainId(31337)
 
 
-def reader(url: str) -> RPCReader:
-    return RPCReader(JSONRPC(url, LIMITS))
+def opened(
+    plan: IndexedChain, url: str, store: FactStore, *, ranges: RangeSource | None = None
+) -> Indexer:
+    """An indexer of a node; without a source of ranges it fetches in this process."""
+    chain = open_endpoints([url], plan.chain_id, LIMITS)
+    source = ranges or RangesHere(chain, plan.question)
+    return open_indexer(plan, chain, store, ranges=source, now_ms=lambda: 0)
 
 
-def token_plan(token: Address, *, window_blocks_max: int = 20) -> IndexedChain:
+def token_plan(
+    token: Address, *, window_blocks_max: int = 20, level: Level = Level.RECEIPTS
+) -> IndexedChain:
     return IndexedChain(
         chain_id=CHAIN_ID,
         start_block=BlockNumber(0),
         end_block=None,
         sources={token: ContractName.ERC20},
         finality=FinalityRule(tag=FinalityTag.FINALIZED, depth_blocks=12),
-        limits=SyncLimits(window_blocks_max=window_blocks_max),
+        limits=SyncLimits(window_blocks_max=window_blocks_max, range_logs_max=10_000),
+        level=level,
+        profile=chain_profile_named("ethereum"),
     )
 
 

@@ -5,6 +5,7 @@ window 20 s. So epoch e is blocks 10 e to 10 e + 9.
 """
 
 from collections.abc import Sequence
+from datetime import timedelta
 
 import orjson
 from sqlalchemy import Connection, Engine, insert, update
@@ -35,7 +36,12 @@ from contracts.leaves import Leaf, SplitLine, leaf_hash, split_hash
 from contracts.operations import withdraw_operation_id
 from contracts.units import BaseUnits
 from indexer.adapters.reads import FactReads
+from indexer.adapters.status import INDEXER_STATUS, SqlStatus
 from indexer.adapters.tables import BLOCK, CHAIN_FINALITY, CURSOR, FACTS, LOG
+from indexer.blocks import Proof
+from indexer.endpoint_health import EndpointHealth, ErrorClass
+from indexer.levels import Level
+from indexer.status import Coverage, IndexerStatus, State, Tally
 from reconciliation.adapters.store import SqlRuns
 from reconciliation.discrepancy import Discrepancy, Kind
 from reconciliation.reconcile import Run
@@ -122,6 +128,46 @@ class World:
                 .values(chain_id=CHAIN_ID, **final)
                 .on_conflict_do_update(index_elements=["chain_id"], set_=final)
             )
+
+    def report(
+        self,
+        state: State,
+        reason: str | None = None,
+        *,
+        age_s: int = 0,
+        head: int = 33,
+        disputed: tuple[BlockNumber, ...] = (),
+    ) -> None:
+        """Report as the indexer does; every fifth finalized block has a rebuilt receipts root."""
+        store = SqlStatus(self.engine, CHAIN_ID)
+        height, finalized = store.place()
+        tally = Tally(
+            began_ms=0,
+            moved_at_ms=0,
+            height=height,
+            finalized=finalized,
+            head=BlockNumber(head),
+            disputed=disputed,
+            range_blocks=50,
+            fetch_stalled_ms=1_500,
+            storage_stalled_ms=250,
+        )
+        nothing = Coverage(end_block=self.settlement.start_block)
+        errors = {ErrorClass.LIMITED: 2}
+        store.write(
+            IndexerStatus(
+                chain_id=CHAIN_ID,
+                level=Level.RECEIPTS,
+                state=state,
+                reason=reason,
+                tally=tally,
+                coverage=store.counted(nothing, finalized or BlockNumber(0)),
+                endpoints=(EndpointHealth(host="node.example", requests=9, errors=errors),),
+            )
+        )
+        with self.engine.begin() as connection:
+            since = INDEXER_STATUS.c.updated_at - timedelta(seconds=age_s)
+            connection.execute(update(INDEXER_STATUS).values(updated_at=since))
 
     def start(self) -> None:
         """The first events of the settlement, in the head block."""
@@ -361,6 +407,9 @@ class World:
             "hash": block_hash(number, fork),
             "parent_hash": block_hash(number - 1),
             "timestamp": timestamp(number),
+            "header": b"",
+            "rows_digest": name_hash(f"rows {number}"),
+            "proof": (Proof.EMPTY if number % 5 else Proof.RECEIPTS).value,
         }
 
 
@@ -409,6 +458,7 @@ def tell(world: World) -> None:
     world.pull_unclaimed(BOB, 100)
     world.mine(30)
     world.post_books()
+    world.report(State.SYNCED)
 
 
 _TOTAL_COLUMNS = ("asset", "paid_in", "carried_in", "allocated", "escrow", "unallocated", "fees")

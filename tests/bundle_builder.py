@@ -1,7 +1,7 @@
 """A small bundle with known answers, for the tests of `scripts/verify_epoch.py`.
 
 Shares no code with the engine or with the verifier: hashes come from pysha3, ABI encoding from
-eth-abi, and every amount below was worked out by hand, as the comments show.
+eth-abi, RLP from rlp, and every amount below was worked out by hand, as the comments show.
 
 The story (clock: genesis 1000, length 100, grace 20; epoch 2 is [1200, 1300), grace until 1320):
 
@@ -10,14 +10,19 @@ The story (clock: genesis 1000, length 100, grace 20; epoch 2 is [1200, 1300), g
           clock  k=½  works  B v2  S3        S1,S2  S1        .    S2
                             k=1,   pays      pay    uses           uses
                             C held      last             boundary       reference
+
+Every block with logs has two receipts: one without logs, and one that holds them all. Blocks 18, 19
+and 21 have logs that are not ours; those of 21 make its bloom look as if there were one.
 """
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
+import rlp  # type: ignore[import-untyped]
 import sha3
 from eth_abi.abi import encode
 
@@ -95,8 +100,12 @@ def json_lines(records: Iterable[Json]) -> bytes:
     return b"".join(canonical(record) + b"\n" for record in records)
 
 
+HASHES: dict[int, bytes] = {}
+"""Filled at the end of this module, when the logs of all blocks are known."""
+
+
 def block_hash(number: int) -> bytes:
-    return keccak(f"block {number}".encode())
+    return HASHES.get(number, keccak(f"block {number}".encode()))
 
 
 def block(number: int) -> Json:
@@ -301,6 +310,24 @@ def story_logs() -> list[Json]:
     ]
 
 
+def started_log(clock: str = "EpochClock") -> Json:
+    values = (CONTRACTS[clock], CONTRACTS["WorkRegistry"], 3600)
+    return raw_log(11, 5, "EpochPayouts", "SettlementStarted", values)
+
+
+def other_logs() -> list[Json]:
+    """Logs of our contracts that are no inputs of epoch 2."""
+    commitment: tuple[Any, ...] = (1, 1, PREVIOUS_DIGEST, bytes(32), 5000, 1, [S1, S2], [])
+    return [
+        started_log(),
+        Terms(work_id=A, version=2, effective_epoch=3).log(17, 5),
+        parameters_log(17, 6, effective_epoch=3, k_ppm=0),
+        raw_log(17, 7, "EpochPayouts", "EpochFunded", (3, TOKEN_X, DONOR, 9)),
+        raw_log(17, 9, "EpochPayouts", "EpochCommitted", commitment),
+        verdict_log(22, 3, "VerdictPlaced", E),
+    ]
+
+
 # S1 pays 1,000,003 X. One minute at price 1, region 1, one play weighs 10^12.
 #   A: 60 min, 1 play                     60 * 10^12                         = 60,000,000,000,000
 #   B: 40 min, region 1/2, 4 plays; D(4) = (1000000 + 500000 + 333333 + 250000) / 4 = 520833
@@ -424,8 +451,155 @@ def rolling_hash(logs: Iterable[Json]) -> bytes:
     return rolled
 
 
+Log = tuple[bytes, list[bytes], bytes]
+"""Address, topics and data."""
+STRANGER, NOISE = named_address("stranger"), keccak(b"Noise()")
+NOISE_LOG: Log = (STRANGER, [NOISE], b"")
+FOREIGN_LOGS: dict[int, list[Log]] = {
+    18: [(CONTRACTS["EpochPayouts"], [NOISE], b"")],
+    19: [NOISE_LOG],
+    21: [
+        (CONTRACTS["EpochPayouts"], [NOISE], b""),
+        (STRANGER, [keccak(f"Subscribed({SIGNATURES['Subscribed']})".encode())], b""),
+    ],
+}
+OTHER_SIGNATURES = (
+    "WorkRegistered(bytes32,address,bytes32)",
+    "TierSet(bytes32,address,uint64,uint256)",
+    "GuardianSetChanged(uint32,uint32,address[])",
+    "LeafWithdrawn(bytes32,uint64,bytes32,uint32,address,uint256)",
+    "PayeePaid(bytes32,address,address,uint256,uint32)",
+    "PayeeUnclaimed(bytes32,address,address,uint256,uint32)",
+    "WithdrawRefused(bytes32,uint64,bytes32,uint32,address,uint8)",
+    "UnclaimedWithdrawn(address,address,address,uint256)",
+)
+
+
+@cache
+def logs_of_block(number: int) -> list[Log]:
+    """Every log of a block; where ours leave an index out, there is one of a stranger."""
+    ours = {
+        int(log["log_index"]): (
+            bytes.fromhex(log["address"][2:]),
+            [bytes.fromhex(topic[2:]) for topic in log["topics"]],
+            bytes.fromhex(log["data"][2:]),
+        )
+        for log in (*story_logs(), *other_logs())
+        if log["block_number"] == str(number)
+    }
+    if number in FOREIGN_LOGS:
+        return FOREIGN_LOGS[number]
+    return [ours.get(index, NOISE_LOG) for index in range(max(ours, default=-1) + 1)]
+
+
+def bloom_of(logs: Iterable[Log]) -> bytes:
+    bloom = 0
+    for address, topics, _ in logs:
+        for value in (address, *topics):
+            digest = keccak(value)
+            for at in (0, 2, 4):
+                bloom |= 1 << (int.from_bytes(digest[at : at + 2], "big") % 2048)
+    return bloom.to_bytes(256, "big")
+
+
+def receipts_of(number: int) -> list[Json]:
+    """The receipts of a block as a node gives them."""
+    logs = logs_of_block(number)
+    if not logs:
+        return []
+    spelled = [
+        {"address": hex0x(one), "topics": [hex0x(topic) for topic in topics], "data": hex0x(data)}
+        for one, topics, data in logs
+    ]
+    return [
+        {"type": "0x0", "status": "0x0", "cumulativeGasUsed": "0x5208", "logs": []},
+        {"type": "0x2", "status": "0x1", "cumulativeGasUsed": "0xffff", "logs": spelled},
+    ]
+
+
+def receipts_root(number: int) -> bytes:
+    """Of no receipts, or of two: a branch whose child 0 is the leaf of key 01, child 8 of 80."""
+    logs = logs_of_block(number)
+    if not logs:
+        return keccak(rlp.encode(b""))
+    plain = rlp.encode([b"", 0x5208, bytes(256), []])
+    full = b"\x02" + rlp.encode([b"\x01", 0xFFFF, bloom_of(logs), logs])
+    children = [b""] * 17
+    children[0] = keccak(rlp.encode([b"\x31", full]))
+    children[8] = keccak(rlp.encode([b"\x30", plain]))
+    return keccak(rlp.encode(children))
+
+
+def header_of(number: int, *, parent: bytes, bloom: bytes, root: bytes) -> bytes:
+    """RLP of a header with the fields of London."""
+    before = [parent, bytes(32), bytes(20), bytes(32), bytes(32), root, bloom]
+    after = [0, number, 30_000_000, 21_000, TIMES[number], b"", bytes(32), bytes(8), 7]
+    data: bytes = rlp.encode([*before, *after])
+    return data
+
+
+def header(number: int) -> bytes:
+    return header_of(
+        number,
+        parent=block_hash(number - 1),
+        bloom=bloom_of(logs_of_block(number)),
+        root=receipts_root(number),
+    )
+
+
+CLAIMS = {
+    10: "proved", 11: "proved", 12: "proved", 13: "proved", 14: "proved", 15: "empty",
+    16: "proved", 17: "proved", 18: "empty", 19: "empty", 20: "proved", 21: "proved",
+}  # fmt: skip
+CLAIM_BYTES = {"unproved": 0, "empty": 1, "proved": 2}
+
+
+def prefixed(*members: bytes) -> bytes:
+    return b"".join(len(member).to_bytes(4, "big") + member for member in members)
+
+
+def certificate(start: int, blocks: Sequence[tuple[bytes, str]], level: str, before: str) -> str:
+    """Digest of a certificate of (header, claim) from `start` on."""
+    signatures = [f"{name}({types})" for name, types in SIGNATURES.items()]
+    topics = sorted(keccak(one.encode()) for one in (*signatures, *OTHER_SIGNATURES))
+    wanted = prefixed(b"".join(sorted(CONTRACTS.values())), b"".join(topics))
+    claimed = b"".join(
+        keccak(data) + bytes([CLAIM_BYTES.get(claim, 255)]) for data, claim in blocks
+    )
+    document = prefixed(
+        b"quittance-completeness-v1",
+        CHAIN_ID.to_bytes(32, "big"),
+        keccak(wanted),
+        level.encode(),
+        start.to_bytes(8, "big"),
+        (start + len(blocks)).to_bytes(8, "big"),
+        keccak(claimed),
+        bytes.fromhex(before[2:]),
+    )
+    return hex0x(keccak(document))
+
+
+def certified(start: int, end: int) -> list[tuple[bytes, str]]:
+    return [(header(number), CLAIMS[number]) for number in range(start, end)]
+
+
+def header_lines() -> list[Json]:
+    """The header of block 16, where the certificate of epoch 1 ends, and those of 17 to 21."""
+    claims = {16: "anchor"} | {number: CLAIMS[number] for number in range(17, 22)}
+    return [
+        {"claim": claim, "header": hex0x(header(number)), "number": str(number)}
+        for number, claim in claims.items()
+    ]
+
+
+def completeness() -> Json:
+    """Epoch 1 has blocks 10 to 16, epoch 2 has 17 to 21."""
+    previous = certificate(10, certified(10, 17), "receipts", hex0x(bytes(32)))
+    digest = certificate(17, certified(17, 22), "receipts", previous)
+    return {"level": "receipts", "digest": digest, "previous": previous}
+
+
 def manifest() -> Json:
-    hashes = b"".join(block_hash(number) for number in range(START_BLOCK, REFERENCE + 1))
     data = canonical(PARAMETERS)
     return {
         "format": "quittance-manifest-v1",
@@ -442,7 +616,7 @@ def manifest() -> Json:
         "clock": {"genesis": "1000", "length": "100", "grace": "20"},
         "boundary_block": block(BOUNDARY),
         "reference_block": block(REFERENCE),
-        "completeness": {"level": "headers", "digest": hex0x(keccak(hashes))},
+        "completeness": completeness(),
         "inputs": {"count": "25", "rolling_hash": hex0x(rolling_hash(story_logs()))},
         "registry_digest": hex0x(keccak(json_lines(works_lines()))),
         "ruleset": {
@@ -482,6 +656,7 @@ def story_files() -> dict[str, bytes]:
     return {
         "manifest.json": canonical(manifest()),
         "blocks.jsonl": json_lines(block(number) for number in LISTED_BLOCKS),
+        "headers.jsonl": json_lines(header_lines()),
         "logs.jsonl": json_lines(story_logs()),
         "works.jsonl": json_lines(works_lines()),
         "quarantine.jsonl": json_lines(quarantine_lines()),
@@ -514,6 +689,15 @@ def with_digests(files: Mapping[str, bytes]) -> dict[str, bytes]:
         "count": str(quarantine.count(b"\n")),
         "digest": hex0x(keccak(quarantine)),
     }
+    claimed = [json.loads(line) for line in files["headers.jsonl"].splitlines()]
+    blocks = [
+        (bytes.fromhex(line["header"][2:]), line["claim"])
+        for line in claimed
+        if line["claim"] != "anchor"
+    ]
+    named = document["completeness"]
+    start = int(document["reference_block"]["number"]) + 1 - len(blocks)
+    named["digest"] = certificate(start, blocks, named["level"], named["previous"])
     return {**files, "manifest.json": canonical(document)}
 
 
@@ -524,3 +708,7 @@ def write_bundle(directory: Path, files: Mapping[str, bytes]) -> Path:
         (directory / name).write_bytes(data)
     (directory / "bundle.json").write_bytes(bundle_json(files))
     return directory
+
+
+for _number in TIMES:
+    HASHES[_number] = keccak(header(_number))

@@ -34,5 +34,6 @@ def good_outcome(*epochs: EpochOutcome) -> DemoOutcome:
         discrepancies=0,
         verifier="OK",
         restarts=1,
+        omission_refused_at=77,
         api=None,
     )

@@ -1,13 +1,15 @@
-"""A chain that can be mined, reorganised, cut short and made to fail, and a store in memory.
+"""A chain that can be mined, reorganised, cut short and made to fail.
 
-Both obey the Protocols of `indexer.ports`. The headers are real: their hashes are keccak256 of
-their RLP, and their blooms hold their logs.
+It obeys the Protocol of `indexer.ports`. The headers are real: their hashes are keccak256 of
+their RLP, their blooms hold their logs, and their receipts roots are those of their receipts. Every
+log is in a transaction of its own.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
 from eth_abi.abi import encode
 
 from contracts.events import ContractName, EventSpec
@@ -23,13 +25,21 @@ from contracts.evm import (
     Timestamp,
     keccak,
 )
-from indexer.chain import BLOOM_BYTES, Header, LocalChain, LogBatch, header_hash
-from indexer.completeness import LogFilter, bloom_mask
-from indexer.errors import IndexDamaged, RPCFailed, SourcesChanged
+from indexer.agreement import Agreement, Asked, Statement
+from indexer.blocks import Block, hash_rows
+from indexer.chain import Header, header_hash
+from indexer.chain_profiles import chain_profile_named
+from indexer.completeness import LogFilter
+from indexer.endpoint_health import EndpointHealth
+from indexer.errors import AnswersDisagree, IndexerError, RPCFailed
 from indexer.finality import FinalityRule, FinalityTag
+from indexer.levels import Level
+from indexer.logs import LogBatch, RawLog, log_batch
 from indexer.plan import IndexedChain, SyncLimits
-from indexer.ports import Extension, Replacement
+from indexer.ports import ChainReader
 from indexer.ranges import BlockRange
+from indexer.receipt_batch import ReceiptBatch
+from indexer.receipts import Place, Receipt, ReceiptLog, block_bloom, receipts_root
 
 CHAIN_ID = ChainId(31337)
 TOKEN = Address(b"\x11" * 20)
@@ -47,19 +57,37 @@ Snapshot = dict[str, list[tuple[Any, ...]]]
 
 @dataclass(frozen=True, slots=True)
 class FakeLog:
-    """What a contract emitted."""
+    """What a contract emitted; mined in a transaction of its own, which it may name."""
 
     address: Address
     topics: tuple[bytes, ...]
     data: bytes
+    transaction: Hash32 | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class FakeBlock:
-    """A header and what its block emitted."""
+    """A header, what its block emitted, and the transaction of each log."""
 
     header: Header
     logs: tuple[FakeLog, ...]
+    transactions: tuple[Hash32, ...]
+
+    def rows(self) -> list[RawLog]:
+        """Its logs, in chain order."""
+        return [
+            RawLog(
+                self.header.number,
+                self.header.hash,
+                LogIndex(index),
+                log.address,
+                log.topics,
+                log.data,
+                self.transactions[index],
+                index,
+            )
+            for index, log in enumerate(self.logs)
+        ]
 
 
 def plan(
@@ -69,14 +97,20 @@ def plan(
     depth_blocks: int = 8,
     tag: FinalityTag = FinalityTag.NONE,
     window_blocks_max: int = 16,
+    range_logs_max: int = 1_000,
+    level: Level = Level.RECEIPTS,
+    sources: Mapping[Address, ContractName] = SOURCES,
+    profile: str = "ethereum",
 ) -> IndexedChain:
     return IndexedChain(
         chain_id=CHAIN_ID,
         start_block=BlockNumber(start_block),
         end_block=None if end_block is None else BlockNumber(end_block),
-        sources=SOURCES,
+        sources=sources,
         finality=FinalityRule(tag=tag, depth_blocks=depth_blocks),
-        limits=SyncLimits(window_blocks_max=window_blocks_max),
+        limits=SyncLimits(window_blocks_max=window_blocks_max, range_logs_max=range_logs_max),
+        level=level,
+        profile=chain_profile_named(profile),
     )
 
 
@@ -92,11 +126,8 @@ def log_of(spec: EventSpec, address: Address, values: Sequence[Any]) -> FakeLog:
 def sealed_header(
     parent: Header | None, *, timestamp: int, salt: int, logs: Sequence[FakeLog]
 ) -> Header:
-    """A child of `parent` with a true hash and bloom; `salt` tells twins apart."""
-    bloom = 0
-    for log in logs:
-        for value in (log.address, *log.topics):
-            bloom |= bloom_mask(value)
+    """A child of `parent` with a true hash, bloom and receipts root; `salt` tells twins apart."""
+    receipts = [_receipt(log, index) for index, log in enumerate(logs)]
     header = Header(
         hash=ZERO_HASH,
         parent_hash=ZERO_HASH if parent is None else parent.hash,
@@ -104,8 +135,8 @@ def sealed_header(
         miner=ZERO_ADDRESS,
         state_root=keccak(b"state"),
         transactions_root=keccak(b"transactions"),
-        receipts_root=keccak(repr(logs).encode()),
-        logs_bloom=bloom.to_bytes(BLOOM_BYTES, "big"),
+        receipts_root=receipts_root(receipts),
+        logs_bloom=block_bloom(receipts),
         difficulty=0,
         number=BlockNumber(0 if parent is None else parent.number + 1),
         gas_limit=30_000_000,
@@ -124,19 +155,42 @@ def sealed_header(
     return replace(header, hash=header_hash(header))
 
 
+def _receipt(log: FakeLog, index: int) -> Receipt:
+    """The receipt of a transaction that succeeded and emitted this one log."""
+    nowhere = Place(
+        block_hash=None,
+        block_number=None,
+        transaction_hash=None,
+        transaction_index=None,
+        log_index=None,
+    )
+    return Receipt(
+        type=2,
+        outcome=b"\x01",
+        cumulative_gas_used=21_000 * (index + 1),
+        logs_bloom=None,
+        logs=(ReceiptLog(address=log.address, topics=log.topics, data=log.data, place=nowhere),),
+        deposit=None,
+        place=nowhere,
+    )
+
+
 class FakeChain:
     """One node. It knows every block that ever was, and says which ones are the chain now."""
 
     def __init__(self) -> None:
         self._salt = 0
-        genesis = FakeBlock(sealed_header(None, timestamp=1_000, salt=0, logs=()), ())
-        self.blocks: list[FakeBlock] = [genesis]
+        genesis = FakeBlock(sealed_header(None, timestamp=1_000, salt=0, logs=()), (), ())
+        self.canonical: list[FakeBlock] = [genesis]
         self._known = {genesis.header.hash: genesis}
         self.finalized_number: int | None = None
         self.range_blocks_max: int | None = None
         self.before_call: Callable[[str], None] = lambda method: None
         self.calls: list[str] = []
         self.alter_logs: Callable[[LogBatch], LogBatch] = lambda logs: logs
+        self.served: dict[int, FakeBlock] = {}
+        self.blamed: list[IndexerError] = []
+        self.statements: tuple[Statement, ...] = ()
         self.alter_header: Callable[[Header], Header] = lambda header: header
         self.served_chain_id = CHAIN_ID
 
@@ -144,12 +198,16 @@ class FakeChain:
         """Add one block per sequence of logs; `seconds` 0 repeats the timestamp."""
         for logs in contents:
             self._salt += 1
-            parent = self.blocks[-1].header
+            parent = self.canonical[-1].header
             header = sealed_header(
                 parent, timestamp=parent.timestamp + seconds, salt=self._salt, logs=logs
             )
-            block = FakeBlock(header, tuple(logs))
-            self.blocks.append(block)
+            transactions = [
+                log.transaction or keccak(self._salt.to_bytes(8, "big") + bytes((index,)))
+                for index, log in enumerate(logs)
+            ]
+            block = FakeBlock(header, tuple(logs), tuple(transactions))
+            self.canonical.append(block)
             self._known[header.hash] = block
 
     def reorg(self, depth: int, *contents: Sequence[FakeLog], seconds: int = 1) -> None:
@@ -159,15 +217,20 @@ class FakeChain:
 
     def rewind(self, depth: int) -> None:
         """The head moves back."""
-        del self.blocks[len(self.blocks) - depth :]
+        del self.canonical[len(self.canonical) - depth :]
 
     def switch_to(self, blocks: Sequence[FakeBlock]) -> None:
         """The chain becomes one that it was before."""
-        self.blocks = list(blocks)
+        self.canonical = list(blocks)
+
+    def forget_receipt(self, number: int) -> None:
+        """From now on the node gives one receipt too few for this block."""
+        whole = self.canonical[number]
+        self.served[number] = replace(whole, logs=whole.logs[:-1])
 
     @property
     def head_number(self) -> int:
-        return self.blocks[-1].header.number
+        return self.canonical[-1].header.number
 
     def chain_id(self) -> ChainId:
         self._called("chain_id")
@@ -175,13 +238,13 @@ class FakeChain:
 
     def head(self) -> Header:
         self._called("head")
-        return self.alter_header(self.blocks[-1].header)
+        return self.alter_header(self.canonical[-1].header)
 
     def head_and_finalized(self) -> tuple[Header, Header | None]:
         self._called("head_and_finalized")
         number = self.finalized_number
         tagged = None if number is None else self._header(number)
-        return self.alter_header(self.blocks[-1].header), tagged
+        return self.alter_header(self.canonical[-1].header), tagged
 
     def header(self, number: BlockNumber) -> Header | None:
         self._called("header")
@@ -192,160 +255,96 @@ class FakeChain:
         block = self._known.get(block_hash)
         return None if block is None else self.alter_header(block.header)
 
-    def headers(self, blocks: BlockRange) -> list[Header]:
-        self._called("headers")
-        found = [self._header(number) for number in range(blocks.start, blocks.end)]
-        return [header for header in found if header is not None]
+    def blocks(self, blocks: BlockRange) -> list[Block]:
+        self._called("blocks")
+        found = self.canonical[blocks.start : blocks.end]
+        return [
+            Block(header=self.alter_header(one.header), transactions=hash_rows(one.transactions))
+            for one in found
+        ]
 
     def logs_in_range(self, blocks: BlockRange, wanted: LogFilter) -> LogBatch:
         self._called("logs_in_range")
         if self.range_blocks_max is not None and len(blocks) > self.range_blocks_max:
             raise RPCFailed("fake", "eth_getLogs", code=-32005, message="response too large")
-        return self.alter_logs(_batch(self.blocks[blocks.start : blocks.end], wanted))
+        return self.alter_logs(_wanted(self.canonical[blocks.start : blocks.end], wanted))
 
     def logs_of_blocks(self, hashes: Sequence[Hash32], wanted: LogFilter) -> LogBatch:
         self._called("logs_of_blocks")
-        return self.alter_logs(_batch([self._known[one] for one in hashes], wanted))
+        return self.alter_logs(_wanted([self._known[one] for one in hashes], wanted))
+
+    def receipts(self, blocks: Sequence[Block]) -> ReceiptBatch:
+        self._called("receipts")
+        if self.range_blocks_max is not None and len(blocks) > self.range_blocks_max:
+            raise RPCFailed("fake", "eth_getLogs", code=-32005, message="response too large")
+        numbers = [one.header.number for one in blocks]
+        if max(numbers, default=0) > self.head_number:
+            raise AnswersDisagree(f"block {max(numbers)} does not exist")
+        return _receipts([self.served.get(one, self.canonical[one]) for one in numbers])
+
+    agreement: Agreement | None = None
+
+    def health(self) -> tuple[EndpointHealth, ...]:
+        return (EndpointHealth(host="fake", requests=len(self.calls)),)
+
+    def blame(self, error: IndexerError) -> bool:
+        self.blamed.append(error)
+        return False
+
+    def confirmed_by(self, block: BlockRef) -> int:
+        self._called("confirmed_by")
+        named = self._header(block.number)
+        if named is not None and named.hash != block.hash:
+            raise AnswersDisagree(f"block {block.number} is not {block.hash} any more")
+        return 0 if named is None else 1
+
+    def corroborated_by(
+        self, ask: Callable[[ChainReader], LogBatch], logs: LogBatch, blocks: BlockRange
+    ) -> int:
+        return 1
+
+    def ask_again(
+        self, number: BlockNumber, asked: Asked, wanted: LogFilter
+    ) -> tuple[Statement, ...]:
+        self._called("ask_again")
+        return self.statements
 
     def _header(self, number: int) -> Header | None:
-        if not 0 <= number < len(self.blocks):
+        if not 0 <= number < len(self.canonical):
             return None
-        return self.alter_header(self.blocks[number].header)
+        return self.alter_header(self.canonical[number].header)
 
     def _called(self, method: str) -> None:
         self.calls.append(method)
         self.before_call(method)
 
 
-def _batch(blocks: Sequence[FakeBlock], wanted: LogFilter) -> LogBatch:
-    rows = [
-        (block.header, index, log)
+def _wanted(blocks: Sequence[FakeBlock], wanted: LogFilter) -> LogBatch:
+    return log_batch(
+        row
         for block in blocks
-        for index, log in enumerate(block.logs)
-        if log.address in wanted.addresses and log.topics and log.topics[0] in wanted.topics0
-    ]
-    return LogBatch(
-        block_number=[header.number for header, _, _ in rows],
-        block_hash=[header.hash for header, _, _ in rows],
-        log_index=[LogIndex(index) for _, index, _ in rows],
-        address=[log.address for _, _, log in rows],
-        topics=[list(log.topics) for _, _, log in rows],
-        data=[log.data for _, _, log in rows],
-        transaction_hash=[keccak(header.hash + bytes((index,))) for header, index, _ in rows],
-        transaction_index=[index for _, index, _ in rows],
+        for row in block.rows()
+        if row.address in wanted.addresses and row.topics and row.topics[0] in wanted.topics0
     )
 
 
-@dataclass
-class MemoryFacts:
-    """A store in memory; a write happens whole or not at all."""
-
-    chain_id: ChainId = CHAIN_ID
-    sources_digest: Hash32 | None = None
-    finalized: BlockRef | None = None
-    blocks: dict[int, BlockRef] = field(default_factory=dict)
-    rows: dict[str, dict[tuple[int, int], tuple[Any, ...]]] = field(default_factory=dict)
-    reorgs: list[tuple[Replacement, Mapping[str, int]]] = field(default_factory=list)
-
-    @property
-    def cursor(self) -> BlockRef | None:
-        return self.blocks[max(self.blocks)] if self.blocks else None
-
-    def check_sources(self, digest: Hash32) -> None:
-        if self.sources_digest not in {None, digest}:
-            assert self.sources_digest is not None
-            raise SourcesChanged(self.chain_id, stored=self.sources_digest, configured=digest)
-
-    def local_chain(self) -> LocalChain:
-        above = -1 if self.finalized is None else self.finalized.number
-        ordered = [self.blocks[number] for number in sorted(self.blocks) if number > above]
-        return LocalChain(self.finalized, tuple(ordered))
-
-    def block(self, number: BlockNumber) -> BlockRef | None:
-        return self.blocks.get(number)
-
-    def extend(self, extension: Extension) -> None:
-        self._require(self.cursor == extension.expected_head)
-        self._require(self.sources_digest in {None, extension.sources_digest})
-        new = _rows_of(extension)
-        taken = [place for table, rows in new.items() for place in rows if place in self._of(table)]
-        self._require(not taken)
-        self._check_finalized(extension.finalized)
-        for table, rows in new.items():
-            self._of(table).update(rows)
-        self.blocks |= {block.number: block for block in extension.blocks}
-        self.sources_digest = extension.sources_digest
-        self.finalized = extension.finalized or self.finalized
-
-    def replace(self, replacement: Replacement) -> Mapping[str, int]:
-        self._require(self.cursor == replacement.expected_head)
-        above = -1 if replacement.ancestor is None else replacement.ancestor.number
-        self._require(self.finalized is None or above >= self.finalized.number)
-        removed = {"block": sum(number > above for number in self.blocks)}
-        self.blocks = {number: one for number, one in self.blocks.items() if number <= above}
-        for table, rows in self.rows.items():
-            gone = [place for place in rows if place[0] > above]
-            for place in gone:
-                del rows[place]
-            if gone:
-                removed[table] = len(gone)
-        if not self.blocks:
-            self.sources_digest = None
-        self.reorgs.append((replacement, removed))
-        return removed
-
-    def finalize(self, block: BlockRef) -> None:
-        self._check_finalized(block)
-        self.finalized = block
-
-    def snapshot(self) -> Snapshot:
-        """Every fact, by table, in chain order."""
-        facts = {
-            table: [(*place, *rows[place]) for place in sorted(rows)]
-            for table, rows in self.rows.items()
-            if rows
-        }
-        blocks = [self.blocks[number] for number in sorted(self.blocks)]
-        return facts | {
-            "block": [(one.number, one.hash, one.parent_hash, one.timestamp) for one in blocks]
-        }
-
-    def _of(self, table: str) -> dict[tuple[int, int], tuple[Any, ...]]:
-        return self.rows.setdefault(table, {})
-
-    def _check_finalized(self, block: BlockRef | None) -> None:
-        if block is not None and self.finalized is not None:
-            self._require(block == self.finalized or block.number > self.finalized.number)
-
-    def _require(self, holds: bool) -> None:
-        if not holds:
-            raise IndexDamaged(self.chain_id, "a write on another head")
-
-
-def _rows_of(extension: Extension) -> dict[str, dict[tuple[int, int], tuple[Any, ...]]]:
-    logs = extension.logs
-    places: list[tuple[int, int]] = list(zip(logs.block_number, logs.log_index, strict=True))
-    contents = zip(
-        logs.address,
-        map(tuple, logs.topics),
-        logs.data,
-        logs.transaction_hash,
-        logs.transaction_index,
-        strict=True,
+def _receipts(blocks: Sequence[FakeBlock]) -> ReceiptBatch:
+    """All receipts of these blocks: one for each log, see `_receipt`."""
+    logs = log_batch(row for block in blocks for row in block.rows())
+    return ReceiptBatch(
+        receipt_count=np.array([len(block.logs) for block in blocks], dtype=np.int64),
+        type=[2] * len(logs),
+        outcome=[b"\x01"] * len(logs),
+        cumulative_gas_used=(21_000 * (logs.transaction_index + 1)).tolist(),
+        logs_bloom=[None] * len(logs),
+        deposit=[None] * len(logs),
+        block_number=logs.block_number,
+        block_hash=logs.block_hash,
+        transaction_hash=logs.transaction_hash,
+        transaction_index=logs.transaction_index,
+        log_count=np.ones(len(logs), dtype=np.int64),
+        logs=logs,
     )
-    tables: dict[str, dict[tuple[int, int], tuple[Any, ...]]] = {
-        "log": dict(zip(places, contents, strict=True))
-    }
-    for facts in extension.decoded.facts:
-        columns = [[frozen(value) for value in column] for column in facts.values]
-        tables[facts.spec.table] = {
-            (facts.block_number[row], facts.log_index[row]): (
-                facts.address[row],
-                *(column[row] for column in columns),
-            )
-            for row in range(len(facts))
-        }
-    return tables
 
 
 def frozen(value: Any) -> Any:

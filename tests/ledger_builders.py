@@ -31,12 +31,14 @@ from contracts.money_events import (
 from contracts.units import BaseUnits
 from settlement.errors import EntryConflict
 from settlement.ledger.accounts import Account, Book
+from settlement.ledger.balances import JournalKey
 from settlement.ledger.books import Books
 from settlement.ledger.commitments import Commitment, CommitmentOutcome, Distribution
-from settlement.ledger.journal import EntryStatus, JournalEntry
+from settlement.ledger.journal import EntryStatus, JournalEntry, SourceKind
 from settlement.ledger.post import Posted, post_step
 from settlement.ledger.posting_rules import leaf_operation_id
 from settlement.ledger.reserve import Reservation, ReservationOutcome
+from settlement.ledger.rewind import BookRewind
 
 CHAIN_ID = ChainId(31337)
 BOOK = Book(chain_id=CHAIN_ID, contract=Address(b"\xee" * 20))
@@ -253,12 +255,17 @@ class Computed:
 
 
 class MemoryBooks:
-    """Books in memory; serves `post.Books` and `reserve.ReservationBooks`."""
+    """Books in memory; serves `post.Books`, `reserve.ReservationBooks` and `rewind.RewindBooks`."""
 
     book = BOOK
 
     def __init__(self) -> None:
         self.entries: dict[Hash32, JournalEntry] = {}
+        self.rewinds: list[BookRewind] = []
+        self._forget()
+
+    def _forget(self) -> None:
+        """Everything but the journal is of one version."""
         self._cursor: BlockRef | None = None
         self._commitments: dict[tuple[Epoch, int], Commitment] = {}
         self._outcomes: dict[tuple[Epoch, int], CommitmentOutcome] = {}
@@ -267,6 +274,25 @@ class MemoryBooks:
 
     def lock(self) -> None:
         pass
+
+    def version(self) -> int:
+        return len(self.rewinds)
+
+    def standing(self, *, after: JournalKey | None, entries_max: int) -> list[JournalEntry]:
+        place = (after.effective_at, after.entry_id) if after else (Timestamp(0), Hash32(bytes(32)))
+        found = [
+            entry
+            for entry in self.entries.values()
+            if entry.source.version == self.version()
+            and entry.source.kind is not SourceKind.REWIND
+            and (entry.effective_at, entry.id) > place
+        ]
+        return sorted(found, key=lambda entry: (entry.effective_at, entry.id))[:entries_max]
+
+    def begin_version(self, rewind: BookRewind) -> None:
+        self.rewinds.append(rewind)
+        assert rewind.version == self.version()
+        self._forget()
 
     def cursor(self) -> BlockRef | None:
         return self._cursor

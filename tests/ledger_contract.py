@@ -300,8 +300,19 @@ class BooksContract:
         chain.blocks[-1] = _forked(chain.blocks[-1])
         chain.mine()
 
-        with pytest.raises(FinalizedBlockChanged, match="block 1"):
+        with pytest.raises(FinalizedBlockChanged, match=r"block 1 .*chain rewind --to 0 "):
             post_all(chain, Computed(), books)
+
+    def test_post__index_below_the_books__waits(self, books: AnyBooks) -> None:
+        chain = MoneyChain()
+        chain.funded(5)
+        chain.funded(6)
+        post_all(chain, Computed(), books)
+        rebuilt = MoneyChain(blocks=chain.blocks[:2], events=chain.events)
+
+        (step,) = post_all(rebuilt, Computed(), books)
+
+        assert (step.block, step.entries, step.is_caught_up) == (chain.blocks[2], 0, True)
 
     def test_post__veto_of_unknown_attempt__halts(self, books: AnyBooks) -> None:
         chain = MoneyChain()

@@ -6,27 +6,38 @@ from contextlib import contextmanager
 from sqlalchemy import Connection, Engine, Table, create_engine, select
 from sqlmodel import SQLModel
 
+from indexer.adapters.statements import PROVIDER_STATEMENT
 from indexer.adapters.tables import (
+    AGGREGATES,
     BLOCK,
+    BLOCK_REF,
     CHAIN_FINALITY,
     CURSOR,
-    FACT_TABLES,
     FACTS,
     LOG,
     REORG,
 )
-from tests.fakes_chain import Snapshot, frozen
+from indexer.plan import IndexedChain
+from indexer.ports import FactStore
+from indexer.sync import is_synced, run_until
+from tests.fakes_chain import FakeChain, Snapshot, frozen
+from tests.fakes_facts import indexer_of
+
+FACT_DATABASE = (
+    *(BLOCK, LOG, *FACTS.values(), *AGGREGATES),
+    *(CURSOR, CHAIN_FINALITY, REORG, PROVIDER_STATEMENT),
+)
+"""All tables that indexing writes; not by the registry of what a reorg takes back."""
 
 
 @contextmanager
 def fact_engine(url: str, *, is_new: bool = True) -> Iterator[Engine]:
     """An engine on the database of a libpq URL; if new, with all tables of the indexer, empty."""
     engine = create_engine(url.replace("postgresql://", "postgresql+psycopg://", 1))
-    tables = [*(fact.table for fact in FACT_TABLES), CURSOR, CHAIN_FINALITY, REORG]
     if is_new:
-        SQLModel.metadata.create_all(engine, tables)
+        SQLModel.metadata.create_all(engine, FACT_DATABASE)
         with engine.begin() as connection:
-            for table in tables:  # cheaper than TRUNCATE, which makes new files
+            for table in FACT_DATABASE:  # cheaper than TRUNCATE, which makes new files
                 connection.execute(table.delete())
     try:
         yield engine
@@ -34,11 +45,16 @@ def fact_engine(url: str, *, is_new: bool = True) -> Iterator[Engine]:
         engine.dispose()
 
 
+def synced(of: IndexedChain, chain: FakeChain, store: FactStore) -> None:
+    """Index until nothing is left to do."""
+    run_until(indexer_of(of, chain, store), is_synced, wait=lambda: None)
+
+
 def snapshot(connection: Connection) -> Snapshot:
     """Every fact, by table, in chain order; the same form as `MemoryFacts.snapshot`."""
     taken: Snapshot = {}
-    columns = (BLOCK.c.number, BLOCK.c.hash, BLOCK.c.parent_hash, BLOCK.c.timestamp)
-    taken["block"] = [tuple(row) for row in connection.execute(select(*columns).order_by("number"))]
+    blocks = select(*BLOCK_REF).order_by(BLOCK.c.number)
+    taken["block"] = [tuple(row) for row in connection.execute(blocks)]
     log_names: tuple[str, ...] = (
         "address",
         "topics",

@@ -4,11 +4,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import rlp  # type: ignore[import-untyped]
 from eth_abi.abi import encode
 
 from contracts.addresses import Settlement
 from contracts.approvals import AssetTotals
 from contracts.batches import (
+    BlockEvidence,
     ConsumptionColumns,
     FundedColumns,
     LogColumns,
@@ -69,6 +71,20 @@ def work(name: str) -> Hash32:
     return Hash32.from_int(int.from_bytes(keccak(name.encode()), "big") >> 8)
 
 
+ANY_LOG, NO_LOG = b"\xff" * 256, bytes(256)
+"""Blooms of a block that may hold any log, and of one that holds none."""
+STATED, EMPTY, RECEIPTS, CORROBORATED = range(4)
+"""Values of `BlockEvidence.proof`."""
+
+
+def header_of(number: int, parent: bytes, timestamp: int, bloom: bytes) -> bytes:
+    """RLP of a header with the fields of London."""
+    fixed = [bytes(32), bytes(20), bytes(32), bytes(32), bytes(32)]
+    rest = [0, number, 30_000_000, 21_000, timestamp, b"", bytes(32), bytes(8), 7]
+    data: bytes = rlp.encode([parent, *fixed, bloom, *rest])
+    return data
+
+
 DUSD, EURT = sorted((address("DUSD"), address("EURT")))
 ANN, BOB, CAT = sorted((address("Ann"), address("Bob"), address("Cat")))
 
@@ -106,12 +122,16 @@ class ScriptedChain:
     """Blocks, events and commitments; satisfies `compute_epoch.EpochSource`.
 
     The clock, parameters and the start block are there from the beginning; the last block is
-    finalized.
+    finalized. Every block's logs are proved from receipts unless `proofs` says otherwise; blocks in
+    `unindexed` are not there.
     """
 
     blocks: list[BlockRef] = field(default_factory=list)
     events: list[_Event] = field(default_factory=list)
     commits: list[EpochCommitted | EpochVetoed] = field(default_factory=list)
+    headers: dict[int, bytes] = field(default_factory=dict)
+    proofs: dict[int, int] = field(default_factory=dict)
+    unindexed: set[int] = field(default_factory=set)
     has_clock: bool = True
     first_block_at: int = GENESIS + FIRST_EPOCH * LENGTH + 1
 
@@ -121,13 +141,14 @@ class ScriptedChain:
         now = CLOCK.epoch_at(self.blocks[-1].timestamp)
         self.set_parameters(parameters_json(), effective=now)
 
-    def mine(self, timestamp: int) -> BlockRef:
+    def mine(self, timestamp: int, *, bloom: bytes = ANY_LOG) -> BlockRef:
         """Add a block; events go to the last one."""
         number = BlockNumber(START_BLOCK + len(self.blocks))
         parent = self.blocks[-1].hash if self.blocks else ZERO_HASH
+        self.headers[number] = header_of(number, parent, timestamp, bloom)
         block = BlockRef(
             number=number,
-            hash=keccak(b"block" + number.to_bytes(8, "big")),
+            hash=keccak(self.headers[number]),
             parent_hash=parent,
             timestamp=Timestamp(timestamp),
         )
@@ -138,8 +159,15 @@ class ScriptedChain:
         """Mine the block that makes an epoch computable."""
         self.mine(CLOCK.grace_end_of(Epoch(epoch)))
 
-    def set_parameters(self, data: bytes, *, effective: int) -> None:
-        self._emit(PARAMETERS_SET, effective_epoch=effective, digest=keccak(data), parameters=data)
+    def set_parameters(self, data: bytes, *, effective: int, block: int | None = None) -> None:
+        """Set parameters in the last block, or after all other logs of an earlier one."""
+        values = {"effective_epoch": effective, "digest": keccak(data), "parameters": data}
+        self._emit(PARAMETERS_SET, **values)
+        if block is not None:
+            place = self.blocks[block - START_BLOCK]
+            index = LogIndex(sum(event.block == place for event in self.events))
+            self.events[-1] = _Event(place, index, PARAMETERS_SET, values)
+            self.events.sort(key=lambda event: (event.block.number, event.log_index))
 
     def set_terms(
         self,
@@ -274,8 +302,17 @@ class ScriptedChain:
         found = (block for block in self.blocks if block.number == number)
         return next(found, None)
 
-    def block_hashes(self, start: BlockNumber, end: BlockNumber, /) -> Iterator[Hash32]:
-        return (block.hash for block in self.blocks if start <= block.number < end)
+    def block_evidence(self, start: BlockNumber, end: BlockNumber, /) -> Iterator[BlockEvidence]:
+        return (
+            BlockEvidence(
+                number=block.number,
+                hash=block.hash,
+                header=self.headers[block.number],
+                proof=self.proofs.get(block.number, RECEIPTS),
+            )
+            for block in self.blocks
+            if start <= block.number < end and block.number not in self.unindexed
+        )
 
     def subscribed(self, epoch: Epoch, upto: BlockRef, /) -> SubscribedColumns:
         names = ("subscriber", "tier_id", "payer", "asset", "amount")
@@ -317,7 +354,7 @@ class ScriptedChain:
             if event.values.get("epoch", epoch) == epoch
             and event.values.get("effective_epoch", epoch) <= epoch
         ]
-        logs = [_encoded(event) for event in events]
+        logs = [encoded(event) for event in events]
         return LogColumns(
             block_number=[event.block.number for event in events],
             block_hash=[event.block.hash for event in events],
@@ -368,7 +405,8 @@ class ScriptedChain:
         return columns
 
 
-def _encoded(event: _Event) -> tuple[list[bytes], bytes]:
+def encoded(event: _Event) -> tuple[list[bytes], bytes]:
+    """Topics and data of its raw log."""
     topics = [bytes(event.spec.topic0)]
     types, values = [], []
     for parameter in event.spec.fields:
@@ -387,9 +425,16 @@ def _plain(value: Any) -> Any:
     return [_plain(item) for item in value] if isinstance(value, list) else value
 
 
+class NoCertificates:
+    """Satisfies `completeness.CertificateStore`: a new database."""
+
+    def certificate_digest(self, manifest_digest: Hash32, /) -> Hash32 | None:
+        return None
+
+
 def facts_of(chain: ScriptedChain, epoch: int) -> EpochFacts:
     """Everything gathered for an epoch that must be computable."""
-    facts = gather(Epoch(epoch), settlement=SETTLEMENT, source=chain)
+    facts = gather(Epoch(epoch), settlement=SETTLEMENT, source=chain, store=NoCertificates())
     assert isinstance(facts, EpochFacts), facts
     return facts
 
@@ -429,6 +474,6 @@ def sample_chain() -> ScriptedChain:
     chain.submit(BOB, [(song, 99, 1)], part=1)
     chain.submit(CAT, [(film, 1, 1)], tier_id=keccak(b"heavy"))
     chain.submit(CAT, [(song, 1, 1)], part=1, pseudonyms=[work("mask")])
-    chain.mine(CLOCK.grace_end_of(FIRST_EPOCH) - 1)
+    chain.mine(CLOCK.grace_end_of(FIRST_EPOCH) - 1, bloom=NO_LOG)
     chain.finish(FIRST_EPOCH)
     return chain

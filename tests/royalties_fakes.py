@@ -42,7 +42,15 @@ class ComputedInMemory:
                 computed=computed.manifest_digest,
             )
 
-    def leaves(self, manifest_digest: Hash32) -> Sequence[Leaf]:
+    def certificate_digest(self, manifest_digest: Hash32, /) -> Hash32 | None:
+        found = (
+            computed.manifest.completeness_digest
+            for computed in self.by_attempt.values()
+            if computed.manifest_digest == manifest_digest
+        )
+        return next(found, None)
+
+    def leaves(self, manifest_digest: Hash32, /) -> Sequence[Leaf]:
         (found,) = (
             computed
             for computed in self.by_attempt.values()

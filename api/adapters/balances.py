@@ -49,7 +49,9 @@ _BOOKS = """
     FROM ledger_cursor l
     JOIN cursor c ON c.chain_id = l.chain_id
     JOIN block b ON b.chain_id = c.chain_id AND b.number = c.number
-    WHERE l.chain_id = %(chain_id)s AND l.contract = %(payouts)s
+    WHERE l.chain_id = %(chain_id)s AND l.contract = %(payouts)s AND l.version = (
+        SELECT coalesce(max(version), 0) FROM ledger_rewind
+        WHERE chain_id = %(chain_id)s AND contract = %(payouts)s)
 """
 
 _BALANCES = """
@@ -67,8 +69,12 @@ _BALANCES = """
         FROM mine m
         JOIN posting p ON p.debit_account = m.id
         JOIN reservation r ON r.entry_id = p.entry_id
-        WHERE p.status = 'pending' AND NOT EXISTS (
-            SELECT FROM reservation_outcome o WHERE o.op_id = r.op_id AND o.attempt = r.attempt)
+        WHERE p.status = 'pending' AND p.version = (
+            SELECT coalesce(max(version), 0) FROM ledger_rewind
+            WHERE chain_id = %(chain_id)s AND contract = %(payouts)s)
+          AND NOT EXISTS (
+            SELECT FROM reservation_outcome o
+            WHERE o.op_id = r.op_id AND o.version = r.version AND o.attempt = r.attempt)
         UNION ALL
         SELECT 'payable', asset, 0, 0, -amount FROM fact_payee_paid
         WHERE chain_id = %(chain_id)s AND address = %(payouts)s AND payee = %(payee)s

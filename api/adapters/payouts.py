@@ -52,7 +52,9 @@ _TRANSACTIONS = """
 
 _OUTCOMES = """
     SELECT fate, refusal, sender, nonce, tx_hash, block_number, block_hash
-    FROM payout_outcome WHERE op_id = %(op_id)s
+    FROM payout_outcome
+    WHERE op_id = %(op_id)s AND version = (
+        SELECT coalesce(max(version), 0) FROM payout_retraction WHERE op_id = %(op_id)s)
     ORDER BY block_number, recorded_at, nonce
 """
 
@@ -79,7 +81,7 @@ async def read_transactions(reads: Snapshot, op_id: Hash32) -> list[PayoutTransa
 
 
 async def read_outcomes(reads: Snapshot, op_id: Hash32) -> list[OutcomeRow]:
-    """Final outcomes of an operation, oldest first."""
+    """Final outcomes of an operation that were not taken back, oldest first."""
     return await reads.rows(OutcomeRow, _OUTCOMES, {"op_id": bytes(op_id)})
 
 

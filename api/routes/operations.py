@@ -9,10 +9,13 @@ from api.errors import DatabaseUnavailable, NotReady
 from api.metrics import exposition
 from api.problem_details import Problem
 from api.readings import read_metrics
-from api.routes.status import chain_statuses
+from api.routes.status import read_statuses
 from api.schemas.service import ChainStatus, Health, Readiness
 
 router = APIRouter(tags=["operations"])
+
+STUCK = frozenset({"absent", "silent", "disputed", "stalled", "halted"})
+"""States that do not pass by themselves."""
 
 
 @router.get("/healthz")
@@ -23,10 +26,10 @@ async def show_health() -> Health:
 
 @router.get("/readyz", responses={503: {"model": Problem, "description": "With the reason"}})
 async def show_readiness(context: ContextOf) -> Readiness:
-    """The database answers, and no chain's index lags more than its bound."""
+    """The database answers, no chain's indexer is stuck, and none lags more than its bound."""
     async with snapshot(context.pool) as reads:
-        chains = await chain_statuses(context, reads)
-    reasons = [why_not_ready(chain, context.deps.limits) for chain in chains]
+        chains = await read_statuses(context, reads)
+    reasons = [why_not_ready(chain.status, context.deps.limits) for chain in chains]
     if any(reasons):
         raise NotReady("; ".join(reason for reason in reasons if reason))
     return Readiness()
@@ -48,7 +51,9 @@ async def show_metrics(context: ContextOf) -> Response:
 
 
 def why_not_ready(chain: ChainStatus, limits: Limits) -> str | None:
-    """The first bound that a chain's index breaks."""
+    """Why a chain's indexer is stuck, or else the first bound that its index breaks."""
+    if chain.state in STUCK:
+        return f"the indexer of chain {chain.chain_id} is {chain.state}: {chain.reason}"
     if chain.indexed is None:
         return f"chain {chain.chain_id} is not indexed yet"
     for name, lag, bound in (

@@ -9,23 +9,26 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from contracts.evm import Hash32
-from indexer.adapters.rpc_answers import (
-    NotTheSchema,
-    header_from_answer,
-    receipt_from_answer,
+from indexer.adapters.answer_fields import NotTheSchema
+from indexer.adapters.receipt_answers import receipt_from_answer
+from indexer.adapters.rpc_answers import header_from_answer
+from indexer.adapters.transaction_answers import (
     transaction_hashes_from_answer,
+    whole_transactions_from_answer,
 )
 from indexer.chain import Header
 from indexer.errors import BadDocument
 from indexer.receipts import Receipt
+from indexer.transactions import Transaction
 
 
 @dataclass(frozen=True, slots=True)
 class BlockDocument:
-    """A header, and the hashes of the transactions where the block lists them."""
+    """A header, and the transactions where the block lists them: by hash, and perhaps whole."""
 
     header: Header
     transactions: tuple[Hash32, ...] | None
+    whole_transactions: tuple[Transaction, ...] | None
 
 
 def block_from_document(document: object, place: str) -> BlockDocument:
@@ -36,7 +39,11 @@ def block_from_document(document: object, place: str) -> BlockDocument:
     """
     with _refusals_name(place):
         answer = _result(document)
-        return BlockDocument(header_from_answer(answer), transaction_hashes_from_answer(answer))
+        return BlockDocument(
+            header_from_answer(answer),
+            transaction_hashes_from_answer(answer),
+            whole_transactions_from_answer(answer),
+        )
 
 
 def receipts_from_document(document: object, place: str) -> list[Receipt]:

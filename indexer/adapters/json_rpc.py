@@ -2,8 +2,8 @@
 
 A call that gets no answer (no connection, a timeout, a gateway's error) is tried up to three times
 within ten seconds, unless the gateway itself asks for a pause. An answer is never asked for twice:
-what it says, also an error, is the caller's to judge. Messages name the host and never the path,
-which may hold a key.
+what it says, also an error, is the caller's to judge. Messages name the host, with its port where
+the address has one, and never the path, which may hold a key.
 
 Source: JSON-RPC 2.0; EIP-1474.
 """
@@ -23,7 +23,14 @@ from tenacity import (
     wait_exponential,
 )
 
-from indexer.errors import AnswerMalformed, BadEndpoint, RPCFailed, RPCForbidden, RPCUnreachable
+from indexer.errors import (
+    AnswerMalformed,
+    AnswerTooLarge,
+    BadEndpoint,
+    RPCFailed,
+    RPCForbidden,
+    RPCUnreachable,
+)
 
 _TRIES_MAX = 3
 _TRIES_WITHIN_S = 10
@@ -58,7 +65,7 @@ class JSONRPC:
         parts = urlsplit(url)
         if parts.scheme not in {"http", "https"} or not parts.hostname:
             raise BadEndpoint(parts.scheme)
-        self.host = parts.hostname
+        self.host = parts.hostname if parts.port is None else f"{parts.hostname}:{parts.port}"
         self._path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         self._limits = limits
         credentials = f"{parts.username}:{parts.password or ''}" if parts.username else None
@@ -95,22 +102,46 @@ class JSONRPC:
 
     def answers(self, calls: Sequence[Call]) -> list[object]:
         """Like `results`, but a call's own error is in its place, as a value (`RPCFailed`)."""
-        answers: list[object] = []
-        for start in range(0, len(calls), self._limits.calls_max):
-            part = calls[start : start + self._limits.calls_max]
-            requests = [
-                {"jsonrpc": "2.0", "id": place, "method": one.method, "params": one.params}
-                for place, one in enumerate(part)
-            ]
-            method = part[0].method
-            body = orjson.dumps(requests if len(part) > 1 else requests[0])
-            replies = self._parsed(method, self._retrying(self._send, method, body))
-            answers.extend(self._in_order(part, replies))
-        return answers
+        parts = self._parts(calls)
+        return [one for part in parts for one in self._answers_in(part, self._content(part))]
+
+    def contents(self, calls: Sequence[Call]) -> list[bytes]:
+        """What the endpoint sends back for many calls, one content for each HTTP exchange.
+
+        Raises:
+            RPCUnreachable: there was no answer.
+            RPCForbidden: the endpoint does not serve us.
+        """
+        return [self._content(part) for part in self._parts(calls)]
+
+    def results_in(self, calls: Sequence[Call], contents: Sequence[bytes]) -> list[object]:
+        """The results in such contents, as `results` gives them."""
+        exchanges = zip(self._parts(calls), contents, strict=True)
+        return [
+            _result(answer)
+            for part, content in exchanges
+            for answer in self._answers_in(part, content)
+        ]
 
     def close(self) -> None:
         """Close the connection."""
         self._pool.close()
+
+    def _parts(self, calls: Sequence[Call]) -> list[Sequence[Call]]:
+        """The calls of each HTTP exchange."""
+        size = self._limits.calls_max
+        return [calls[start : start + size] for start in range(0, len(calls), size)]
+
+    def _content(self, calls: Sequence[Call]) -> bytes:
+        requests = [
+            {"jsonrpc": "2.0", "id": place, "method": one.method, "params": one.params}
+            for place, one in enumerate(calls)
+        ]
+        body = orjson.dumps(requests if len(calls) > 1 else requests[0])
+        return self._retrying(self._send, calls[0].method, body)
+
+    def _answers_in(self, calls: Sequence[Call], content: bytes) -> list[object]:
+        return self._in_order(calls, self._parsed(calls[0].method, content))
 
     def _send(self, method: str, body: bytes) -> bytes:
         """One HTTP exchange."""
@@ -141,7 +172,7 @@ class JSONRPC:
         if response.status in _FORBIDDEN:
             raise RPCForbidden(self.host, response.status)
         if len(content) > limit:
-            raise AnswerMalformed(self.host, f"answer to {method} has more than {limit} bytes")
+            raise AnswerTooLarge(self.host, f"answer to {method} has more than {limit} bytes")
         return content
 
     def _parsed(self, method: str, content: bytes) -> list[object]:
@@ -153,13 +184,14 @@ class JSONRPC:
 
     def _in_order(self, calls: Sequence[Call], replies: Sequence[object]) -> list[object]:
         """The answers in the order of their calls; each call has exactly one."""
-        by_id: dict[object, Mapping[str, object]] = {}
+        by_id: dict[int, Mapping[str, object]] = {}
         for reply in replies:
             if not isinstance(reply, dict):
                 raise AnswerMalformed(self.host, "a reply is no object")
             if reply.get("id") is None and "error" in reply:
                 raise self._failure(calls[0].method, reply["error"])
-            by_id[reply.get("id")] = reply
+            if isinstance(reply.get("id"), int):
+                by_id[reply["id"]] = reply
         if len(replies) != len(calls) or set(by_id) != set(range(len(calls))):
             raise AnswerMalformed(self.host, f"{len(replies)} replies to {len(calls)} calls")
         return [self._answer(one, by_id[place]) for place, one in enumerate(calls)]

@@ -20,6 +20,7 @@ from sqlalchemy import (
     Table,
     Update,
     delete,
+    exists,
     func,
     insert,
     select,
@@ -28,15 +29,22 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 from sqlalchemy.exc import DBAPIError
 
-from contracts.evm import BlockNumber, BlockRef, ChainId, Hash32, Timestamp, keccak
+from contracts.evm import Address, BlockNumber, BlockRef, ChainId, Hash32, Timestamp, keccak
+from indexer.adapters.balances import add_movements, fold_balances
 from indexer.adapters.load import driver, load
+from indexer.adapters.proofs import prove_blocks, unproved_blocks
+from indexer.adapters.statements import add_statements, open_disputes
 from indexer.adapters.tables import (
     BLOCK,
+    BLOCK_REF,
     CHAIN_FINALITY,
     CURSOR,
     FACT_TABLES,
+    FACTS,
     REORG,
 )
+from indexer.agreement import Asked, Statement
+from indexer.blocks import BlockBatch
 from indexer.chain import LocalChain
 from indexer.errors import (
     ChainOwned,
@@ -47,6 +55,8 @@ from indexer.errors import (
     SourcesChanged,
     StoreUnavailable,
 )
+from indexer.levels import Level
+from indexer.movements import Movements
 from indexer.ports import Extension, Replacement
 
 _LOCK_NAME = b"quittance.indexer"
@@ -91,7 +101,9 @@ class PostgresFacts:
 
     def block(self, number: BlockNumber) -> BlockRef | None:
         """A block that we hold."""
-        query = select(BLOCK).where(BLOCK.c.chain_id == self._chain_id, BLOCK.c.number == number)
+        query = select(*BLOCK_REF).where(
+            BLOCK.c.chain_id == self._chain_id, BLOCK.c.number == number
+        )
         with self._transaction() as db_tx:
             row = db_tx.execute(query).mappings().one_or_none()
         return None if row is None else block_ref(row)
@@ -140,6 +152,48 @@ class PostgresFacts:
         with self._transaction() as db_tx:
             self._set_finalized(db_tx, block)
 
+    def has_events_of(self, address: Address) -> bool:
+        """Whether we hold a decoded event of this contract."""
+        events = (
+            exists().where(table.c.chain_id == self._chain_id, table.c.address == address)
+            for table in FACTS.values()
+        )
+        with self._transaction() as db_tx:
+            return any(db_tx.execute(select(one)).scalar_one() for one in events)
+
+    def fold_balances(self, finalized: BlockRef) -> bool:
+        """Bring the balances of tokens up to a finalized block; whether they were behind."""
+        with self._transaction() as db_tx:
+            self._require_final(db_tx, finalized.number)
+            return fold_balances(db_tx, self._chain_id, finalized.number)
+
+    def add_movements(self, moved: Movements) -> bool:
+        """Add what transfers of finalized blocks moved; False if balances are elsewhere."""
+        with self._transaction() as db_tx:
+            self._require_final(db_tx, moved.upto)
+            return add_movements(db_tx, self._chain_id, moved)
+
+    def unproved(self, level: Level, *, blocks_max: int) -> BlockBatch | None:
+        """The lowest finalized block that lacks a proof which the level needs, and those above."""
+        with self._transaction() as db_tx:
+            return unproved_blocks(db_tx, self._chain_id, level, blocks_max=blocks_max)
+
+    def prove(self, blocks: BlockBatch) -> None:
+        """Give blocks that we hold the proofs in `blocks`; hashes and rows digests are equal."""
+        with self._transaction() as db_tx:
+            prove_blocks(db_tx, self._chain_id, blocks)
+
+    def add_statements(self, statements: Sequence[Statement]) -> None:
+        """Keep what endpoints said of a block that they do not, or did not, agree about."""
+        with self._transaction() as db_tx:
+            add_statements(db_tx, self._chain_id, statements)
+
+    def open_dispute(self) -> tuple[BlockNumber, Asked] | None:
+        """The lowest block about which endpoints do not agree, and what they were asked of it."""
+        with self._transaction() as db_tx:
+            disputes = open_disputes(db_tx, self._chain_id)
+        return (disputes[0].number, disputes[0].asked) if disputes else None
+
     @contextmanager
     def _transaction(self) -> Iterator[Connection]:
         """One transaction of the owning connection, which is never opened anew."""
@@ -173,7 +227,7 @@ class PostgresFacts:
 
     def _blocks(self, db_tx: Connection, start: BlockNumber) -> list[BlockRef]:
         query = (
-            select(BLOCK)
+            select(*BLOCK_REF)
             .where(BLOCK.c.chain_id == self._chain_id, BLOCK.c.number >= start)
             .order_by(BLOCK.c.number)
         )
@@ -187,7 +241,7 @@ class PostgresFacts:
             raise IndexDamaged(self._chain_id, f"blocks do not end at cursor {cursor[0]}")
 
     def _move_cursor(self, db_tx: Connection, extension: Extension) -> None:
-        head, expected = extension.blocks[-1], extension.expected_head
+        head, expected = extension.blocks.last, extension.expected_head
         place = {"number": head.number, "hash": head.hash}
         statement: Insert | Update
         if expected is None:
@@ -236,6 +290,11 @@ class PostgresFacts:
         if db_tx.execute(moved.returning(CHAIN_FINALITY.c.number)).one_or_none() is None:
             raise IndexDamaged(self._chain_id, f"finality would move back to {block.number}")
 
+    def _require_final(self, db_tx: Connection, number: BlockNumber) -> None:
+        final = self._marked(db_tx, CHAIN_FINALITY)
+        if final is None or final[0] < number:
+            raise IndexDamaged(self._chain_id, f"block {number} is not finalized")
+
     def _require_not_final(self, db_tx: Connection, ancestor: BlockRef | None) -> None:
         final = self._marked(db_tx, CHAIN_FINALITY)
         if final is not None and (ancestor is None or ancestor.number < final[0]):
@@ -245,6 +304,18 @@ class PostgresFacts:
 @contextmanager
 def owned_chain(engine: Engine, chain_id: ChainId) -> Iterator[PostgresFacts]:
     """The facts of a chain, as their one owner while the context lasts.
+
+    Raises:
+        ChainOwned: another process is the owner.
+        StoreUnavailable: the database cannot be reached.
+    """
+    with chain_owner(engine, chain_id) as connection:
+        yield PostgresFacts(connection, chain_id)
+
+
+@contextmanager
+def chain_owner(engine: Engine, chain_id: ChainId) -> Iterator[Connection]:
+    """A connection whose session holds the chain's lock while the context lasts.
 
     Raises:
         ChainOwned: another process is the owner.
@@ -261,7 +332,7 @@ def owned_chain(engine: Engine, chain_id: ChainId) -> Iterator[PostgresFacts]:
         if not is_owner:
             raise ChainOwned(chain_id)
         try:
-            yield PostgresFacts(connection, chain_id)
+            yield connection
         finally:
             _unlock(connection, key)
 

@@ -1,11 +1,12 @@
 """Recorded runs of one settlement."""
 
-from sqlalchemy import Connection, Engine, func, insert, select
+from sqlalchemy import Connection, Engine, func, insert, or_, select
 
 from contracts.evm import Address, BlockNumber, BlockRef, ChainId, Hash32
 from reconciliation.adapters.tables import DISCREPANCY, RUN
 from reconciliation.discrepancy import Discrepancy, Kind
 from reconciliation.reconcile import Run
+from settlement.ledger.adapters.tables import REWIND
 
 
 class SqlRuns:
@@ -15,6 +16,7 @@ class SqlRuns:
         self._engine = engine
         self._key = {"chain_id": chain_id, "contract": contract}
         self._is_ours = (RUN.c.chain_id == chain_id, RUN.c.contract == contract)
+        self._is_rewound = (REWIND.c.chain_id == chain_id, REWIND.c.contract == contract)
 
     def record(self, run: Run) -> int:
         """Store a run with its discrepancies; its number."""
@@ -46,8 +48,13 @@ class SqlRuns:
         return int(number)
 
     def last_clean_block(self) -> BlockNumber | None:
-        """The block of the newest run that found nothing."""
-        query = select(func.max(RUN.c.block_number)).where(*self._is_ours, RUN.c.discrepancies == 0)
+        """The highest block of a run that found nothing, of runs since the last rewind."""
+        rewound = select(func.max(REWIND.c.recorded_at)).where(*self._is_rewound).scalar_subquery()
+        query = select(func.max(RUN.c.block_number)).where(
+            *self._is_ours,
+            RUN.c.discrepancies == 0,
+            or_(rewound.is_(None), RUN.c.recorded_at > rewound),
+        )
         with self._engine.connect() as connection:
             return connection.execute(query).scalar()
 

@@ -1,7 +1,7 @@
-"""The `quittance` command: registers every command, and turns errors into exit codes.
+"""The `quittance` command: lists every command, and turns errors into exit codes.
 
 Exit 0 done or holds, 1 a check failed, 2 bad input, 3 something outside was unavailable. Each error
-is one sentence on stderr.
+is one sentence on stderr. Nothing is imported here that a single command needs.
 """
 
 import os
@@ -11,42 +11,72 @@ from contextlib import contextmanager
 from typing import Annotated
 
 import typer
-from sqlalchemy.exc import OperationalError
 
-import indexer.errors
-import reconciliation.errors
-import scripts.errors
-import settlement.errors
-from contracts.addresses import BadAddressBook
-from scripts.cli import allocate, blocks, books, epochs, processes, tree
-from scripts.cli.context import SettingsSource
+from scripts.cli.lazy import LazyCommand, LazyGroup
 from scripts.launcher import OPTION, stop_with_stdin
 from scripts.observability import set_up_logging
-from scripts.settings import BadSettings, load_settings
 
-_BAD_INPUT = (
-    indexer.errors.Rejected,
-    settlement.errors.Rejected,
-    reconciliation.errors.Rejected,
-    scripts.errors.Rejected,
-    BadAddressBook,
-)
-_UNAVAILABLE = (
-    indexer.errors.Transient,
-    settlement.errors.Transient,
-    reconciliation.errors.Transient,
-    scripts.errors.Transient,
-)
-_CHECK_FAILED = (
-    indexer.errors.Corrupt,
-    settlement.errors.Corrupt,
-    reconciliation.errors.Corrupt,
-    scripts.errors.Corrupt,
-)
+
+class Commands(LazyGroup):
+    """Every command, with the first line of its help."""
+
+    members = (
+        LazyCommand(
+            "demo",
+            "scripts.cli.demo:demo",
+            "Settle three epochs on a real chain and a real database, then serve the API.",
+        ),
+        LazyCommand(
+            "up",
+            "scripts.cli.local:up",
+            "Run indexer, worker and API on this machine; without configuration, on a dev chain.",
+        ),
+        LazyCommand("index", "scripts.cli.index:index", "Index the configured chains."),
+        LazyCommand(
+            "schedule",
+            "scripts.cli.schedule:schedule",
+            "Enqueue hints to look again (needs a broker; without one the worker does it).",
+        ),
+        LazyCommand(
+            "worker",
+            "scripts.cli.worker:worker",
+            "Post the journal, compute epochs, submit payouts, reconcile.",
+        ),
+        LazyCommand(
+            "serve", "scripts.cli.serve:serve", "Serve the read API over HTTP; prints its URL."
+        ),
+        LazyCommand(
+            "devnet",
+            "scripts.cli.local:devnet",
+            "Run the development chain until Ctrl-C; prints its configuration file.",
+        ),
+        LazyCommand(
+            "allocate",
+            "scripts.cli.allocate:allocate",
+            "Share every user's fee over what that user used, and print what each work gets.",
+        ),
+        LazyCommand("db", "scripts.cli.schema:app", "The database schema."),
+        LazyCommand(
+            "tree",
+            "scripts.cli.tree:app",
+            "Merkle trees: build, prove, verify, and tell their profile.",
+        ),
+        LazyCommand("blocks", "scripts.cli.blocks:app", "Blocks: prove the receipts of one."),
+        LazyCommand("zk", "scripts.cli.zk:app", "Proofs of consumption: verify one."),
+        LazyCommand("chain", "scripts.cli.chain:app", "A chain's index."),
+        LazyCommand(
+            "epoch", "scripts.cli.epochs:app", "Epochs: look, explain, compute, export, approve."
+        ),
+        LazyCommand("ledger", "scripts.cli.books:ledger", "The books."),
+        LazyCommand("payout", "scripts.cli.books:payout", "Payouts: submit now, or look one up."),
+        LazyCommand("reconcile", "scripts.cli.books:reconcile", "Chain against books."),
+    )
+
 
 app = typer.Typer(
     name="quittance",
     help="Blockchain indexer and settlement engine for creator economies.",
+    cls=Commands,
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -58,20 +88,10 @@ def prepare(
     context: typer.Context,
     until_stdin_closes: Annotated[bool, typer.Option(OPTION, hidden=True)] = False,
 ) -> None:
-    """Give commands a way to the configuration, which is read when one asks for it."""
+    """Give commands the environment, from which they read the configuration when they need it."""
     if until_stdin_closes:
         stop_with_stdin()
-    context.obj = SettingsSource(lambda: load_settings(os.environ))
-
-
-processes.register(app)
-app.command("allocate")(allocate.allocate)
-app.add_typer(tree.app, name="tree")
-app.add_typer(blocks.app, name="blocks")
-app.add_typer(epochs.app, name="epoch")
-app.add_typer(books.ledger, name="ledger")
-app.add_typer(books.payout, name="payout")
-app.add_typer(books.reconcile, name="reconcile")
+    context.obj = os.environ
 
 
 def main() -> None:
@@ -86,26 +106,16 @@ def expected_errors_end() -> Iterator[None]:
     """Turn each error that a command is expected to meet into a sentence and an exit code."""
     try:
         yield
-    except BadSettings as error:
-        _say(*error.problems)
-        sys.exit(2)
-    except _BAD_INPUT as error:
-        _say(str(error))
-        sys.exit(2)
-    except _UNAVAILABLE as error:
-        _say(str(error))
-        sys.exit(3)
-    except OperationalError as error:
-        _say(f"the database is unavailable: {error.orig}")
-        sys.exit(3)
-    except _CHECK_FAILED as error:
-        _say(str(error))
-        sys.exit(1)
+    except Exception as error:
+        from scripts.cli.endings import ending_of  # noqa: PLC0415 - names errors of all packages
 
-
-def _say(*sentences: str) -> None:
-    for sentence in sentences:
-        typer.echo(f"quittance: {sentence}", err=True)
+        ending = ending_of(error)
+        if ending is None:
+            raise
+        code, sentences = ending
+        for sentence in sentences:
+            typer.echo(f"quittance: {sentence}", err=True)
+        sys.exit(code)
 
 
 if __name__ == "__main__":

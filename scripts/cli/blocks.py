@@ -46,15 +46,20 @@ def verify(
 ) -> None:
     """Check the hash of a block, and that it commits to these receipts; exit 1 if one is false.
 
-    A block can be made up whole: compare `hash` with one that you trust. The header commits
+    A block can be made up whole: compare `hash` with one that you trust. The receipts root commits
     neither to transaction hashes nor to indexes: `consistent` says whether they fit the order of
-    the receipts and, if the block lists its transactions, that list.
+    the receipts and, if the block lists its transactions, that list. If it lists them whole, their
+    root is checked too, and with it their hashes are proved.
     """
     profile = chain_profile_named(chain_profile)
     document = block_from_document(read_json(block, "JSON"), str(block))
     given = receipts_from_document(read_json(receipts, "JSON"), str(receipts))
     report = check_block(
-        document.header, given, transactions=document.transactions, profile=profile
+        document.header,
+        given,
+        transactions=document.transactions,
+        whole_transactions=document.whole_transactions,
+        profile=profile,
     )
     _print(_described(document, given, report, profile), as_json)
     if not report.holds:
@@ -73,6 +78,7 @@ def _described(
         "discrepancy_count": len(report.discrepancies),
         "not_committed": list(NOT_COMMITTED),
         "transactions_compared": document.transactions is not None,
+        "transaction_hashes_proved": report.proves_transaction_hashes,
         "number": document.header.number,
         "hash": str(document.header.hash),
         "receipt_count": len(receipts),

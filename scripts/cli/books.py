@@ -7,7 +7,7 @@ import typer
 
 from contracts.wire import BadWireValue, hash_from_wire
 from reconciliation.reconcile import Run
-from scripts.bootstrap import SettlementJobs, book_of, payout_chain
+from scripts.bootstrap_settlement import SettlementJobs, book_of, payout_chain
 from scripts.cli.context import chosen, migrated, print_json, settings_of
 from scripts.cli.epochs import SettlementOption
 from scripts.cli.problems import CHECK_FAILED, fail

@@ -1,36 +1,30 @@
 """What commands share: settings, the database, the settlement that is meant, and JSON output."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import orjson
 import typer
 from sqlalchemy import Engine
 
 from contracts.addresses import Settlement
-from scripts.bootstrap import NotConfigured, migrate, open_database
+from scripts.bootstrap import migrate, open_database
 from scripts.embedded.postgres import running_postgres
-from scripts.settings import ChainSettings, Settings
-
-
-@dataclass(frozen=True, slots=True)
-class SettingsSource:
-    """Reads the settings when a command asks: `--help` and offline commands need none."""
-
-    load: Callable[[], Settings]
+from scripts.errors import NotConfigured
+from scripts.settings import ChainSettings, Settings, load_settings
 
 
 def settings_of(context: typer.Context) -> Settings:
-    """The settings.
+    """The settings, read when a command asks: `--help` and offline commands need none.
 
     Raises:
         BadSettings: with every problem found.
     """
-    source = context.find_root().obj
-    if not isinstance(source, SettingsSource):
+    environ = context.find_root().obj
+    if not isinstance(environ, Mapping):
         raise TypeError("the command ran without its callback")
-    return source.load()
+    return load_settings(environ)
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""`quittance epoch …`: look at epochs, compute, export and approve them by hand."""
+"""`quittance epoch …`: look at epochs and explain them; compute, export and approve by hand."""
 
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -7,33 +7,34 @@ from typing import Annotated
 import orjson
 import typer
 
-from contracts.evm import Epoch
+from api.schemas.differences import DifferenceOut
+from api.schemas.explanations import ExplanationOut
+from contracts.evm import ZERO_HASH, Epoch
+from contracts.wire import BadWireValue, address_from_wire, hash_from_wire
 from indexer.adapters.reads import FactReads
-from scripts.bootstrap import chain_check
+from scripts.bootstrap_settlement import chain_check
 from scripts.cli.context import chosen, migrated, print_json, settings_of
+from scripts.cli.differing import difference_lines
+from scripts.cli.explaining import explanation_lines
 from scripts.cli.problems import CHECK_FAILED, fail
 from scripts.errors import Rejected
 from scripts.guardians import approve_exported, export_to
+from scripts.reviewing import NotComputed, difference_to_previous, recomputed
 from settlement.royalties.adapters.attempts import ComputedAttempts
 from settlement.royalties.adapters.signer import LocalGuardian
 from settlement.royalties.adapters.store import ComputedEpochs
 from settlement.royalties.approve import Refused
 from settlement.royalties.compute_epoch import NotYetComputable, compute_epoch
+from settlement.royalties.explanation import explain, explained_assets
 
-app = typer.Typer(help="Epochs: look, compute, export, approve.", no_args_is_help=True)
+app = typer.Typer(help="Epochs: look, explain, compute, export, approve.", no_args_is_help=True)
 
 SettlementOption = Annotated[
     str | None, typer.Option(help="Name of the settlement, where there is more than one.")
 ]
 
 
-class NotComputed(Rejected):
-    """The epoch was not computed here."""
-
-    def __init__(self, epoch: int) -> None:
-        super().__init__(
-            f"epoch {epoch} is not computed yet: run `quittance epoch compute {epoch}`"
-        )
+JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
 
 @app.command("list")
@@ -104,6 +105,68 @@ def export(
     print_json({"epoch": epoch, "directory": str(directory)})
 
 
+@app.command("explain")
+def explain_work(  # noqa: PLR0917 - the options of a command
+    context: typer.Context,
+    epoch: int,
+    work: Annotated[str, typer.Argument(help="The work's id, 0x and 64 digits.")],
+    asset: Annotated[str | None, typer.Option(help="Only this asset's fees.")] = None,
+    settlement: SettlementOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show why a work earned what it earned, from events to the last unit.
+
+    The epoch is computed again from the facts; if that does not come to the stored manifest, or any
+    step not to the stored units, it says so and ends with exit code 1.
+    """
+    try:
+        work_id = hash_from_wire(work, "WORK")
+        wanted = None if asset is None else address_from_wire(asset, "--asset")
+    except BadWireValue as error:
+        raise Rejected(str(error)) from error
+    with migrated(settings_of(context)) as (settings, engine):
+        _, one = chosen(settings, settlement)
+        computed = recomputed(Epoch(epoch), engine=engine, settlement=one)
+    if isinstance(computed, NotYetComputable):
+        fail(_not_yet(epoch, computed), CHECK_FAILED)
+    assets = [known for known in explained_assets(computed, work_id) if wanted in {None, known}]
+    found = [explain(computed, work_id, known) for known in assets]
+    if as_json:
+        shown = [ExplanationOut.model_validate(each).model_dump(mode="json") for each in found]
+        print_json({"settlement": one.name, "explanations": shown})
+        return
+    if not found:
+        typer.echo(f"nobody whose fee was shared in epoch {epoch} used work {work_id}")
+    for each in found:
+        typer.echo("\n".join(explanation_lines(each)))
+
+
+@app.command("diff")
+def diff_epoch(
+    context: typer.Context,
+    epoch: int,
+    settlement: SettlementOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show what an epoch's newest attempt pays otherwise than the epoch before."""
+    with migrated(settings_of(context)) as (settings, engine):
+        _, one = chosen(settings, settlement)
+        manifest, found = difference_to_previous(Epoch(epoch), engine=engine, settlement=one)
+    if as_json:
+        shown = DifferenceOut.model_validate(found).model_dump(mode="json")
+        previous = str(manifest.previous_manifest_digest)
+        print_json(
+            {"settlement": one.name, "epoch": epoch, "attempt": manifest.attempt}
+            | {"previous_manifest_digest": previous}
+            | shown
+        )
+        return
+    is_first = manifest.previous_manifest_digest == ZERO_HASH
+    before = "nothing: it is the first" if is_first else f"epoch {epoch - 1}"
+    typer.echo(f"epoch {epoch}, attempt {manifest.attempt}, compared with {before}")
+    typer.echo("\n".join(difference_lines(found)))
+
+
 @app.command("approve")
 def approve_epoch(
     context: typer.Context,
@@ -143,4 +206,5 @@ def _guardian(key_file: Path) -> LocalGuardian:
 
 def _not_yet(epoch: int, answer: NotYetComputable) -> str:
     until = "" if answer.until is None else f"; needs a final block at or after {answer.until}"
-    return f"epoch {epoch} cannot be computed yet: {answer.reason.value}{until}"
+    missing = "" if answer.missing is None else f"; {answer.missing}"
+    return f"epoch {epoch} cannot be computed yet: {answer.reason.value}{until}{missing}"

@@ -60,12 +60,22 @@ def read_json(path: Path, wanted: str) -> object:
         BadInput: naming the file and what is wrong with it.
     """
     try:
-        document: object = json.loads(path.read_bytes(), object_pairs_hook=without_repeated_keys)
-    except OSError as error:
-        raise BadInput(str(path), "file", path.name, f"readable ({error.strerror})") from error
+        document: object = json.loads(read_bytes(path), object_pairs_hook=without_repeated_keys)
     except (ValueError, RecursionError) as error:
         raise BadInput(str(path), "content", str(error), wanted) from error
     return document
+
+
+def read_bytes(path: Path) -> bytes:
+    """Read a file.
+
+    Raises:
+        BadInput: naming the file and what is wrong with it.
+    """
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise BadInput(str(path), "file", path.name, f"readable ({error.strerror})") from error
 
 
 def _shown(value: object) -> str:

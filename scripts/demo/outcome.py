@@ -9,7 +9,7 @@ from contracts.addresses import Settlement
 from contracts.evm import Epoch, Hash32
 from indexer.adapters.reads import FactReads
 from reconciliation.statements import EpochStatement, epoch_statements, works_under_verdict
-from scripts.bootstrap import book_of
+from scripts.bootstrap_settlement import book_of
 from settlement.ledger.adapters.reads import LedgerReads
 from settlement.royalties.adapters.attempts import ComputedAttempt, ComputedAttempts
 
@@ -28,7 +28,11 @@ class EpochOutcome:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DemoOutcome:
-    """The demo's result."""
+    """The demo's result.
+
+    `omission_refused_at` is the block from which an endpoint left a log out, and which was not
+    indexed before another endpoint told it whole.
+    """
 
     chain_id: int
     epochs: tuple[EpochOutcome, ...]
@@ -38,6 +42,7 @@ class DemoOutcome:
     discrepancies: int
     verifier: str
     restarts: int
+    omission_refused_at: int | None
     api: str | None
 
     @property
@@ -53,6 +58,8 @@ class DemoOutcome:
             found.append(f"{self.discrepancies} discrepancies between chain and books")
         if self.verifier != "OK":
             found.append(f"the verifier disagrees: {self.verifier}")
+        if self.omission_refused_at is None:
+            found.append("no endpoint left a log out, so nothing shows that it would be noticed")
         for epoch in self.epochs:
             amounts = epoch.amounts
             placed = amounts["withdrawn"] + amounts["held"] + amounts["unclaimed"]
@@ -82,6 +89,7 @@ class DemoOutcome:
             "discrepancies": self.discrepancies,
             "verifier": self.verifier,
             "restarts": self.restarts,
+            "omission_refused_at": self.omission_refused_at,
             "api": self.api,
         }
 

@@ -56,6 +56,10 @@ def _findings(outcome: DemoOutcome) -> Table:
     table.add_row("quarantined rows", quarantined or "none")
     table.add_row("held by a verdict", held or "none")
     table.add_row("kills of the settlement process", f"{outcome.restarts}, and nothing paid twice")
+    table.add_row(
+        "a log left out by an endpoint",
+        f"block {outcome.omission_refused_at} refused until another endpoint told it whole",
+    )
     table.add_row("discrepancies, chain and books", str(outcome.discrepancies))
     table.add_row("independent verifier", Text(outcome.verifier))
     return table

@@ -5,6 +5,8 @@ three times:  people pay, use, are late ── grace ends ── compute ── 
 epoch 0:      eight blocks with payments are reorganised after they were indexed
 epoch 1:      a work comes under verdict; the settlement process is killed between storing a
               signed transaction and the node seeing it, and started again
+epoch 2:      the indexer's endpoint leaves one log out; the epoch cannot be computed until a second
+              endpoint answers
 in the end:   reconciliation, the independent verifier, the report
 """
 
@@ -21,16 +23,16 @@ from sqlalchemy import select
 from contracts.evm import Epoch, Timestamp
 from contracts.money_events import EpochCommitted
 from indexer.adapters.reads import FactReads
-from scripts import processes
-from scripts.bootstrap import VERIFIER, SettlementJobs, book_of, chain_check
+from scripts.bootstrap_settlement import VERIFIER, SettlementJobs, book_of, chain_check
 from scripts.demo.options import DemoOptions
 from scripts.demo.outcome import DemoOutcome, settled_epochs
 from scripts.demo.report import print_report
-from scripts.demo.scenes import REORG_DEPTH_BLOCKS, VETO_WINDOW_S
+from scripts.demo.scenes import GRACE_S, REORG_DEPTH_BLOCKS, VETO_WINDOW_S
 from scripts.demo.theatre import Theatre, opened
 from scripts.devnet import THRESHOLD, guardian
 from scripts.errors import Corrupt
 from scripts.guardians import approve_exported, export_to
+from scripts.serve import bound_socket, serve_api
 from scripts.wiring import LedgerReservations
 from settlement.payouts.adapters.ownership import PayoutsOwner
 from settlement.payouts.adapters.store import SqlPayoutStore
@@ -42,9 +44,17 @@ from settlement.royalties.approve import Refused
 EPOCHS = 3
 _REORG_EPOCH = Epoch(0)
 _VERDICT_EPOCH = _CRASH_EPOCH = Epoch(1)
+_OMISSION_EPOCH = Epoch(2)
 _JUDGED_WORK = 1
 _VERIFIER_LIMIT_S = 300
 _WIDTH_MIN = 110
+
+
+class OmissionAccepted(Corrupt):
+    """The index took a block from which an endpoint had left a log out."""
+
+    def __init__(self, block: int) -> None:
+        super().__init__(f"block {block} was indexed although its endpoint left a log out")
 
 
 class GuardianRefused(Corrupt):
@@ -66,10 +76,10 @@ def run_demo(options: DemoOptions, environ: Mapping[str, str]) -> int:
             outcome = _outcome(theatre, api=None)
             _print(outcome, options)
             return 1 if outcome.problems else 0
-        with processes.bound_socket("127.0.0.1", 0) as listening:
+        with bound_socket("127.0.0.1", 0) as listening:
             outcome = _outcome(theatre, api=f"http://127.0.0.1:{listening.getsockname()[1]}")
             _print(outcome, options)
-            processes.serve(theatre.settings, theatre.database_url, listening)
+            serve_api(theatre.settings, theatre.database_url, listening)
     return 1 if outcome.problems else 0
 
 
@@ -95,6 +105,8 @@ def _live_through(theatre: Theatre, epoch: Epoch, tell: Callable[[str], None]) -
     if epoch == _REORG_EPOCH:
         _reorganise(theatre, lambda: scenes.reorganise_payments(epoch, rest, calls))
         tell(f"epoch {epoch}: {REORG_DEPTH_BLOCKS} indexed blocks replaced, payments moved")
+    if epoch == _OMISSION_EPOCH:
+        theatre.omitting.arm()
     scenes.use(epoch)
     if epoch == _VERDICT_EPOCH:
         scenes.place_verdict(epoch, scenes.population.works[_JUDGED_WORK])
@@ -114,6 +126,8 @@ def _reorganise(theatre: Theatre, replace_blocks: Callable[[], None]) -> None:
 def _settle(
     theatre: Theatre, epoch: Epoch, options: DemoOptions, tell: Callable[[str], None]
 ) -> None:
+    if epoch == _OMISSION_EPOCH:
+        _refuse_omission(theatre, epoch, tell)
     theatre.wait_until(f"epoch {epoch} is computed", lambda: _is_computed(theatre, epoch))
     tell(f"epoch {epoch}: computed")
     for index in range(THRESHOLD):
@@ -132,9 +146,37 @@ def _settle(
     tell(f"epoch {epoch}: committed, active, withdrawn")
 
 
+def _refuse_omission(theatre: Theatre, epoch: Epoch, tell: Callable[[str], None]) -> None:
+    """The index stops below the block that is not told whole; a second endpoint frees it.
+
+    Raises:
+        OmissionAccepted: it did not stop.
+    """
+    omitting = theatre.omitting
+    theatre.wait_until("a log is left out", lambda: omitting.omitted_block is not None)
+    block = omitting.omitted_block or 0
+    theatre.wait_until("the epoch is final on chain", lambda: _is_final_on_chain(theatre, epoch))
+    held = theatre.read(lambda connection: FactReads(connection, theatre.settlement).head())
+    if _is_computed(theatre, epoch) or (held is not None and held.number >= block):
+        raise OmissionAccepted(block)
+    tell(f"epoch {epoch}: an endpoint leaves a log of block {block} out: not indexed, not computed")
+    theatre.witness.open()
+
+
+def _is_final_on_chain(theatre: Theatre, epoch: Epoch) -> bool:
+    """Whether the chain itself would allow the epoch to be computed."""
+    finalized = theatre.node.request("eth_getBlockByNumber", "finalized", False)
+    grace_end = theatre.scenes.epoch_start(Epoch(epoch + 1)) + GRACE_S
+    head, _ = theatre.node.head()
+    depth = theatre.chain.finality_depth_blocks
+    number = min(int(finalized["number"], 16), head - depth)
+    block = theatre.node.request("eth_getBlockByNumber", hex(max(number, 0)), False)
+    return int(block["timestamp"], 16) >= grace_end
+
+
 def _approve(theatre: Theatre, epoch: Epoch, seed: int, index: int) -> None:
     """One guardian, with an own copy of the bundle and an own connection to the chain."""
-    settlement = theatre.chain.settlements[0]
+    settlement = theatre.settlement
     bundle = theatre.directory / f"guardian-{index}" / f"epoch-{epoch}"
     export_to(bundle, epoch, engine=theatre.engine, settlement=settlement)
     answer = approve_exported(
@@ -150,7 +192,7 @@ def _approve(theatre: Theatre, epoch: Epoch, seed: int, index: int) -> None:
 
 
 def _holds_head(theatre: Theatre) -> bool:
-    settlement = theatre.chain.settlements[0]
+    settlement = theatre.settlement
     number, _ = theatre.node.head()
     wanted = theatre.node.request("eth_getBlockByNumber", hex(number), False)["hash"]
     held = theatre.read(lambda connection: FactReads(connection, settlement).head())
@@ -158,7 +200,7 @@ def _holds_head(theatre: Theatre) -> bool:
 
 
 def _is_computed(theatre: Theatre, epoch: Epoch) -> bool:
-    settlement = theatre.chain.settlements[0]
+    settlement = theatre.settlement
     latest = theatre.read(
         lambda connection: ComputedAttempts(connection).latest(
             settlement.chain_id, settlement.payouts
@@ -168,7 +210,7 @@ def _is_computed(theatre: Theatre, epoch: Epoch) -> bool:
 
 
 def _is_committed(theatre: Theatre, epoch: Epoch) -> bool:
-    settlement = theatre.chain.settlements[0]
+    settlement = theatre.settlement
     facts = theatre.read(lambda connection: _commitments(FactReads(connection, settlement), epoch))
     return bool(facts)
 
@@ -190,7 +232,7 @@ def _is_stored_unseen(theatre: Theatre) -> bool:
 
 def _is_paid(theatre: Theatre, epoch: Epoch) -> bool:
     """Whether the books owe nothing on this epoch that no verdict holds back."""
-    settlement = theatre.chain.settlements[0]
+    settlement = theatre.settlement
     result = theatre.read(lambda connection: settled_epochs(connection, settlement))
     amounts = {one.number: one.amounts for one in result.epochs}[epoch]
     placed = amounts["withdrawn"] + amounts["unclaimed"] + amounts["held"]
@@ -198,7 +240,7 @@ def _is_paid(theatre: Theatre, epoch: Epoch) -> bool:
 
 
 def _wait_for_books(theatre: Theatre) -> None:
-    settlement = theatre.chain.settlements[0]
+    settlement = theatre.settlement
 
     def is_closed() -> bool:
         reservations = LedgerReservations(book_of(settlement))
@@ -212,7 +254,7 @@ def _wait_for_books(theatre: Theatre) -> None:
 
 
 def _outcome(theatre: Theatre, *, api: str | None) -> DemoOutcome:
-    settlement = theatre.chain.settlements[0]
+    settlement = theatre.settlement
     run = SettlementJobs(theatre.settings, theatre.engine).reconcile_once(settlement.name)
     settled = theatre.read(lambda connection: settled_epochs(connection, settlement))
     return DemoOutcome(
@@ -224,6 +266,7 @@ def _outcome(theatre: Theatre, *, api: str | None) -> DemoOutcome:
         discrepancies=len(run.discrepancies) if run else 1,
         verifier=_audit(theatre),
         restarts=theatre.restarts,
+        omission_refused_at=theatre.omitting.omitted_block,
         api=api,
     )
 

@@ -10,12 +10,19 @@ from typing import TypeVar
 
 from sqlalchemy import Connection, Engine
 
-from contracts.addresses import settlements_to_json
+from contracts.addresses import Settlement, settlements_to_json
+from contracts.events import ContractName
 from contracts.evm import Timestamp
 from scripts.bootstrap import migrate, open_database
 from scripts.demo import scenes
 from scripts.demo.actors import Stage
-from scripts.demo.gateway import Gateway, running_gateway
+from scripts.demo.gateway import (
+    ClosedEndpoint,
+    Gateway,
+    OmittingEndpoint,
+    running_gateway,
+    served,
+)
 from scripts.demo.options import DemoOptions
 from scripts.demo.population import make_population
 from scripts.demo.scenes import Scenes
@@ -62,6 +69,8 @@ class Theatre:
     engine: Engine
     scenes: Scenes
     gateway: Gateway
+    omitting: OmittingEndpoint
+    witness: ClosedEndpoint
     settings: Settings
     database_url: str
     environ_of: Mapping[str, Mapping[str, str]]
@@ -77,6 +86,11 @@ class Theatre:
     def chain(self) -> ChainSettings:
         """The one configured chain, by its own endpoint."""
         return self.settings.chains[0]
+
+    @property
+    def settlement(self) -> Settlement:
+        """The one deployment."""
+        return self.chain.settlements[0]
 
     def start(self, command: str) -> None:
         """Start one of the processes."""
@@ -137,9 +151,17 @@ def opened(options: DemoOptions, environ: Mapping[str, str]) -> Iterator[Theatre
         (directory / "addresses.json").write_text(
             settlements_to_json((played.stage.deployment.settlement,))
         )
-        index_environ = _environ(environ, directory, "index", anvil.url, database_url)
+        usage = played.stage.deployment.settlement.contracts[ContractName.CONSUMPTION_SUBMISSIONS]
+        omitting = OmittingEndpoint(anvil.url, str(usage))
+        witness = ClosedEndpoint(anvil.url)
+        endpoints = (
+            stack.enter_context(served(omitting.answer)),
+            stack.enter_context(served(witness.answer)),
+        )
+        house_environ = _environ(environ, directory, "house", (anvil.url,), database_url)
+        index_environ = _environ(environ, directory, "index", endpoints, database_url)
         signer = account_from_seed(options.seed, "submitter")
-        worker_environ = _environ(environ, directory, "worker", gateway_url, database_url) | {
+        worker_environ = _environ(environ, directory, "worker", (gateway_url,), database_url) | {
             "QUITTANCE_SIGNER_KEY": "0x" + signer.key.hex(),
             "QUITTANCE_FEE_PER_GAS_WEI_MAX": str(_FEE_PER_GAS_WEI_MAX),
         }
@@ -148,7 +170,9 @@ def opened(options: DemoOptions, environ: Mapping[str, str]) -> Iterator[Theatre
             engine=engine,
             scenes=played,
             gateway=gateway,
-            settings=load_settings(index_environ),
+            omitting=omitting,
+            witness=witness,
+            settings=load_settings(house_environ),
             database_url=database_url,
             environ_of={"index": index_environ, "worker": worker_environ},
             children={},
@@ -211,11 +235,15 @@ def _deployed(node: DevNode, options: DemoOptions) -> Scenes:
 
 
 def _environ(
-    environ: Mapping[str, str], directory: Path, name: str, rpc_url: str, database_url: str
+    environ: Mapping[str, str],
+    directory: Path,
+    name: str,
+    endpoints: tuple[str, ...],
+    database_url: str,
 ) -> dict[str, str]:
     """A child's environment: the caller's, without its own settings of Quittance."""
     config = directory / f"{name}.toml"
-    config.write_text(config_text((rpc_url,), "addresses.json"))
+    config.write_text(config_text(endpoints, "addresses.json"))
     kept = {key: value for key, value in environ.items() if not key.startswith("QUITTANCE_")}
     return kept | {
         "QUITTANCE_CONFIG": str(config),

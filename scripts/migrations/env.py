@@ -1,4 +1,4 @@
-"""Alembic's environment: connection from `bootstrap.migrate`, models from `tables`."""
+"""Alembic's environment: connection from `upgrade`, models from `tables`."""
 
 from alembic import context
 

@@ -11,5 +11,6 @@ Entries come from finalized events, from accepted documents known by digest, and
     books.py           what posting needs from others                                    pure
     post.py            use case: finalized events, in chain order, become entries
     reserve.py         use case: reserve a leaf for a payout; void the reservation
+    rewind.py          use case: take the books back, when finalized blocks were replaced
     adapters/          the ledger in Postgres
 """

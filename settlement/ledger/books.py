@@ -48,6 +48,13 @@ class Books(Protocol):
         """Keep every other writer of this book out until the transaction ends."""
         ...
 
+    def version(self) -> int:
+        """How often the books were taken back and begun again; ask after `lock`.
+
+        Everything below but balances is of this version; those of the others are zero.
+        """
+        ...
+
     def cursor(self) -> BlockRef | None:
         """The block up to which events are posted; None before the first step."""
         ...

@@ -7,6 +7,10 @@ cannot hold one either.
 
 An entry is named by what caused it: id = keccak(source kind ‖ source id ‖ leg). Doing the same
 thing twice makes the same id, and other content under one id is an error.
+
+Books that were posted from a chain that turned out not to be final are taken back whole and posted
+again, as their next *version* (see `rewind`). Entries of a version above 0 have the version at the
+end of what their id is made of, so that both versions of an entry can stand in one journal.
 """
 
 from collections.abc import Iterable
@@ -32,14 +36,24 @@ class SourceKind(StrEnum):
     LOG = "log"
     MANIFEST_LEAF = "manifest_leaf"
     RESERVATION = "reservation"
+    REWIND = "rewind"
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Cause of an entry; `id` is its canonical bytes, of fixed width for each kind."""
+    """Cause of an entry, in one version of the books.
+
+    `id` is its canonical bytes, of fixed width for each kind.
+    """
 
     kind: SourceKind
     id: bytes
+    version: int
+
+    def __post_init__(self) -> None:
+        """Refuse what is no version."""
+        if self.version < 0:
+            raise BadEntry(f"source {self.id.hex()} of version {self.version}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,13 +101,20 @@ class JournalEntry:
     postings: tuple[Posting, ...]
 
     def __post_init__(self) -> None:
-        """Refuse an empty entry, and anything but a reservation in transit."""
+        """Refuse an empty entry, and anything but a reservation in transit.
+
+        A reservation goes from a payable account into transit. The way back is for a rewind alone:
+        it takes back whole books, pending entries too, while a reservation that merely ends is
+        never reversed, its outcome is written beside it.
+        """
         if not self.postings:
             raise BadEntry(f"entry without postings, source {self.source}")
+        is_rewind = self.source.kind is SourceKind.REWIND
         for posting in self.postings:
-            is_reserving = (
-                posting.debit.kind is AccountKind.PAYABLE and posting.credit == IN_TRANSIT
-            )
+            reserved, transit = posting.debit, posting.credit
+            if is_rewind:
+                reserved, transit = transit, reserved
+            is_reserving = reserved.kind is AccountKind.PAYABLE and transit == IN_TRANSIT
             is_pending = self.status is EntryStatus.PENDING
             touches_transit = IN_TRANSIT in (posting.debit, posting.credit)
             if is_reserving != is_pending or touches_transit != is_pending:
@@ -104,8 +125,10 @@ class JournalEntry:
     @property
     def id(self) -> Hash32:
         """Name of the entry, from its source alone."""
+        source = self.source
+        version = source.version.to_bytes(4, "big") if source.version else b""
         return keccak(
-            self.source.kind.value.encode() + b":" + self.source.id + self.leg.to_bytes(4, "big")
+            source.kind.value.encode() + b":" + source.id + self.leg.to_bytes(4, "big") + version
         )
 
     @property
@@ -127,20 +150,29 @@ class JournalEntry:
             yield posting.credit.path.encode()
 
 
-def log_source(ref: LogRef) -> Source:
+def log_source(ref: LogRef, version: int) -> Source:
     """An event on chain."""
     words = (ref.chain_id, ref.block_number, ref.log_index)
-    return Source(SourceKind.LOG, b"".join(word.to_bytes(8, "big") for word in words))
+    return Source(SourceKind.LOG, b"".join(word.to_bytes(8, "big") for word in words), version)
 
 
-def leaf_source(manifest_digest: Hash32, op_id: Hash32) -> Source:
+def leaf_source(manifest_digest: Hash32, op_id: Hash32, version: int) -> Source:
     """One leaf line of an accepted manifest; the op-id names the leaf."""
-    return Source(SourceKind.MANIFEST_LEAF, manifest_digest + op_id)
+    return Source(SourceKind.MANIFEST_LEAF, manifest_digest + op_id, version)
 
 
-def reservation_source(op_id: Hash32, attempt: int) -> Source:
+def reservation_source(op_id: Hash32, attempt: int, version: int) -> Source:
     """One attempt at planning the payout of one leaf."""
-    return Source(SourceKind.RESERVATION, op_id + attempt.to_bytes(4, "big"))
+    return Source(SourceKind.RESERVATION, op_id + attempt.to_bytes(4, "big"), version)
+
+
+def rewind_source(entry: JournalEntry) -> Source:
+    """The rewind that took an entry back: the version that it began, and what it took back.
+
+    The reversing entry belongs to the version that it ends, which sums to nothing with it.
+    """
+    ended = entry.source.version
+    return Source(SourceKind.REWIND, (ended + 1).to_bytes(4, "big") + entry.id, ended)
 
 
 def reversal(

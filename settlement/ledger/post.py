@@ -72,11 +72,11 @@ def post_step(
         EntryConflict: an entry was posted before with other content.
     """
     books.lock()
-    cursor, finalized = books.cursor(), facts.finalized()
+    version, cursor, finalized = books.version(), books.cursor(), facts.finalized()
+    if finalized is None or (cursor is not None and cursor.number > finalized.number):
+        return Posted(block=cursor, entries=0, is_caught_up=True)  # the index is being rebuilt
     if cursor is not None:
         _require_unchanged(cursor, facts)
-    if finalized is None or (cursor is not None and cursor.number >= finalized.number):
-        return Posted(block=cursor, entries=0, is_caught_up=True)
     after = cursor.number if cursor else BlockNumber(start_block - 1)
     if after >= finalized.number:
         return Posted(block=cursor, entries=0, is_caught_up=True)
@@ -88,9 +88,9 @@ def post_step(
         if last is not None and last.number > after:
             target = last
         else:
-            count += _activate(opened, computed, books)
+            count += _activate(opened, computed, books, version)
     target, events = _events_of_step(facts, after, target)
-    count += _post_events(events, books)
+    count += _post_events(events, books, version)
     books.advance(target)
     return Posted(block=target, entries=count, is_caught_up=target.number == finalized.number)
 
@@ -129,11 +129,11 @@ def _events_of_step(
     return target, events
 
 
-def _activate(opened: Commitment, computed: CommittedLeaves, books: Books) -> int:
+def _activate(opened: Commitment, computed: CommittedLeaves, books: Books, version: int) -> int:
     distribution = computed.distribution(opened.epoch, opened.manifest_digest)
     if distribution is None or distribution.manifest_digest != opened.manifest_digest:
         raise UnknownManifest(opened.epoch, opened.manifest_digest)
-    entries = posting_rules.activated(opened, distribution, books.book)
+    entries = posting_rules.activated(opened, distribution, books.book, version)
     count = books.record(entries)
     books.add_leaves(
         {
@@ -146,7 +146,7 @@ def _activate(opened: Commitment, computed: CommittedLeaves, books: Books) -> in
     return count
 
 
-def _post_events(events: Sequence[MoneyEvent], books: Books) -> int:
+def _post_events(events: Sequence[MoneyEvent], books: Books, version: int) -> int:
     leaves = books.leaves(
         {event.op_id for event in events if isinstance(event, PayeePaid | PayeeUnclaimed)}
     )
@@ -154,17 +154,18 @@ def _post_events(events: Sequence[MoneyEvent], books: Books) -> int:
     for event in events:
         match event:
             case EpochFunded():
-                entries.append(posting_rules.funded(event))
+                entries.append(posting_rules.funded(event, version))
             case EpochCommitted():
-                entries.extend(_commit(event, books))
+                entries.extend(_commit(event, books, version))
             case EpochVetoed():
                 entries.extend(_veto(event, books))
             case PayeePaid() | PayeeUnclaimed():
                 if event.op_id not in leaves:
                     raise UnexpectedEvent(event.ref, f"no payable leaf {event.op_id}")
-                entries.append(posting_rules.line_settled(event, leaves[event.op_id]))
+                leaf = leaves[event.op_id]
+                entries.append(posting_rules.line_settled(event, leaf, version))
             case UnclaimedWithdrawn():
-                entries.append(posting_rules.unclaimed_withdrawn(event))
+                entries.append(posting_rules.unclaimed_withdrawn(event, version))
             case LeafWithdrawn():
                 pass  # its lines move the money, see _require_lines_match
     _require_lines_match(events)
@@ -176,8 +177,8 @@ def _post_events(events: Sequence[MoneyEvent], books: Books) -> int:
     return count
 
 
-def _commit(event: EpochCommitted, books: Books) -> list[JournalEntry]:
-    commitment = posting_rules.commitment(event)
+def _commit(event: EpochCommitted, books: Books, version: int) -> list[JournalEntry]:
+    commitment = posting_rules.commitment(event, version)
     entries = [commitment.entry] if commitment.entry else []
     books.record(entries)
     books.add_commitment(commitment)

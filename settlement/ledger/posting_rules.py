@@ -12,6 +12,8 @@
 | plan of a payout (pending) | payable, one per open line | in_transit |
 
 `LeafWithdrawn` moves nothing by itself: its lines do. It only ends a reservation.
+
+`version` is that of the books which the entry is for.
 """
 
 from collections import Counter
@@ -54,15 +56,15 @@ from settlement.ledger.journal import (
 )
 
 
-def funded(event: EpochFunded) -> JournalEntry:
+def funded(event: EpochFunded, version: int) -> JournalEntry:
     """Money came into the contract for an epoch."""
     posting = Posting(
         asset=event.asset, amount=event.amount, debit=CASH, credit=paid_in(event.epoch)
     )
-    return _posted(event, (posting,))
+    return _posted(event, (posting,), version)
 
 
-def commitment(event: EpochCommitted) -> Commitment:
+def commitment(event: EpochCommitted, version: int) -> Commitment:
     """The commitment with its entry: what was paid in is divided, and reserved for the leaves.
 
     Raises:
@@ -91,7 +93,7 @@ def commitment(event: EpochCommitted) -> Commitment:
         manifest_digest=event.manifest_digest,
         root=event.root,
         active_at=event.active_at,
-        entry=_posted(event, tuple(postings)) if postings else None,
+        entry=_posted(event, tuple(postings), version) if postings else None,
     )
 
 
@@ -101,13 +103,15 @@ def vetoed(event: EpochVetoed, undone: Commitment) -> JournalEntry | None:
         return None
     return reversal(
         undone.entry,
-        source=log_source(event.ref),
+        source=log_source(event.ref, undone.entry.source.version),
         effective_at=event.timestamp,
         evidence=Evidence(block_number=event.ref.block_number, block_hash=event.block_hash),
     )
 
 
-def activated(opened: Commitment, distribution: Distribution, book: Book) -> list[JournalEntry]:
+def activated(
+    opened: Commitment, distribution: Distribution, book: Book, version: int
+) -> list[JournalEntry]:
     """One entry per leaf: what was committed becomes payable, line by line.
 
     Raises:
@@ -115,14 +119,14 @@ def activated(opened: Commitment, distribution: Distribution, book: Book) -> lis
             committed.
     """
     _require_same_distribution(opened, distribution)
-    entries = [_leaf_activated(opened, leaf, book) for leaf in distribution.leaves]
+    entries = [_leaf_activated(opened, leaf, book, version) for leaf in distribution.leaves]
     names = len({entry.id for entry in entries})
     if names != len(entries):
         raise _differs(opened, "number of distinct leaves", expected=len(entries), actual=names)
     return entries
 
 
-def line_settled(event: PayeePaid | PayeeUnclaimed, leaf: Leaf) -> JournalEntry:
+def line_settled(event: PayeePaid | PayeeUnclaimed, leaf: Leaf, version: int) -> JournalEntry:
     """One line of a leaf left the payables: to its payee, or to the payee's pull balance.
 
     Raises:
@@ -138,15 +142,15 @@ def line_settled(event: PayeePaid | PayeeUnclaimed, leaf: Leaf) -> JournalEntry:
         debit=_payable(leaf, line),
         credit=CASH if is_paid else unclaimed(event.payee),
     )
-    return _posted(event, (posting,))
+    return _posted(event, (posting,), version)
 
 
-def unclaimed_withdrawn(event: UnclaimedWithdrawn) -> JournalEntry:
+def unclaimed_withdrawn(event: UnclaimedWithdrawn, version: int) -> JournalEntry:
     """A pull balance left the contract, wherever the payee sent it."""
     posting = Posting(
         asset=event.asset, amount=event.amount, debit=unclaimed(event.payee), credit=CASH
     )
-    return _posted(event, (posting,))
+    return _posted(event, (posting,), version)
 
 
 def reserved(
@@ -156,10 +160,11 @@ def reserved(
     leaf: Leaf,
     open_lines: Sequence[SplitLine],
     planned_at: Timestamp,
+    version: int,
 ) -> JournalEntry:
     """The pending entry of a planned payout: its open lines, in transit."""
     return JournalEntry(
-        source=reservation_source(op_id, attempt),
+        source=reservation_source(op_id, attempt, version),
         leg=0,
         status=EntryStatus.PENDING,
         effective_at=planned_at,
@@ -188,9 +193,9 @@ def leaf_operation_id(leaf: Leaf, book: Book) -> Hash32:
     )
 
 
-def _leaf_activated(opened: Commitment, leaf: Leaf, book: Book) -> JournalEntry:
+def _leaf_activated(opened: Commitment, leaf: Leaf, book: Book, version: int) -> JournalEntry:
     return JournalEntry(
-        source=leaf_source(opened.manifest_digest, leaf_operation_id(leaf, book)),
+        source=leaf_source(opened.manifest_digest, leaf_operation_id(leaf, book), version),
         leg=0,
         status=EntryStatus.POSTED,
         effective_at=opened.active_at,
@@ -234,9 +239,9 @@ def _differs(
     )
 
 
-def _posted(event: MoneyEvent, postings: tuple[Posting, ...]) -> JournalEntry:
+def _posted(event: MoneyEvent, postings: tuple[Posting, ...], version: int) -> JournalEntry:
     return JournalEntry(
-        source=log_source(event.ref),
+        source=log_source(event.ref, version),
         leg=0,
         status=EntryStatus.POSTED,
         effective_at=event.timestamp,

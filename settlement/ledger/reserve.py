@@ -44,6 +44,10 @@ class ReservationBooks(Protocol):
         """Keep every other writer of this book out until the transaction ends."""
         ...
 
+    def version(self) -> int:
+        """How often the books were taken back and begun again."""
+        ...
+
     def cursor(self) -> BlockRef | None:
         """The block up to which events are posted."""
         ...
@@ -88,7 +92,14 @@ def reserve(books: ReservationBooks, op_id: Hash32) -> Reservation:
     if last is not None and last.outcome is ReservationOutcome.POSTED:
         raise NothingToReserve(op_id)
     attempt = last.attempt + 1 if last else 1
-    entry = reserved(op_id, attempt, leaf=leaf, open_lines=lines, planned_at=cursor.timestamp)
+    entry = reserved(
+        op_id,
+        attempt,
+        leaf=leaf,
+        open_lines=lines,
+        planned_at=cursor.timestamp,
+        version=books.version(),
+    )
     books.add_reservation(op_id, attempt, entry)
     return Reservation(op_id=op_id, attempt=attempt, outcome=None)
 

@@ -7,6 +7,7 @@ is written here: every function gives bytes.
 |---|---|---|
 | `logs.jsonl` | one raw log that the epoch depends on | chain |
 | `blocks.jsonl` | one block that a log, a rule or a border names | number |
+| `headers.jsonl` | one header of the completeness certificate, with its claim | number |
 | `works.jsonl` | one work with terms in force | work id |
 | `quarantine.jsonl` | one row or line that was left out | block, log, position, asset |
 | `allocations.jsonl` | one subscriber's fee in one asset, shared | subscriber, asset |
@@ -15,7 +16,7 @@ is written here: every function gives bytes.
 | `bundle.json` | (not lines) keccak256 of every other file | |
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import sha3
 
@@ -23,10 +24,14 @@ from contracts.batches import LogColumns
 from contracts.evm import ZERO_HASH, BlockNumber, Hash32, keccak
 from contracts.leaves import Leaf, split_hash
 from settlement.royalties.canonical import JsonValue, canonical_json, json_lines
+from settlement.royalties.certificate import CertifiedRange
 from settlement.royalties.distribution import SubscriberAllocation
 from settlement.royalties.manifest import BlockPoint
 from settlement.royalties.quarantine import Quarantined
 from settlement.royalties.registry import Registry
+
+ANCHOR = "anchor"
+"""What `headers.jsonl` says of the block before the certificate's range, instead of a claim."""
 
 
 def rolling_hash(logs: LogColumns) -> Hash32:
@@ -52,15 +57,6 @@ def _log_preimage(logs: LogColumns, row: int) -> bytes:
             data,
         )
     )
-
-
-def headers_digest(hashes: Iterable[Hash32]) -> tuple[int, Hash32]:
-    """How many block hashes, and keccak256 over all of them, in chain order."""
-    digest, count = sha3.keccak_256(), 0
-    for block_hash in hashes:
-        digest.update(block_hash)
-        count += 1
-    return count, Hash32(digest.digest())
 
 
 def logs_file(logs: LogColumns) -> bytes:
@@ -92,6 +88,23 @@ def blocks_file(blocks: Mapping[BlockNumber, BlockPoint]) -> bytes:
             for _, block in sorted(blocks.items())
         ]
     )
+
+
+def headers_file(certified: CertifiedRange) -> bytes:
+    """`headers.jsonl`: the RLP of every header of the range, after that of the block before it."""
+    first = certified.certificate.start
+    lines: list[dict[str, JsonValue]] = []
+    if certified.anchor is not None:
+        lines.append(_header_line(BlockNumber(first - 1), certified.anchor, ANCHOR))
+    lines += [
+        _header_line(block.number, block.header, block.claim.name.lower())
+        for block in certified.blocks
+    ]
+    return json_lines(lines)
+
+
+def _header_line(number: BlockNumber, header: bytes, claim: str) -> dict[str, JsonValue]:
+    return {"claim": claim, "header": _hex(header), "number": str(number)}
 
 
 def works_file(registry: Registry) -> bytes:

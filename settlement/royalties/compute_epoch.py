@@ -9,10 +9,11 @@ so that any number of machines may do the same at any time.
                                                                  and e - 1 must be active
 
 A veto of attempt n, once final, makes attempt n + 1 computable. The manifest names the manifest of
-the epoch before, so an epoch waits until that one cannot be vetoed any more.
+the epoch before, so an epoch waits until that one cannot be vetoed any more. It also waits until
+its logs are certified complete at the level that its parameters demand.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
@@ -22,7 +23,6 @@ from contracts.batches import (
     ConsumptionColumns,
     FundedColumns,
     LogColumns,
-    ParametersColumns,
     SubscribedColumns,
     VerdictColumns,
     WorkTermsColumns,
@@ -36,9 +36,10 @@ from contracts.evm import (
     Timestamp,
 )
 from contracts.leaves import Leaf, leaf_hash
-from contracts.money_events import EpochCommitted, EpochVetoed
+from contracts.money_events import EpochVetoed
 from settlement.errors import EpochBeforeSettlement, InputsDisagree, StoredRootDiffers
-from settlement.royalties.bundle import headers_digest
+from settlement.royalties.certificate import CertifiedRange, MissingBlocks
+from settlement.royalties.completeness import BlockSource, CertificateChain, CertificateStore
 from settlement.royalties.derivation import ComputedEpoch, EpochFacts, derive
 from settlement.royalties.epoch import Timeline
 from settlement.royalties.manifest import BlockPoint, block_point
@@ -62,7 +63,7 @@ class ClockReading(Protocol):
         """Seconds after the end in which usage is accepted."""
 
 
-class EpochSource(Protocol):
+class EpochSource(BlockSource, Protocol):
     """Facts of one settlement; every read ends at the given block, inclusive."""
 
     def clock(self) -> ClockReading | None:
@@ -71,14 +72,8 @@ class EpochSource(Protocol):
     def finalized(self) -> BlockRef | None:
         """The finalized block that the facts reach."""
 
-    def highest_block_before(self, timestamp: Timestamp, upto: BlockRef, /) -> BlockRef | None:
-        """The highest block with an earlier timestamp."""
-
     def block(self, number: BlockNumber, /) -> BlockRef | None:
         """The block of this number."""
-
-    def block_hashes(self, start: BlockNumber, end: BlockNumber, /) -> Iterable[Hash32]:
-        """Hashes of the blocks in [start, end), ascending."""
 
     def subscribed(self, epoch: Epoch, upto: BlockRef, /) -> SubscribedColumns:
         """Subscriptions paid for the epoch."""
@@ -95,19 +90,11 @@ class EpochSource(Protocol):
     def verdicts(self, upto: BlockRef, /) -> VerdictColumns:
         """All verdicts."""
 
-    def parameters(self, upto: BlockRef, effective_epoch_max: Epoch, /) -> ParametersColumns:
-        """Parameters that take effect up to and in the epoch."""
-
     def input_logs(self, epoch: Epoch, upto: BlockRef, /) -> LogColumns:
         """The raw logs of all of the above, and of the clock's start."""
 
-    def commitments(
-        self, epoch: Epoch, upto: BlockRef, /
-    ) -> Sequence[EpochCommitted | EpochVetoed]:
-        """Commits and vetoes of the epoch, in chain order."""
 
-
-class EpochStore(Protocol):
+class EpochStore(CertificateStore, Protocol):
     """What was computed, for ever; all calls of one use case are one transaction."""
 
     def record(self, computed: ComputedEpoch) -> None:
@@ -128,14 +115,19 @@ class Wait(StrEnum):
     NOTHING_FINALIZED = "nothing_finalized"
     GRACE_NOT_FINAL = "grace_not_final"
     PREVIOUS_NOT_ACTIVE = "previous_not_active"
+    BELOW_COMPLETENESS = "below_completeness"
 
 
 @dataclass(frozen=True, slots=True)
 class NotYetComputable:
-    """The epoch cannot be computed before a block with timestamp `until` is final, if known."""
+    """The epoch cannot be computed before a block with timestamp `until` is final, if known.
+
+    `missing` are the blocks whose logs are not certified complete, where that is the reason.
+    """
 
     reason: Wait
     until: Timestamp | None
+    missing: MissingBlocks | None = None
 
 
 def compute_epoch(
@@ -150,7 +142,7 @@ def compute_epoch(
         StoredRootDiffers: what was stored does not give the computed root.
         NoParametersInForce, BadParameters, UnknownName, FundedBelowFees: as `derive`.
     """
-    facts = gather(epoch, settlement=settlement, source=source)
+    facts = gather(epoch, settlement=settlement, source=source, store=store)
     if isinstance(facts, NotYetComputable):
         return facts
     computed = derive(facts)
@@ -166,13 +158,14 @@ def compute_epoch(
 
 
 def gather(
-    epoch: Epoch, *, settlement: Settlement, source: EpochSource
+    epoch: Epoch, *, settlement: Settlement, source: EpochSource, store: CertificateStore
 ) -> EpochFacts | NotYetComputable:
     """Read all facts that the current attempt at an epoch depends on.
 
     Raises:
         EpochBeforeSettlement: the epoch ended before the settlement was there.
-        InputsDisagree: a block that must be there is not.
+        InputsDisagree: a block that must be there is not, or is another one.
+        NoParametersInForce, BadParameters: governance set no usable parameters.
     """
     reading, finalized = source.clock(), source.finalized()
     if reading is None:
@@ -190,8 +183,25 @@ def gather(
     previous = _previous_digest(epoch, first=first, finalized=finalized, source=source)
     if isinstance(previous, NotYetComputable):
         return previous
+    certificates = CertificateChain(
+        settlement=settlement,
+        clock=clock,
+        first=first,
+        upto=finalized,
+        source=source,
+        store=store,
+    )
+    certified = certificates.of(epoch)
+    if isinstance(certified, MissingBlocks):
+        return NotYetComputable(Wait.BELOW_COMPLETENESS, None, certified)
     return _facts(
-        epoch, settlement=settlement, source=source, clock=clock, upto=finalized, previous=previous
+        epoch,
+        settlement=settlement,
+        source=source,
+        clock=clock,
+        upto=finalized,
+        previous=previous,
+        certified=certified,
     )
 
 
@@ -217,6 +227,7 @@ def _facts(
     clock: Timeline,
     upto: BlockRef,
     previous: Hash32,
+    certified: CertifiedRange,
 ) -> EpochFacts:
     boundary = source.highest_block_before(clock.end_of(epoch), upto)
     boundary = _present(boundary, epoch, "boundary block")
@@ -238,7 +249,7 @@ def _facts(
         boundary=boundary,
         reference=reference,
         last_before_start=before,
-        completeness_digest=_completeness(epoch, settlement, reference, source),
+        certified=certified,
         parameters=source.parameters(reference, epoch),
         work_terms=source.work_terms(reference, epoch),
         verdicts=source.verdicts(reference),
@@ -248,18 +259,6 @@ def _facts(
         logs=logs,
         blocks=_blocks(epoch, logs, border, source),
     )
-
-
-def _completeness(
-    epoch: Epoch, settlement: Settlement, reference: BlockRef, source: EpochSource
-) -> Hash32:
-    end = BlockNumber(reference.number + 1)
-    count, digest = headers_digest(source.block_hashes(settlement.start_block, end))
-    if count != end - settlement.start_block:
-        raise InputsDisagree(
-            epoch, f"{count} block hashes from block {settlement.start_block} to {end - 1}"
-        )
-    return digest
 
 
 def _blocks(

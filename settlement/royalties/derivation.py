@@ -17,6 +17,7 @@ from contracts.evm import Address, BlockNumber, BlockRef, ChainId, Epoch, Hash32
 from contracts.leaves import leaf_hash
 from settlement.errors import InputsDisagree
 from settlement.royalties import bundle
+from settlement.royalties.certificate import CertifiedRange, Claim
 from settlement.royalties.distribution import Distribution, settle
 from settlement.royalties.epoch import Timeline
 from settlement.royalties.inputs import epoch_inputs
@@ -38,7 +39,8 @@ class EpochFacts:
     """Everything that one attempt at an epoch depends on.
 
     `blocks` has every block of `logs`, and the border blocks. `last_before_start` is the highest
-    block before the epoch, None if the chain was not indexed there.
+    block before the epoch, None if the chain was not indexed there. `certified` says why `logs` are
+    all the logs.
     """
 
     settlement_name: str
@@ -52,7 +54,7 @@ class EpochFacts:
     boundary: BlockRef
     reference: BlockRef
     last_before_start: BlockRef | None
-    completeness_digest: Hash32
+    certified: CertifiedRange
     parameters: ParametersColumns
     work_terms: WorkTermsColumns
     verdicts: VerdictColumns
@@ -85,11 +87,12 @@ def derive(facts: EpochFacts) -> ComputedEpoch:
     """Compute one attempt at an epoch.
 
     Raises:
-        InputsDisagree: the columns are not the decoded logs.
+        InputsDisagree: the columns are not the decoded logs, or a log is in a block without any.
         NoParametersInForce, BadParameters, UnknownName: governance set no usable parameters.
         FundedBelowFees: subscribers paid more than the payouts contract received.
     """
     _check_columns_are_the_logs(facts)
+    _check_empty_blocks(facts)
     parameters = parameters_in_force(facts.parameters, facts.epoch)
     before = facts.last_before_start
     registry = registry_in_force(
@@ -129,6 +132,7 @@ def bundle_files(computed: ComputedEpoch) -> dict[str, bytes]:
     files = {
         "logs.jsonl": bundle.logs_file(computed.facts.logs),
         "blocks.jsonl": bundle.blocks_file(computed.facts.blocks),
+        "headers.jsonl": bundle.headers_file(computed.facts.certified),
         "works.jsonl": bundle.works_file(computed.registry),
         "quarantine.jsonl": bundle.quarantine_file(distribution.quarantine),
         "allocations.jsonl": bundle.allocations_file(distribution.allocations),
@@ -166,6 +170,14 @@ def _check_columns_are_the_logs(facts: EpochFacts) -> None:
         )
 
 
+def _check_empty_blocks(facts: EpochFacts) -> None:
+    empty = {block.number for block in facts.certified.blocks if block.claim is Claim.EMPTY}
+    for number in facts.logs.block_number:
+        if number in empty:
+            what = f"there is a log of block {number}, whose bloom rules it out"
+            raise InputsDisagree(facts.epoch, what)
+
+
 def _manifest(
     facts: EpochFacts,
     parameters: Parameters,
@@ -185,7 +197,9 @@ def _manifest(
         clock=facts.clock,
         boundary_block=block_point(facts.boundary),
         reference_block=block_point(facts.reference),
-        completeness_digest=facts.completeness_digest,
+        completeness_level=facts.certified.certificate.level,
+        completeness_digest=facts.certified.certificate.digest,
+        completeness_previous=facts.certified.certificate.previous,
         input_count=len(facts.logs),
         input_rolling_hash=bundle.rolling_hash(facts.logs),
         registry_digest=keccak(bundle.works_file(registry)),

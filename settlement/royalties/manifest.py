@@ -21,10 +21,10 @@ from contracts.evm import (
     keccak,
 )
 from settlement.royalties.canonical import JsonValue, canonical_json
+from settlement.royalties.certificate import Level
 from settlement.royalties.epoch import Timeline
 
 FORMAT = "quittance-manifest-v1"
-COMPLETENESS_LEVEL = "headers"
 USAGE_MODE = "attested"
 TREE_PROFILE = "quittance-v1"
 AMOUNTS = ("paid_in", "carried_in", "allocated", "escrow", "unallocated", "fees")
@@ -45,8 +45,9 @@ class BlockPoint:
 class Manifest:
     """The content of a manifest; field names are its keys, digests of lists included.
 
-    `ruleset_parameters` is the parsed document; `ruleset_parameters_digest` is over the bytes on
-    chain. `totals` are ascending by asset.
+    `completeness_digest` is of the certificate of the epoch's blocks, `completeness_previous` of
+    that of the epoch before. `ruleset_parameters` is the parsed document;
+    `ruleset_parameters_digest` is over the bytes on chain. `totals` are ascending by asset.
     """
 
     settlement_name: str
@@ -59,7 +60,9 @@ class Manifest:
     clock: Timeline
     boundary_block: BlockPoint
     reference_block: BlockPoint
+    completeness_level: Level
     completeness_digest: Hash32
+    completeness_previous: Hash32
     input_count: int
     input_rolling_hash: Hash32
     registry_digest: Hash32
@@ -114,8 +117,9 @@ def _document(manifest: Manifest) -> dict[str, JsonValue]:
         "boundary_block": _point_document(manifest.boundary_block),
         "reference_block": _point_document(manifest.reference_block),
         "completeness": {
-            "level": COMPLETENESS_LEVEL,
+            "level": manifest.completeness_level.value,
             "digest": str(manifest.completeness_digest),
+            "previous": str(manifest.completeness_previous),
         },
         "inputs": {
             "count": str(manifest.input_count),

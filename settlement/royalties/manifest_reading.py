@@ -8,6 +8,7 @@ from contracts.evm import Address, BlockNumber, ChainId, Epoch, Hash32, Timestam
 from contracts.units import UINT256_MAX, BaseUnits
 from settlement.errors import BadManifest
 from settlement.royalties.canonical import JsonValue, without_repeated_keys
+from settlement.royalties.certificate import Level
 from settlement.royalties.epoch import Timeline
 from settlement.royalties.manifest import (
     AMOUNTS,
@@ -76,6 +77,11 @@ class _Node:
             raise BadManifest(self._path, self._value, "a hash in lower case")
         return Hash32.from_hex(self.text())
 
+    def level(self) -> Level:
+        if self.text() not in list(Level):
+            raise BadManifest(self._path, self._value, "a level of completeness")
+        return Level(self.text())
+
     def address(self) -> Address:
         if not _ADDRESS.fullmatch(self.text()):
             raise BadManifest(self._path, self._value, "an address")
@@ -84,6 +90,7 @@ class _Node:
 
 def _manifest(node: _Node) -> Manifest:
     settlement, clock, ruleset = node["settlement"], node["clock"], node["ruleset"]
+    completeness = node["completeness"]
     return Manifest(
         settlement_name=settlement["name"].text(),
         chain_id=ChainId(settlement["chain_id"].number()),
@@ -99,7 +106,9 @@ def _manifest(node: _Node) -> Manifest:
         ),
         boundary_block=_point(node["boundary_block"]),
         reference_block=_point(node["reference_block"]),
-        completeness_digest=node["completeness"]["digest"].hash(),
+        completeness_level=completeness["level"].level(),
+        completeness_digest=completeness["digest"].hash(),
+        completeness_previous=completeness["previous"].hash(),
         input_count=node["inputs"]["count"].number(),
         input_rolling_hash=node["inputs"]["rolling_hash"].hash(),
         registry_digest=node["registry_digest"].hash(),

@@ -20,6 +20,11 @@ EDGES = {"contracts.columns", "contracts.wire", "contracts.abi", "contracts.addr
 
 USE_CASES = {
     "indexer.sync",
+    "indexer.disputes",
+    "indexer.fetch_range",
+    "indexer.look",
+    "indexer.upkeep",
+    "settlement.royalties.completeness",
     "settlement.royalties.compute_epoch",
     "settlement.royalties.approve",
     "settlement.royalties.commit",

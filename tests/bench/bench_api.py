@@ -38,6 +38,7 @@ def main(duration_s: float) -> None:
         app = create_app(
             Deps(
                 database_url=url,
+                chain_ids=(world.settlement.chain_id,),
                 settlements=(world.settlement,),
                 now=lambda: Timestamp(2000),
                 head_of=None,

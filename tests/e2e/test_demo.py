@@ -61,6 +61,7 @@ def test_demo__small__settles_three_epochs(directory: Path) -> None:
     assert len(result["held"]) == 1
     assert (result["discrepancies"], result["verifier"]) == (0, "OK")
     assert (result["restarts"], result["api"]) == (1, None)
+    assert result["omission_refused_at"] > 0
     assert processes_of(directory) == {}
 
 

@@ -13,8 +13,8 @@ from contracts.evm import Address
 from indexer.adapters.store import owned_chain
 from indexer.errors import ChainOwned
 from indexer.outcomes import Outcome
-from indexer.sync import open_indexer, run_until
-from tests.anvil_chain import reader, token_plan
+from indexer.sync import run_until
+from tests.anvil_chain import opened, token_plan
 from tests.postgres_facts import fact_engine
 
 
@@ -30,8 +30,7 @@ def main() -> None:
     def index(engine: Engine) -> None:
         with owned_chain(engine, plan.chain_id) as store:
             print("owner", flush=True)  # noqa: T201
-            indexer = open_indexer(plan, reader(rpc_url), store)
-            run_until(indexer, show, wait=lambda: time.sleep(0.05))
+            run_until(opened(plan, rpc_url, store), show, wait=lambda: time.sleep(0.05))
 
     # The server notices a killed predecessor within moments, not at once.
     until_free = Retrying(

@@ -13,15 +13,18 @@ from sqlalchemy import Connection, Engine, select
 from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
 from contracts.events import ERC20_TRANSFER
-from contracts.evm import ZERO_ADDRESS, Address, ChainId
+from contracts.evm import ZERO_ADDRESS, Address, BlockNumber, ChainId, Hash32
 from indexer.adapters.store import owned_chain
-from indexer.adapters.tables import FACTS, REORG
+from indexer.adapters.tables import BLOCK, CHAIN_FINALITY, FACTS, REORG
+from indexer.blocks import Proof, hash_rows
 from indexer.errors import ChainOwned, ReorgTooDeep, WrongChain
+from indexer.levels import Level
 from indexer.plan import IndexedChain
-from indexer.sync import is_synced, open_indexer, run_until
+from indexer.rows_digest import range_digest
+from indexer.sync import is_synced, run_until
 from scripts.embedded.anvil import AnvilNode
 from scripts.embedded.postgres import PostgresServer
-from tests.anvil_chain import CHAIN_ID, AnvilToken, reader, token_plan
+from tests.anvil_chain import CHAIN_ID, AnvilToken, opened, token_plan
 from tests.fakes_chain import Snapshot
 from tests.postgres_facts import fact_engine, snapshot
 
@@ -43,7 +46,7 @@ def token(anvil: AnvilNode) -> AnvilToken:
 def index(engine: Engine, node: AnvilNode, plan: IndexedChain) -> Snapshot:
     """Index to the head, in a new session."""
     with owned_chain(engine, CHAIN_ID) as store:
-        run_until(open_indexer(plan, reader(node.url), store), is_synced, wait=lambda: None)
+        run_until(opened(plan, node.url, store), is_synced, wait=lambda: None)
     with engine.connect() as connection:
         return snapshot(connection)
 
@@ -64,6 +67,13 @@ def folded(connection: Connection) -> dict[Address, int]:
         balances[target] = balances.get(target, 0) + amount
     balances.pop(ZERO_ADDRESS)
     return balances
+
+
+def digest(connection: Connection) -> Hash32:
+    """The rows digest of all blocks."""
+    query = select(BLOCK.c.hash, BLOCK.c.rows_digest).order_by(BLOCK.c.number)
+    hashes, digests = zip(*connection.execute(query), strict=True)
+    return range_digest(BlockNumber(0), hash_rows(hashes), hash_rows(digests))
 
 
 def reorg_depths(engine: Engine) -> list[int]:
@@ -136,11 +146,37 @@ def test_index__reorg_past_finality__halts_and_keeps_every_row(
     assert reorg_depths(engine) == []
 
 
+def proofs(engine: Engine) -> dict[int, Proof]:
+    """The proof of every finalized block."""
+    final = select(CHAIN_FINALITY.c.number).scalar_subquery()
+    query = select(BLOCK.c.number, BLOCK.c.proof).where(BLOCK.c.number <= final)
+    with engine.connect() as connection:
+        return {number: Proof(proof) for number, proof in connection.execute(query)}
+
+
+def test_index__stored_at_headers__proved_later_without_another_row(
+    engine: Engine, anvil: AnvilNode, token: AnvilToken
+) -> None:
+    token.move(30)
+    token.mine(20)
+    before = index(engine, anvil, token_plan(token.address, level=Level.HEADERS))
+    stated = proofs(engine)
+
+    after = index(engine, anvil, token_plan(token.address))
+
+    assert after == before
+    assert set(stated.values()) == {Proof.EMPTY, Proof.STATED}
+    assert {number: one for number, one in proofs(engine).items() if one is Proof.EMPTY} == {
+        number: one for number, one in stated.items() if one is Proof.EMPTY
+    }
+    assert set(proofs(engine).values()) == {Proof.EMPTY, Proof.RECEIPTS}
+
+
 def test_open__other_chain_configured__rejected(engine: Engine, anvil: AnvilNode) -> None:
     foreign = replace(token_plan(Address(b"\x01" * 20)), chain_id=ChainId(1))
 
     with owned_chain(engine, ChainId(1)) as store, pytest.raises(WrongChain):
-        open_indexer(foreign, reader(anvil.url), store)
+        opened(foreign, anvil.url, store)
 
 
 @contextmanager
@@ -207,3 +243,44 @@ def test_owner__second_process__refused_until_the_first_is_killed(
         retry=retry_if_exception_type(ChainOwned), wait=wait_fixed(0.1), stop=stop_after_delay(10)
     )
     assert patiently(index, engine, anvil, token_plan(token.address))["block"]
+
+
+GRID = [  # window in blocks, workers (0: none), level
+    (3, 0, Level.RECEIPTS),
+    (7, 1, Level.RECEIPTS),
+    (7, 2, Level.HEADERS),
+    (20, 2, Level.NONE),
+    (20, 4, Level.RECEIPTS),
+    (12, 8, Level.RECEIPTS),
+]
+
+
+def test_index__killed_at_every_commit__one_digest_for_all_windows_and_workers(
+    engine: Engine, postgres_server: PostgresServer, anvil: AnvilNode, token: AnvilToken
+) -> None:
+    token.move(40)
+    token.mine(8)
+    token.move(12)
+    found = {}
+
+    for window, workers, level in GRID:
+        with fact_engine(postgres_server.url("anvil")):  # makes it empty
+            arguments = [postgres_server.url("anvil"), token.address, window, workers, level]
+            command = [sys.executable, "-m", "tests.integration.crashing_indexer", anvil.url]
+            done = subprocess.run(
+                [*command, *map(str, arguments)],
+                cwd=ROOT,
+                check=True,
+                capture_output=True,
+                text=True,
+            )
+        deaths, exit_code = map(int, done.stdout.split())
+        print(f"window {window}, workers {workers}, {level}: died {deaths} times")  # noqa: T201
+        assert exit_code == 0, done.stderr
+        assert deaths >= 40 // window
+        with engine.connect() as connection:
+            found[window, workers, level] = (digest(connection), snapshot(connection))
+
+    anew = index_anew(postgres_server, anvil, token_plan(token.address))
+    assert len({one for one, _ in found.values()}) == 1
+    assert all(facts == anew for _, facts in found.values())

@@ -27,17 +27,27 @@ from contracts.events import (
     ContractName,
     EventSpec,
 )
-from contracts.evm import Address, BlockNumber, BlockRef, ChainId, Epoch, Hash32, LogRef, Timestamp
+from contracts.evm import (
+    Address,
+    BlockNumber,
+    BlockRef,
+    ChainId,
+    Epoch,
+    Hash32,
+    LogRef,
+    Timestamp,
+    keccak,
+)
 from contracts.money_events import EpochCommitted, EpochFunded, EpochVetoed
 from contracts.units import UINT256_MAX
 from indexer.adapters.money_reads import commitments, money_events
 from indexer.adapters.reads import FactReads
 from indexer.adapters.store import owned_chain
+from indexer.blocks import Proof
 from indexer.errors import NotIndexed
-from indexer.sync import Indexer, is_synced, run_until
 from scripts.embedded.postgres import PostgresServer
 from tests.fakes_chain import CHAIN_ID, FakeChain, FakeLog, log_of, plan
-from tests.postgres_facts import fact_engine
+from tests.postgres_facts import fact_engine, synced
 
 ALICE, BOB, ASSET = Address(b"\x0a" * 20), Address(b"\x0b" * 20), Address(b"\x0c" * 20)
 WORK, TIER, CASE = Hash32(b"\x01" * 32), Hash32(b"\x02" * 32), Hash32(b"\x03" * 32)
@@ -130,7 +140,7 @@ def engine(postgres_server: PostgresServer, chain: FakeChain) -> Iterator[Engine
     of = replace(plan(depth_blocks=2), sources=OURS.sources() | OTHERS.sources())
     with fact_engine(postgres_server.url("reads")) as engine:
         with owned_chain(engine, CHAIN_ID) as store:
-            run_until(Indexer(of, chain, store), is_synced, wait=lambda: None)
+            synced(of, chain, store)
         yield engine
 
 
@@ -146,7 +156,7 @@ def reads(connection: Connection) -> FactReads:
 
 
 def ref(chain: FakeChain, number: int) -> BlockRef:
-    return chain.blocks[number].header.ref
+    return chain.canonical[number].header.ref
 
 
 def test_positions__indexed_chain__head_and_finalized(reads: FactReads, chain: FakeChain) -> None:
@@ -174,7 +184,7 @@ def test_highest_block_before__every_second__as_a_scan_finds_it(
     reads: FactReads, chain: FakeChain
 ) -> None:
     for upto in (5, 12):
-        blocks = [block.header.ref for block in chain.blocks[: upto + 1]]
+        blocks = [block.header.ref for block in chain.canonical[: upto + 1]]
         for second in range(998, 1010):
             earlier = [block for block in blocks if block.timestamp < second]
             at = ref(chain, upto)
@@ -184,13 +194,18 @@ def test_highest_block_before__every_second__as_a_scan_finds_it(
             assert found == (earlier[-1] if earlier else None)
 
 
-def test_block_hashes__range__half_open_and_whole(reads: FactReads, chain: FakeChain) -> None:
-    hashes = list(reads.block_hashes(BlockNumber(2), BlockNumber(6)))
+def test_block_evidence__range__half_open_and_only_what_is_indexed(
+    reads: FactReads, chain: FakeChain
+) -> None:
+    evidence = list(reads.block_evidence(BlockNumber(2), BlockNumber(6)))
+    beyond = list(reads.block_evidence(BlockNumber(11), BlockNumber(15)))
 
-    assert hashes == [ref(chain, number).hash for number in range(2, 6)]
-    assert list(reads.block_hashes(BlockNumber(6), BlockNumber(6))) == []
-    with pytest.raises(NotIndexed, match="2 blocks of"):
-        list(reads.block_hashes(BlockNumber(10), BlockNumber(15)))
+    assert [one.number for one in evidence] == [2, 3, 4, 5]
+    assert [one.hash for one in evidence] == [ref(chain, number).hash for number in range(2, 6)]
+    assert [keccak(one.header) for one in evidence] == [one.hash for one in evidence]
+    assert {one.proof for one in evidence} <= set(Proof)
+    assert [one.number for one in beyond] == [11, 12]
+    assert list(reads.block_evidence(BlockNumber(6), BlockNumber(6))) == []
 
 
 def test_subscribed__epoch__ours_up_to_the_block(reads: FactReads, chain: FakeChain) -> None:
@@ -249,7 +264,7 @@ def test_input_logs__epoch__exactly_its_inputs(reads: FactReads, chain: FakeChai
     expected = [(1, 0), (2, 0), (2, 1), (3, 0), (4, 0), (5, 0), (5, 1), (6, 0)]
     assert list(zip(logs.block_number, logs.log_index, strict=True)) == expected
     for row, (number, index) in enumerate(expected):
-        log = chain.blocks[number].logs[index]
+        log = chain.canonical[number].logs[index]
         assert (logs.address[row], logs.data[row]) == (log.address, log.data)
         assert logs.topics[row] == list(log.topics)
         assert logs.block_hash[row] == ref(chain, number).hash

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from contracts.evm import Address, BlockNumber, Hash32
-from indexer.adapters.json_rpc import JSONRPC, RPCLimits
+from indexer.adapters.json_rpc import JSONRPC, Call, RPCLimits
 from indexer.adapters.rpc import RPCReader
 from indexer.chain import header_hash
 from indexer.completeness import LogFilter
@@ -147,19 +147,52 @@ needs_vectors = pytest.mark.skipif(not BLOCK_FILE.exists(), reason="../shared/ve
 
 
 @needs_vectors
-def test_headers__batch__in_parts_over_one_connection(
-    node: ScriptedNode, reader: RPCReader
-) -> None:
+def test_blocks__batch__in_parts_over_one_connection(node: ScriptedNode, reader: RPCReader) -> None:
     node.script = [results(*[block()] * 3), results(*[block()] * 2)]
 
-    headers = reader.headers(BlockRange(BlockNumber(1), BlockNumber(6)))
+    blocks = reader.blocks(BlockRange(BlockNumber(1), BlockNumber(6)))
 
     assert [call["params"] for part in node.requests for call in part] == [
         [hex(number), False] for number in range(1, 6)
     ]
-    assert len(headers) == 5
-    assert headers[0].hash == header_hash(headers[0])
+    assert len(blocks) == 5
+    assert blocks[0].header.hash == header_hash(blocks[0].header)
+    listed = blocks[0].transactions
+    assert listed is not None
+    assert ["0x" + one.tobytes().hex() for one in listed] == block()["transactions"]
     assert len(node.connections) == 1
+
+
+@needs_vectors
+@pytest.mark.parametrize("listed", [[], ["0x" + "0a" * 32, "0x" + "0B" * 32]])
+def test_blocks__transactions__by_hash_whole_or_not_at_all(
+    node: ScriptedNode, reader: RPCReader, listed: list[str]
+) -> None:
+    whole = [{"hash": one, "nonce": "0x1"} for one in listed]
+    silent = {key: value for key, value in block().items() if key != "transactions"}
+    node.script = [results(block(transactions=listed), block(transactions=whole), silent)]
+
+    blocks = reader.blocks(BlockRange(BlockNumber(1), BlockNumber(4)))
+
+    for one in blocks[:2]:
+        assert one.transactions is not None
+        assert one.transactions.shape == (len(listed), 32)
+        assert one.transactions.tobytes() == b"".join(bytes.fromhex(text[2:]) for text in listed)
+    assert blocks[2].transactions is None
+
+
+@needs_vectors
+@pytest.mark.parametrize(
+    "listed",
+    [{}, "0x", [None], ["0x" + "0a" * 31], [{}], [{"hash": None}], ["0x" + "0a" * 32, {"hash": 7}]],
+)
+def test_blocks__transactions_against_the_schema__malformed(
+    node: ScriptedNode, reader: RPCReader, listed: object
+) -> None:
+    node.script = [results(block(transactions=listed))]
+
+    with pytest.raises(AnswerMalformed, match="transactions"):
+        reader.blocks(BlockRange(BlockNumber(1), BlockNumber(2)))
 
 
 @needs_vectors
@@ -170,17 +203,17 @@ def test_answers__out_of_order__put_in_order(node: ScriptedNode, reader: RPCRead
 
     node.script = [reversed_answer]
 
-    headers = reader.headers(BlockRange(BlockNumber(4), BlockNumber(7)))
+    blocks = reader.blocks(BlockRange(BlockNumber(4), BlockNumber(7)))
 
-    assert [header.number for header in headers] == [4, 5, 6]
+    assert [one.header.number for one in blocks] == [4, 5, 6]
 
 
 @needs_vectors
-def test_headers__one_missing__disagrees(node: ScriptedNode, reader: RPCReader) -> None:
+def test_blocks__one_missing__disagrees(node: ScriptedNode, reader: RPCReader) -> None:
     node.script = [results(block(), None)]
 
     with pytest.raises(AnswersDisagree, match="block 8 does not exist"):
-        reader.headers(BlockRange(BlockNumber(7), BlockNumber(9)))
+        reader.blocks(BlockRange(BlockNumber(7), BlockNumber(9)))
 
 
 @needs_vectors
@@ -192,6 +225,8 @@ def test_headers__one_missing__disagrees(node: ScriptedNode, reader: RPCReader) 
         {"number": 5},
         {"number": "12"},
         {"number": "0x"},
+        {"number": hex(2**63)},
+        {"timestamp": hex(2**63)},
         {"logsBloom": "0x00"},
         {"timestamp": "0xzz"},
         {"miner": "0x" + "00" * 19},
@@ -246,9 +281,35 @@ def test_logs__any_order__sorted_into_columns(node: ScriptedNode, reader: RPCRea
 
     batch = reader.logs_in_range(BlockRange(BlockNumber(1), BlockNumber(3)), WANTED)
 
-    assert list(zip(batch.block_number, batch.log_index, strict=True)) == [(1, 1), (2, 9), (2, 10)]
-    assert batch.address[0] == Address(TOKEN)
-    assert (batch.topics[0], batch.data[0]) == ([TOPIC], b"\x01\x02")
+    rows = batch.rows()
+    assert [(log.block_number, log.log_index) for log in rows] == [(1, 1), (2, 9), (2, 10)]
+    assert rows[0].address == TOKEN
+    assert (rows[0].topics, rows[0].data) == ((TOPIC,), b"\x01\x02")
+
+
+def test_logs__many_alike__as_written(node: ScriptedNode, reader: RPCReader) -> None:
+    logs = [raw_log(logIndex=hex(place)) for place in range(0x20, 0x60)]
+    compact = json.dumps({"jsonrpc": "2.0", "id": 0, "result": logs}, separators=(",", ":"))
+    node.script = [raw(200, compact.encode())]
+
+    batch = reader.logs_in_range(BlockRange(BlockNumber(1), BlockNumber(3)), WANTED)
+
+    assert batch.log_index.tolist() == list(range(0x20, 0x60))
+    assert {(log.address, log.topics, log.data) for log in batch.rows()} == {
+        (TOKEN, (TOPIC,), b"\x01\x02")
+    }
+
+
+def test_contents__more_calls_than_one_request_takes__one_content_each(
+    node: ScriptedNode, rpc: JSONRPC
+) -> None:
+    node.script = [results("a", "b", "c"), results("d")]
+    calls = [Call("eth_chainId", ())] * 4
+
+    contents = rpc.contents(calls)
+
+    assert len(contents) == len(node.requests) == 2
+    assert rpc.results_in(calls, contents) == ["a", "b", "c", "d"]
 
 
 def test_logs__no_blocks__not_asked(node: ScriptedNode, reader: RPCReader) -> None:
@@ -296,8 +357,8 @@ def test_logs__too_many_addresses__asked_in_parts_and_put_in_chain_order(
     again = reader.logs_in_range(blocks, wanted)
 
     assert asked == sizes
-    assert [address[-1] for address in batch.address] == [7, 6, 5, 4, 3, 2, 1]
-    assert again == batch
+    assert [log.address[-1] for log in batch.rows()] == [7, 6, 5, 4, 3, 2, 1]
+    assert again.rows() == batch.rows()
     learnt = [len(call["params"][0]["address"]) for part in node.requests for call in part]
     assert max(learnt) == addresses_max  # it is not asked for too many twice
 
@@ -370,6 +431,8 @@ def test_logs__answer_against_the_schema__malformed(
         (raw(200, b"<html>"), AnswerMalformed, 1),
         (raw(200, b'{"id":0}'), AnswerMalformed, 1),
         (raw(200, b'{"id":7,"result":"0x1"}'), AnswerMalformed, 1),
+        (raw(200, b'{"id":[0],"result":"0x1"}'), AnswerMalformed, 1),
+        (raw(200, b'{"id":"0","result":"0x1"}'), AnswerMalformed, 1),
         (raw(200, b"[]"), AnswerMalformed, 1),
         (raw(200, b"3"), AnswerMalformed, 1),
         (raw(200, b'{"id":0,"result":"' + b"0" * 200_000 + b'"}'), AnswerMalformed, 1),
@@ -410,7 +473,7 @@ def test_call__nobody_listens__unreachable(node: ScriptedNode, reader: RPCReader
     node.server.shutdown()
     node.server.server_close()
 
-    with pytest.raises(RPCUnreachable, match=r"^127\.0\.0\.1 did not answer eth_chainId: New"):
+    with pytest.raises(RPCUnreachable, match=r"^127\.0\.0\.1:\d+ did not answer eth_chainId: New"):
         reader.chain_id()
 
 

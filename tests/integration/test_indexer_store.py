@@ -30,20 +30,13 @@ from indexer.errors import (
     SchemaMissing,
     StoreUnavailable,
 )
-from indexer.sync import Indexer, is_synced, run_until
 from scripts.embedded.postgres import PostgresServer
 from tests import abi_values
 from tests.builders_chain import eventful_chain
 from tests.fact_store_contract import FactStoreContract, Take, extension, ref, replacement
-from tests.fakes_chain import (
-    CHAIN_ID,
-    TOKEN,
-    FakeChain,
-    MemoryFacts,
-    log_of,
-    plan,
-)
-from tests.postgres_facts import fact_engine, snapshot
+from tests.fakes_chain import CHAIN_ID, TOKEN, FakeChain, log_of, plan
+from tests.fakes_facts import MemoryFacts
+from tests.postgres_facts import fact_engine, snapshot, synced
 
 
 @pytest.fixture
@@ -86,10 +79,10 @@ def test_index__fake_and_real_store__same_facts(store: PostgresFacts, reader: Co
     chain, memory = eventful_chain(40), MemoryFacts()
 
     for facts in (store, memory):
-        run_until(Indexer(plan(), chain, facts), is_synced, wait=lambda: None)
-    chain.reorg(5, *[block.logs for block in chain.blocks[1:9]])
+        synced(plan(), chain, facts)
+    chain.reorg(5, *[block.logs for block in chain.canonical[1:9]])
     for facts in (store, memory):
-        run_until(Indexer(plan(), chain, facts), is_synced, wait=lambda: None)
+        synced(plan(), chain, facts)
 
     assert snapshot(reader) == memory.snapshot()
     assert store.local_chain() == memory.local_chain()
@@ -106,7 +99,7 @@ def test_extend__any_event__read_back_as_decoded(
     of = replace(plan(), sources={TOKEN: spec.contract})
 
     for facts in (store, memory):
-        run_until(Indexer(of, chain, facts), is_synced, wait=lambda: None)
+        synced(of, chain, facts)
     taken = snapshot(reader)
     store.replace(replacement(chain, head=1, ancestor=None))
 
@@ -214,7 +207,14 @@ def test_store__no_tables__says_migrate(empty_database: str) -> None:
         BLOCK.delete().where(BLOCK.c.number == 6),
         BLOCK.delete().where(BLOCK.c.number == 3),
         insert(BLOCK).values(
-            chain_id=CHAIN_ID, number=20, hash=b"\x01" * 32, parent_hash=b"\x01" * 32, timestamp=1
+            chain_id=CHAIN_ID,
+            number=20,
+            hash=b"\x01" * 32,
+            parent_hash=b"\x01" * 32,
+            timestamp=1,
+            header=b"",
+            rows_digest=b"\x01" * 32,
+            proof=0,
         ),
     ],
 )
@@ -231,7 +231,8 @@ def test_local_chain__rows_that_contradict__damaged(
 @pytest.mark.parametrize(
     ("table", "values"),
     [
-        ("fact_erc20_transfer", "(1, 1, 1, '\\x01', '\\x', '\\x', 1)"),
+        ("fact_work_registered", "(1, 1, 1, '\\x01', '\\x', '\\x', '\\x')"),
+        ("block", "(1, 1, '\\x', '\\x', 1, '\\x', '\\x', 4)"),
         ("fact_epoch_vetoed", "(1, -1, 1, '\\x', 1, 1, '\\x', '\\x')"),
     ],
 )

@@ -103,14 +103,15 @@ def test_books__changed_by_sql__refused(
 
 
 _ENTRY = (
-    "INSERT INTO journal_entry (id, chain_id, contract, source_kind, source_id, leg, status,"
-    " effective_at, posting_count, content_digest)"
-    " VALUES (:id, 31337, :contract, 'log', :id, 0, 'posted', 1, :count, :id)"
+    "INSERT INTO journal_entry (id, chain_id, contract, source_kind, source_id, leg, version,"
+    " status, effective_at, posting_count, content_digest)"
+    " VALUES (:id, 31337, :contract, 'log', :id, 0, 0, 'posted', 1, :count, :id)"
 )
 _POSTING = (
-    "INSERT INTO posting (entry_id, ordinal, status, posting_count, asset, amount,"
+    "INSERT INTO posting (entry_id, ordinal, version, status, posting_count, asset, amount,"
     " debit_account, credit_account)"
-    " VALUES (:id, :ordinal, :status, :count, :asset, CAST(:amount AS NUMERIC), :debit, :credit)"
+    " VALUES (:id, :ordinal, :version, :status, :count, :asset, CAST(:amount AS NUMERIC),"
+    " :debit, :credit)"
 )
 
 
@@ -130,6 +131,7 @@ def raw_posting(connection: Connection, **changes: object) -> None:
     values: dict[str, object] = {
         "id": b"\x01" * 32,
         "ordinal": 0,
+        "version": 0,
         "status": "posted",
         "count": 1,
         "asset": bytes(ASSET),
@@ -163,6 +165,7 @@ def test_raw_sql__balanced_entry__accepted(engine: Engine, settled: MoneyChain) 
         ({"ordinal": -1}, "posting_has_a_place_in_its_entry"),
         ({"count": 2}, "posting_is_of_its_entry"),
         ({"status": "pending"}, "posting_is_of_its_entry"),
+        ({"version": 1}, "posting_is_of_its_entry"),
         ({"id": b"\x02" * 32}, "posting_is_of_its_entry"),
     ],
 )
@@ -209,7 +212,9 @@ def test_raw_sql__account_of_wrong_shape__refused(engine: Engine, values: str) -
 def test_raw_sql__second_open_reservation__refused(engine: Engine, settled: MoneyChain) -> None:
     with engine.begin() as connection:
         reserve(LedgerStore(connection, BOOK), op_id_of(OPEN_LEAF))
-    statement = text("INSERT INTO reservation (op_id, attempt, entry_id) VALUES (:op, 2, :entry)")
+    statement = text(
+        "INSERT INTO reservation (op_id, version, attempt, entry_id) VALUES (:op, 0, 2, :entry)"
+    )
 
     raw_pair(engine)
     values = {"op": bytes(op_id_of(OPEN_LEAF)), "entry": b"\x01" * 32}
@@ -485,7 +490,7 @@ def test_insert_new__stored_and_new_rows__only_new_returned(engine: Engine) -> N
 def test_record__largest_amount_and_many_postings__read_back_exactly(engine: Engine) -> None:
     chain = MoneyChain()
     events = [chain.funded(UINT256_MAX, epoch=epoch) for epoch in range(3)]
-    entries = [funded(event) for event in events]
+    entries = [funded(event, 0) for event in events]
     with engine.begin() as connection:
         new = LedgerStore(connection, BOOK).record(entries)
         stored = LedgerReads(connection, BOOK).journal(after=None, entries_max=9)

@@ -1,9 +1,15 @@
 """The migrations make exactly the schema that the code's tables describe."""
 
+from pathlib import Path
+
 import psycopg
+import pytest
+from alembic.script import ScriptDirectory
 from sqlalchemy import text
 
-from scripts.bootstrap import migrate, open_database
+import scripts.migrations
+from scripts.bootstrap import SCHEMA_HEAD, migrate, open_database
+from scripts.errors import DatabaseUnusable
 from scripts.tables import EXTRA_DDL, METADATA
 
 _PARTS = {
@@ -60,3 +66,36 @@ def test_migrate__twice__changes_nothing(database: str) -> None:
     migrate(database)
 
     assert schema_of(database) == before
+
+
+def test_schema_head__newest_migration() -> None:
+    """A database at this revision is not migrated any further."""
+    (folder,) = map(Path, scripts.migrations.__path__)
+
+    assert ScriptDirectory(str(folder)).get_current_head() == SCHEMA_HEAD
+
+
+def test_migrate__database_at_an_older_revision__brought_to_the_newest(empty_database: str) -> None:
+    migrate(empty_database)
+    with psycopg.connect(empty_database) as connection:
+        connection.execute("DROP SCHEMA public CASCADE")
+        connection.execute("CREATE SCHEMA public")
+        connection.execute("CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL)")
+
+    migrate(empty_database)
+
+    with psycopg.connect(empty_database) as connection:
+        found = connection.execute("SELECT version_num FROM alembic_version").fetchall()
+    assert found == [(SCHEMA_HEAD,)]
+    assert schema_of(empty_database)["columns"]
+
+
+@pytest.mark.parametrize("also", ["0003", "of another product"])
+def test_migrate__newest_revision_and_one_that_we_do_not_know__refused(
+    database: str, also: str
+) -> None:
+    with psycopg.connect(database) as connection:
+        connection.execute("INSERT INTO alembic_version VALUES (%s)", (also,))
+
+    with pytest.raises(DatabaseUnusable, match=also):
+        migrate(database)

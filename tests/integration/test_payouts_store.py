@@ -239,7 +239,7 @@ def test_plan__reservation_fails__operation_not_written(owner: PayoutsOwner) -> 
     assert store.plan([commit()]) == 1  # a commit moves no money
 
 
-def test_plan__planned_again__reserved_once(owner: PayoutsOwner) -> None:
+def test_plan__planned_again__asks_the_books_again(owner: PayoutsOwner) -> None:
     class Counting(NoReservations):
         def __init__(self) -> None:
             self.reserved: list[Hash32] = []
@@ -253,7 +253,7 @@ def test_plan__planned_again__reserved_once(owner: PayoutsOwner) -> None:
     store.plan([operation(0)])
     store.plan([operation(0), operation(1)])
 
-    assert books.reserved == [operation(0).op_id, operation(1).op_id]
+    assert books.reserved == [operation(index).op_id for index in (0, 0, 1)]
 
 
 def test_payouts_owner__key_or_contract_held__second_owner_refused(

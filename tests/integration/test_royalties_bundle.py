@@ -2,29 +2,40 @@
 
 import random
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from contracts.evm import Address, Hash32, keccak
+from contracts.evm import Address, Epoch, Hash32, Timestamp, keccak
 from settlement.errors import BundleExists, VerifierUnavailable
 from settlement.royalties.adapters.bundle_directory import (
     BundleDirectory,
     VerifiedBundle,
     VerifierCommand,
 )
-from settlement.royalties.derivation import bundle_files, derive
+from settlement.royalties.approve import Refusal, Refused, SignedApproval, approve
+from settlement.royalties.certificate import Claim, Level
+from settlement.royalties.derivation import EpochFacts, bundle_files, derive
 from tests.royalties_builders import (
     CLOCK,
     DUSD,
     EURT,
     FIRST_EPOCH,
+    NO_LOG,
     REGION,
     SETTLEMENT,
     ScriptedChain,
     facts_of,
     sample_chain,
     work,
+)
+from tests.royalties_fakes import (
+    GUARDIANS,
+    ApprovalsInMemory,
+    FixedSigner,
+    GuardianView,
+    standing_of,
 )
 
 _VERIFIER = Path(__file__).parents[2] / "scripts" / "verify_epoch.py"
@@ -110,6 +121,73 @@ def test_bundle__one_digit_changed__verifier_names_the_file(name: str, tmp_path:
 
     assert not report.is_ok
     assert name in report.difference
+
+
+def certified_at(facts: EpochFacts, level: Level) -> EpochFacts:
+    """The facts with a certificate of another level than their parameters demand."""
+    certified = facts.certified
+    claims = {
+        Claim.PROVED: Claim.UNPROVED if level is Level.HEADERS else Claim.PROVED,
+        Claim.EMPTY: Claim.EMPTY,
+    }
+    blocks = tuple(block._replace(claim=claims[block.claim]) for block in certified.blocks)
+    digest = keccak(b"".join(keccak(one.header) + bytes([one.claim]) for one in blocks))
+    certificate = replace(certified.certificate, level=level, blocks_digest=digest)
+    return replace(facts, certified=replace(certified, certificate=certificate, blocks=blocks))
+
+
+@pytest.mark.parametrize("level", Level)
+def test_approve__certificate_below_what_parameters_demand__not_signed(
+    level: Level, tmp_path: Path
+) -> None:
+    """Receipts are demanded; a certificate that is right, but at level headers, is refused."""
+    epoch = derive(certified_at(facts_of(sample_chain(), FIRST_EPOCH), level))
+    bundle = BundleDirectory(tmp_path / "bundle")
+    bundle.write(bundle_files(epoch))
+    totals = {one.asset: one.paid_in for one in epoch.manifest.totals}
+
+    answer = approve(
+        VerifiedBundle(bundle, COMMAND),
+        settlement=SETTLEMENT,
+        chain=GuardianView(sample_chain(), standing_of(epoch), totals),
+        signer=FixedSigner(GUARDIANS[0]),
+        store=ApprovalsInMemory(),
+        deadline=Timestamp(9_999_999),
+    )
+
+    if level is Level.RECEIPTS:
+        assert isinstance(answer, SignedApproval)
+    else:
+        assert isinstance(answer, Refused)
+        assert answer.findings[0].reason is Refusal.VERIFIER_DISAGREES
+        assert "claim, at level receipts" in answer.findings[0].detail
+
+
+def test_bundle__later_epoch__verifier_agrees_on_anchor_and_previous(tmp_path: Path) -> None:
+    chain = sample_chain()
+    chain.commit(FIRST_EPOCH, keccak(b"first"), active_at=0)
+    chain.mine(CLOCK.end_of(Epoch(FIRST_EPOCH + 1)), bloom=NO_LOG)
+    chain.finish(FIRST_EPOCH + 1)
+    bundle = BundleDirectory(tmp_path / "bundle")
+    bundle.write(bundle_files(derive(facts_of(chain, FIRST_EPOCH + 1))))
+
+    report = VerifiedBundle(bundle, COMMAND).verify()
+
+    assert report.is_ok, report.difference
+
+
+def test_bundle__epoch_without_blocks__certificate_of_nothing(tmp_path: Path) -> None:
+    chain = sample_chain()
+    chain.commit(FIRST_EPOCH, keccak(b"first"), active_at=0)
+    chain.blocks.pop()
+    chain.finish(FIRST_EPOCH + 1)
+    bundle = BundleDirectory(tmp_path / "bundle")
+    bundle.write(bundle_files(derive(facts_of(chain, FIRST_EPOCH + 1))))
+
+    report = VerifiedBundle(bundle, COMMAND).verify()
+
+    assert report.is_ok, report.difference
+    assert (tmp_path / "bundle" / "headers.jsonl").read_bytes().count(b"\n") == 1
 
 
 def test_bundle__written_twice__same_files(tmp_path: Path) -> None:

@@ -6,16 +6,17 @@ from sqlalchemy import Connection, Engine, create_engine, func, select, text
 from sqlalchemy.exc import DBAPIError
 from sqlmodel import SQLModel
 
-from contracts.evm import Epoch, Timestamp, keccak
+from contracts.evm import ZERO_HASH, Epoch, Timestamp, keccak
 from settlement.errors import ComputedElsewhere, ConflictingApproval, ConflictingComputation
 from settlement.royalties.adapters import tables
 from settlement.royalties.adapters.store import Approvals, ComputedEpochs
 from settlement.royalties.approve import ApprovalStore, SignedApproval
-from settlement.royalties.compute_epoch import EpochStore, compute_epoch
+from settlement.royalties.compute_epoch import EpochStore, NotYetComputable, compute_epoch
 from settlement.royalties.derivation import ComputedEpoch, derive
 from tests.royalties_builders import (
     FIRST_EPOCH,
     SETTLEMENT,
+    STATED,
     ScriptedChain,
     facts_of,
     sample_chain,
@@ -89,6 +90,7 @@ def test_record__every_table__holds_the_whole_distribution(connection: Connectio
     distribution = EPOCH.distribution
     assert {table.name: count(connection, table.name) for table in tables.TABLES} == {
         "computed_epoch": 1,
+        "computed_certificate": 1,
         "computed_total": 2,
         "computed_leaf": len(distribution.leaves),
         "computed_line": sum(len(leaf.lines) for leaf in distribution.leaves),
@@ -116,6 +118,49 @@ def test_record__credits__sum_to_every_leaf(connection: Connection) -> None:
     ).all()
 
     assert unexplained == []
+
+
+def test_certificate__stored__document_gives_the_digest_of_the_manifest(
+    connection: Connection,
+) -> None:
+    store = ComputedEpochs(connection)
+    store.record(EPOCH)
+
+    (row,) = connection.execute(select(tables.COMPUTED_CERTIFICATE)).all()
+
+    assert keccak(row.document) == row.digest == EPOCH.manifest.completeness_digest
+    assert store.certificate_digest(EPOCH.manifest_digest) == row.digest
+    assert (row.previous, row.level) == (ZERO_HASH, "receipts")
+    assert (row.start_block, row.end_block) == (SETTLEMENT.start_block, 10)
+
+
+def test_certificate__manifest_of_others__none(connection: Connection) -> None:
+    assert ComputedEpochs(connection).certificate_digest(keccak(b"theirs")) is None
+
+
+def test_certificate__next_epoch__names_the_stored_one(connection: Connection) -> None:
+    store, chain = ComputedEpochs(connection), sample_chain()
+    chain.finish(FIRST_EPOCH + 1)
+    store.record(EPOCH)
+    chain.commit(FIRST_EPOCH, EPOCH.manifest_digest, active_at=0)
+    chain.proofs = dict.fromkeys(range(SETTLEMENT.start_block, 10), STATED)
+
+    result = compute_epoch(Epoch(FIRST_EPOCH + 1), settlement=SETTLEMENT, source=chain, store=store)
+
+    assert isinstance(result, ComputedEpoch)
+    assert result.manifest.completeness_previous == EPOCH.manifest.completeness_digest
+
+
+def test_compute_epoch__below_the_demanded_level__nothing_stored(connection: Connection) -> None:
+    chain = sample_chain()
+    chain.proofs = {6: STATED}
+
+    answer = compute_epoch(
+        FIRST_EPOCH, settlement=SETTLEMENT, source=chain, store=ComputedEpochs(connection)
+    )
+
+    assert isinstance(answer, NotYetComputable)
+    assert count(connection, "computed_epoch") == count(connection, "computed_certificate") == 0
 
 
 def test_record__twice__nothing_added(connection: Connection) -> None:
@@ -176,8 +221,9 @@ def test_tables__change__refused(engine: Engine, change: str) -> None:
     with engine.begin() as connection:
         ComputedEpochs(connection).record(EPOCH)
 
-    with pytest.raises(DBAPIError, match="append-only"), engine.begin() as connection:
-        connection.execute(text(change.format("computed_leaf")))
+    for table in ("computed_leaf", "computed_certificate"):
+        with pytest.raises(DBAPIError, match="append-only"), engine.begin() as connection:
+            connection.execute(text(change.format(table)))
 
 
 def test_approvals__recorded__ascending_by_guardian(connection: Connection) -> None:

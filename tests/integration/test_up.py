@@ -1,4 +1,7 @@
-"""`quittance up` without configuration, as a user runs it, and other commands beside it."""
+"""`quittance up` without configuration, as a user runs it, and other commands beside it.
+
+Its children run scripts.worker, scripts.index and scripts.serve.
+"""
 
 import json
 import os
@@ -18,8 +21,8 @@ import pytest
 from typer.testing import CliRunner
 
 from scripts.cli.app import app
-from scripts.cli.epochs import NotComputed
 from scripts.embedded.places import scratch_directory
+from scripts.reviewing import NotComputed
 from tests.processes import processes_of
 
 LIMIT_S = 60

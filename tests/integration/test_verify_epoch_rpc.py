@@ -27,11 +27,6 @@ TOTALS = [
 OTHER_HASH = story.hex0x(bytes(31) + b"\1")
 
 
-def started_log(clock: str = "EpochClock") -> story.Json:
-    values = (story.CONTRACTS[clock], story.CONTRACTS["WorkRegistry"], 3600)
-    return story.raw_log(11, 5, "EpochPayouts", "SettlementStarted", values)
-
-
 def committed_log(
     at: tuple[int, int],
     *,
@@ -50,34 +45,25 @@ def vetoed_log(at: tuple[int, int], epoch: int, attempt: int) -> story.Json:
     return story.raw_log(*at, "EpochPayouts", "EpochVetoed", values)
 
 
-PREVIOUS = committed_log((17, 9), epoch=1, digest=story.PREVIOUS_DIGEST, root=bytes(32), totals=[])
-NOT_OF_THIS_EPOCH = [
-    story.Terms(work_id=story.A, version=2, effective_epoch=3).log(17, 5),
-    story.parameters_log(17, 6, effective_epoch=3, k_ppm=0),
-    story.raw_log(
-        17,
-        7,
-        "EpochPayouts",
-        "EpochFunded",
-        (3, story.TOKEN_X, story.DONOR, 9),
-    ),
-    story.verdict_log(22, 3, "VerdictPlaced", story.E),
-]
-
-
 @dataclass(kw_only=True)
 class FakeNode:
-    """A chain of blocks and logs, behind the limits of a real endpoint."""
+    """A chain of blocks and logs, behind the limits of a real endpoint.
+
+    `receipts` are what it says of a block instead of the truth; without `has_block_receipts` it
+    only knows single receipts.
+    """
 
     chain_id: int = story.CHAIN_ID
     times: dict[int, int] = field(default_factory=lambda: dict(story.TIMES))
     logs: list[story.Json] = field(
-        default_factory=lambda: [*story.story_logs(), *NOT_OF_THIS_EPOCH, started_log(), PREVIOUS]
+        default_factory=lambda: [*story.story_logs(), *story.other_logs()]
     )
     range_max: int = 10_000
     batch_max: int = 10_000
     status: int = 200
     raw_answer: bytes | None = None
+    receipts: dict[int, Any] = field(default_factory=dict)
+    has_block_receipts: bool = True
     calls: list[str] = field(default_factory=list)
 
     def answer(self, body: Any) -> bytes:
@@ -94,11 +80,15 @@ class FakeNode:
         self.calls.append(method)
         if method == "eth_getLogs" and self.width(params[0]) > self.range_max:
             return self.error(body["id"], "query returned more than 10000 results")
+        if method == "eth_getBlockReceipts" and not self.has_block_receipts:
+            return self.error(body["id"], "the method eth_getBlockReceipts does not exist")
         results: dict[str, Callable[[], object]] = {
             "eth_chainId": lambda: hex(self.chain_id),
             "eth_blockNumber": lambda: hex(max(self.times)),
             "eth_getBlockByNumber": lambda: self.block(int(params[0], 16)),
             "eth_getLogs": lambda: self.matching(params[0]),
+            "eth_getBlockReceipts": lambda: self.receipts_of(int(params[0], 16)),
+            "eth_getTransactionReceipt": lambda: self.receipt(params[0]),
         }
         return {"jsonrpc": "2.0", "id": body["id"], "result": results[method]()}
 
@@ -113,12 +103,22 @@ class FakeNode:
     def block(self, number: int) -> story.Json | None:
         if number not in self.times:
             return None
+        sent = story.receipts_of(number)
         return {
             "number": hex(number),
             "hash": story.hex0x(story.block_hash(number)),
             "parentHash": story.hex0x(story.block_hash(number - 1)),
             "timestamp": hex(self.times[number]),
+            "logsBloom": story.hex0x(story.bloom_of(story.logs_of_block(number))),
+            "transactions": [f"0x{number:x}{at:062x}" for at, _ in enumerate(sent)],
         }
+
+    def receipts_of(self, number: int) -> Any:
+        return self.receipts.get(number, story.receipts_of(number))
+
+    def receipt(self, digest: str) -> Any:
+        """Of the transaction whose hash begins with its block's number, 0x10 to 0x15."""
+        return self.receipts_of(int(digest[:4], 16))[int(digest[4:], 16)]
 
     def matching(self, criteria: story.Json) -> list[story.Json]:
         first, last = int(criteria["fromBlock"], 16), int(criteria["toBlock"], 16)
@@ -323,8 +323,8 @@ def test_rpc__log_with_other_data__difference(verify: Verify) -> None:
             "manifest.json previous_manifest_digest",
         ),
         (
-            manifest_with("completeness", "digest", value=OTHER_HASH),
-            "manifest.json completeness digest",
+            story.with_digests(manifest_with("completeness", "previous", value=OTHER_HASH)),
+            "manifest.json completeness previous",
         ),
         (
             lines_with("blocks.jsonl", lambda blocks: blocks[5].update(hash=OTHER_HASH)),
@@ -353,7 +353,7 @@ def test_rpc__what_no_offline_check_sees__difference(
 
 
 def test_rpc__previous_commitment_vetoed__not_compared(verify: Verify) -> None:
-    node = node_with(vetoed_log((17, 10), 1, 1))
+    node = node_with(vetoed_log((22, 0), 1, 1))
 
     assert verify(node, manifest_with("previous_manifest_digest", value=OTHER_HASH)).code == 0
 
@@ -379,7 +379,7 @@ def test_rpc__other_chain__difference(
 
 def test_rpc__payouts_of_another_clock__difference(verify: Verify) -> None:
     node = FakeNode()
-    node.logs = [*story.story_logs(), started_log(clock="EpochPayouts"), PREVIOUS]
+    node.logs[25] = story.started_log(clock="EpochPayouts")
 
     verdict = verify(node)
 
@@ -398,7 +398,10 @@ def test_rpc__payouts_of_another_clock__difference(verify: Verify) -> None:
         {"range_max": 0},
         {"times": {number: time for number, time in story.TIMES.items() if number < 22}},
         {"times": {10: 1100}},
-        {"logs": [{**started_log(), "block_number": "11", "data": "0xzz"}]},
+        {"logs": [{**story.started_log(), "data": "0xzz"}]},
+        {"receipts": {20: None}},
+        {"receipts": {20: [{"status": "0x1"}]}},
+        {"receipts": {20: [{"root": OTHER_HASH, "cumulativeGasUsed": "0x1", "logs": []}]}},
     ],
     ids=[
         "status 500",
@@ -410,6 +413,9 @@ def test_rpc__payouts_of_another_clock__difference(verify: Verify) -> None:
         "nothing after the reference block",
         "far behind",
         "broken log",
+        "no receipts",
+        "broken receipt",
+        "receipt without status",
     ],
 )
 def test_rpc__node_that_cannot_answer__exit_3(settings: dict[str, Any], verify: Verify) -> None:
@@ -419,6 +425,78 @@ def test_rpc__node_that_cannot_answer__exit_3(settings: dict[str, Any], verify: 
     assert "the node " in verdict.sentence
     assert "secret-key" not in verdict.sentence
     assert verdict.report["rpc"] is None
+
+
+def receipts_with(number: int, change: Callable[[Any], object]) -> dict[int, Any]:
+    receipts = story.receipts_of(number)
+    change(receipts)
+    return {number: receipts}
+
+
+def test_rpc__node_without_block_receipts__asked_one_by_one(verify: Verify) -> None:
+    node = node_with(has_block_receipts=False)
+
+    assert verify(node).code == 0
+    assert node.calls.count("eth_getTransactionReceipt") == 6
+
+
+@pytest.mark.parametrize(
+    ("number", "change"),
+    [
+        (17, lambda receipts: receipts[1]["logs"].pop()),
+        (17, lambda receipts: receipts[1]["logs"].reverse()),
+        (17, lambda receipts: receipts.pop(0)),
+        (20, lambda receipts: receipts.reverse()),
+        (20, lambda receipts: receipts[1].update(status="0x0")),
+        (20, lambda receipts: receipts[1].update(type="0x1")),
+        (20, lambda receipts: receipts[0].update(cumulativeGasUsed="0x5209")),
+        (20, lambda receipts: receipts[1]["logs"][0].update(data="0x")),
+        (21, lambda receipts: receipts[1]["logs"][0]["topics"].pop()),
+        (21, lambda receipts: receipts.clear()),
+    ],
+    ids=[
+        "log left out",
+        "logs in another order",
+        "receipt left out",
+        "receipts in another order",
+        "status",
+        "type",
+        "gas",
+        "data",
+        "topic of a foreign log",
+        "no receipts",
+    ],
+)
+def test_rpc__receipts_that_do_not_give_the_root__difference(
+    number: int, change: Callable[[Any], object], verify: Verify
+) -> None:
+    verdict = verify(node_with(receipts=receipts_with(number, change)))
+
+    assert verdict.code == 1
+    assert verdict.sentence.startswith(f"the node's receipts of block {number}, their root:")
+
+
+def test_rpc__log_that_is_no_input_held_back__difference(verify: Verify) -> None:
+    node = FakeNode()
+    node.logs = [log for log in node.logs if (log["block_number"], log["log_index"]) != ("17", "7")]
+
+    verdict = verify(node)
+
+    assert verdict.code == 1
+    assert verdict.sentence.startswith("the node's logs of block 17, by its receipts:")
+
+
+@pytest.mark.parametrize(
+    ("number", "sentence"),
+    [(19, "which is claimed to be empty"), (21, "by its receipts")],
+)
+def test_rpc__log_that_the_header_rules_out__difference(
+    number: int, sentence: str, verify: Verify
+) -> None:
+    verdict = verify(node_with(vetoed_log((number, 0), 9, 1)))
+
+    assert verdict.code == 1
+    assert verdict.sentence.startswith(f"the node's logs of block {number}, {sentence}")
 
 
 def test_rpc__nobody_listens__exit_3(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -79,6 +79,18 @@ def test_main__missing_file__exit_2_names_it(
         ("manifest.json", put("tree", "root", value=None), "manifest.json tree root: null"),
         ("blocks.jsonl", put(0, "hash", value="0x1"), "blocks.jsonl line 1 hash"),
         ("blocks.jsonl", put(0, value="x"), "blocks.jsonl line 1: not an object"),
+        ("headers.jsonl", put(0, "claim", value="sure"), "headers.jsonl line 1 claim: 'sure' is"),
+        ("headers.jsonl", put(1, "header", value="0x80"), "headers.jsonl line 2 header: not the"),
+        ("headers.jsonl", put(1, "header", value="0xc0"), "headers.jsonl line 2 header: not the"),
+        ("headers.jsonl", put(1, "header", value="0x"), "headers.jsonl line 2 header: not the RLP"),
+        ("headers.jsonl", put(1, "header", value="0xf90200a0"), "headers.jsonl line 2 header"),
+        ("headers.jsonl", put(1, "header", value="0xc28301"), "headers.jsonl line 2 header: its"),
+        ("headers.jsonl", put(1, value={}), "headers.jsonl line 2: fields missing"),
+        (
+            "manifest.json",
+            put("completeness", "previous", value="0x"),
+            "manifest.json completeness",
+        ),
         ("logs.jsonl", put(2, "topics", value="0x"), "logs.jsonl line 3 topics: not an array"),
         ("logs.jsonl", put(2, "topics", 1, value="0x00"), "logs.jsonl line 3 topics: 1 bytes"),
         ("logs.jsonl", put(2, "data", value="0xAB"), "logs.jsonl line 3 data"),
@@ -168,7 +180,6 @@ def other(text: str) -> str:
 
 BOUND_BY_THE_COMMITMENT_ONLY = {
     ("attempt",),
-    ("completeness", "digest"),
     ("previous_manifest_digest",),
     ("settlement", "name"),
 }
@@ -283,6 +294,9 @@ LOG_TAMPERING = {
     "usage before the epoch": lambda document: document.insert(
         10, story.usage_log(13, 9, (story.S1, story.TIER_1, 9), LATE)
     ),
+    "log that the bloom of its block rules out": lambda document: document.insert(
+        22, story.verdict_log(18, 0, "VerdictPlaced", story.A)
+    ),
     "regions that are no object": replaced_by(7, parameters_with(regions=[[]])),
     "no play counts": replaced_by(7, parameters_with(plays_max="0")),
     "unknown parameter": replaced_by(7, parameters_with(alpha="1")),
@@ -363,6 +377,145 @@ def test_tampering__recomputed_file_with_all_digests_made_right__refused(
     story.write_bundle(tmp_path, story.with_digests(edited(files, name, change)))
 
     assert code_of(tmp_path) in (1, 2)
+
+
+def header_line(number: int, claim: str, **changes: Any) -> story.Json:
+    """A line of headers.jsonl with a header that has, or differs from, the story's."""
+    fields: dict[str, Any] = {
+        "parent": story.block_hash(number - 1),
+        "bloom": story.bloom_of(story.logs_of_block(number)),
+        "root": story.receipts_root(number),
+    }
+    data = story.header_of(number, **fields | changes)
+    return {"claim": claim, "header": story.hex0x(data), "number": str(number)}
+
+
+def emptied(lines: Any) -> None:
+    """Blocks 20 and 21 forged without logs, hashed and linked anew."""
+    lines[4] = header_line(20, "empty", bloom=bytes(256))
+    parent = story.keccak(bytes.fromhex(lines[4]["header"][2:]))
+    lines[5] = header_line(21, "empty", bloom=bytes(256), parent=parent)
+
+
+def swapped(lines: Any) -> None:
+    lines[2]["header"], lines[3]["header"] = lines[3]["header"], lines[2]["header"]
+
+
+HEADERS, NOT_FIRST = "headers.jsonl", "manifest.json previous_manifest_digest"
+HEADER_TAMPERING = {
+    "positive block declared empty": (put(1, "claim", value="empty"), f"{HEADERS} line 2 claim"),
+    "block that looks positive declared empty": (
+        put(5, "claim", value="empty"),
+        f"{HEADERS} line 6 claim",
+    ),
+    "positive block unproved": (put(4, "claim", value="unproved"), f"{HEADERS} line 5 claim"),
+    "empty block declared proved": (put(2, "claim", value="proved"), f"{HEADERS} line 3 claim"),
+    "block of the range as an anchor": (
+        put(1, "claim", value="anchor"),
+        f"{HEADERS} line 2 claim",
+    ),
+    "headers swapped": (swapped, f"{HEADERS} line 3 number, by its header"),
+    "header left out": (without(3), f"{HEADERS} line 4 number"),
+    "last header left out": (without(5), f"{HEADERS}, its last block"),
+    "first header left out": (without(1), f"{HEADERS} line 2 number"),
+    "anchor left out": (without(0), NOT_FIRST),
+    "anchor and first header left out": (
+        lambda lines: lines.__delitem__(slice(2)),
+        NOT_FIRST,
+    ),
+    "later anchor": (
+        lambda lines: (lines.pop(0), put(0, "claim", value="anchor")(lines)),
+        f"{HEADERS} line 1 timestamp",
+    ),
+    "range that begins too early": (
+        lambda lines: (
+            put(0, "claim", value="proved")(lines),
+            lines.insert(0, header_line(15, "anchor")),
+        ),
+        f"{HEADERS} line 2 timestamp",
+    ),
+    "header after the reference block": (
+        appended(header_line(22, "proved")),
+        f"{HEADERS}, its last block",
+    ),
+    "bloom cleared": (
+        put(4, value=header_line(20, "empty", bloom=bytes(256))),
+        f"{HEADERS} line 6 parent hash",
+    ),
+    "blooms cleared, linked anew": (emptied, "blocks.jsonl, block 20"),
+    "wrong number": (put(3, "number", value="20"), f"{HEADERS} line 4 number, by its header"),
+    "no headers": (lambda lines: lines.clear(), f"{HEADERS}: expected headers"),
+}
+
+
+@pytest.mark.parametrize(("change", "about"), HEADER_TAMPERING.values(), ids=HEADER_TAMPERING)
+def test_tampering__headers_with_all_digests_made_right__refused(
+    change: Callable[[Any], object],
+    about: str,
+    files: Files,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    forged = story.with_digests(edited(files, "headers.jsonl", change))
+
+    assert code_of(story.write_bundle(tmp_path, forged)) == 1
+    assert capsys.readouterr().out.startswith(about)
+
+
+def at_level(level: str, claim: str, demanded: story.Json) -> Files:
+    """The story with a certificate of this level, under parameters with these members."""
+    lines = [
+        line | {"claim": claim if line["claim"] == "proved" else line["claim"]}
+        for line in story.header_lines()
+    ]
+    logs = story.story_logs()
+    logs[7] = parameters_with(**demanded)
+    document = story.manifest()
+    data = story.canonical(story.PARAMETERS | demanded)
+    document["ruleset"]["parameters"] = story.PARAMETERS | demanded
+    document["ruleset"]["parameters_digest"] = story.hex0x(story.keccak(data))
+    document["completeness"]["level"] = level
+    files = {
+        **FILES,
+        "headers.jsonl": story.json_lines(lines),
+        "logs.jsonl": story.json_lines(logs),
+        "manifest.json": story.canonical(document),
+    }
+    return story.with_digests(files)
+
+
+@pytest.mark.parametrize(
+    ("level", "claim", "demanded", "code"),
+    [
+        ("receipts", "proved", {}, 0),
+        ("receipts", "proved", {"completeness": "receipts"}, 0),
+        ("headers", "unproved", {"completeness": "headers"}, 0),
+        ("headers", "unproved", {}, 1),
+        ("headers", "unproved", {"completeness": "receipts"}, 1),
+        ("headers", "proved", {}, 1),
+        ("headers", "proved", {"completeness": "headers"}, 1),
+        ("receipts", "unproved", {}, 1),
+        ("receipts", "unproved", {"completeness": "headers"}, 1),
+        ("receipts", "proved", {"completeness": "headers"}, 1),
+        ("none", "unproved", {"completeness": "none"}, 2),
+        ("headers", "unproved", {"completeness": ["headers"]}, 2),
+    ],
+)
+def test_level__against_what_the_parameters_demand(
+    level: str, claim: str, demanded: story.Json, code: int, tmp_path: Path
+) -> None:
+    files = at_level(level, claim, demanded)
+
+    assert code_of(story.write_bundle(tmp_path, files)) == code
+
+
+def test_level__lower_than_demanded__named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    story.write_bundle(tmp_path, at_level("headers", "proved", {}))
+
+    assert code_of(tmp_path) == 1
+    assert capsys.readouterr().out.startswith("manifest.json completeness")
 
 
 @pytest.mark.parametrize("name", verify_epoch.FILES.split())

@@ -10,7 +10,8 @@ from sqlalchemy.exc import DBAPIError
 from contracts.approvals import Approval
 from contracts.calls import Withdrawal
 from contracts.evm import Address, BlockRef, Epoch, Timestamp, keccak
-from scripts.bootstrap import book_of, open_database
+from scripts.bootstrap import open_database
+from scripts.bootstrap_settlement import book_of
 from scripts.wiring import (
     CommittedDistributions,
     FinalizedFacts,

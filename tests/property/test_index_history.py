@@ -13,12 +13,14 @@ from hypothesis import strategies as st
 
 from contracts.evm import BlockRef
 from indexer.errors import AnswerMalformed, RPCUnreachable, Transient
+from indexer.levels import Level
 from indexer.outcomes import Idle
 from indexer.plan import IndexedChain
 from indexer.ports import Extension, Replacement
-from indexer.sync import Indexer, is_synced, run_until
+from indexer.sync import is_synced, run_until
 from tests.builders_chain import contents
-from tests.fakes_chain import FakeBlock, FakeChain, MemoryFacts, Snapshot, plan
+from tests.fakes_chain import FakeBlock, FakeChain, plan
+from tests.fakes_facts import MemoryFacts, indexer_of
 
 DEPTH = 6
 
@@ -66,7 +68,7 @@ class History:
             case Reorg():
                 floor = max(self.highest - DEPTH, 0)
                 depth = min(event.depth, chain.head_number - floor)
-                self._before = list(chain.blocks)
+                self._before = list(chain.canonical)
                 chain.reorg(max(depth, 0), *map(contents, event.kinds), seconds=0)
             case FlipBack():
                 self._flip_back()
@@ -74,7 +76,7 @@ class History:
 
     def _flip_back(self) -> None:
         """Only if the two forks part above what may be final by now."""
-        former, now = self._before, list(self.chain.blocks)
+        former, now = self._before, list(self.chain.canonical)
         if former is None:
             return
         shared = sum(ours == theirs for ours, theirs in zip(former, now, strict=False))
@@ -115,19 +117,26 @@ class MortalFacts(MemoryFacts):
             raise Crash
 
 
-def fresh(chain: FakeChain, of: IndexedChain) -> Snapshot:
+def fresh(chain: FakeChain, of: IndexedChain) -> MemoryFacts:
     """The index of a chain that was never anything else."""
     store = MemoryFacts()
     chain.before_call = lambda method: None
-    run_until(Indexer(of, chain, store), is_synced, wait=lambda: None)
-    return store.snapshot()
+    run_until(indexer_of(of, chain, store), is_synced, wait=lambda: None)
+    return store
+
+
+def assert_same(store: MemoryFacts, other: MemoryFacts) -> None:
+    assert store.snapshot() == other.snapshot()
+    assert store.digest() == other.digest()
+    if store.finalized == other.finalized:
+        assert store.balances == other.balances
 
 
 def settle(of: IndexedChain, chain: FakeChain, store: MemoryFacts) -> None:
     """Restart after every failure, until nothing is left to do."""
     for _ in range(500):
         try:
-            run_until(Indexer(of, chain, store), is_synced, wait=lambda: None)
+            run_until(indexer_of(of, chain, store), is_synced, wait=lambda: None)
         except (Transient, Crash):
             continue
         return
@@ -139,13 +148,14 @@ def settle(of: IndexedChain, chain: FakeChain, store: MemoryFacts) -> None:
     script=st.lists(st.tuples(events, st.integers(0, 3)), max_size=25),
     window=st.integers(1, 20),
     start_block=st.integers(0, 4),
+    level=st.sampled_from(Level),
 )
 def test_index__reorg_laden_history__equals_index_of_final_chain(
-    script: list[tuple[Event, int]], window: int, start_block: int
+    script: list[tuple[Event, int]], window: int, start_block: int, level: Level
 ) -> None:
-    of = plan(depth_blocks=DEPTH, window_blocks_max=window, start_block=start_block)
+    of = plan(depth_blocks=DEPTH, window_blocks_max=window, start_block=start_block, level=level)
     history, store = History(), MemoryFacts()
-    indexer = Indexer(of, history.chain, store)
+    indexer = indexer_of(of, history.chain, store)
 
     for event, steps in script:
         history.apply(event)
@@ -153,7 +163,7 @@ def test_index__reorg_laden_history__equals_index_of_final_chain(
             indexer.step()
     settle(of, history.chain, store)
 
-    assert store.snapshot() == fresh(history.chain, of)
+    assert_same(store, fresh(history.chain, of))
 
 
 @settings(deadline=None, max_examples=80)
@@ -161,12 +171,13 @@ def test_index__reorg_laden_history__equals_index_of_final_chain(
     script=st.lists(events, max_size=20),
     moments=st.lists(st.integers(1, 12), max_size=20),
     window=st.integers(1, 20),
+    level=st.sampled_from(Level),
 )
 def test_index__chain_moves_inside_steps__equals_index_of_final_chain(
-    script: list[Event], moments: list[int], window: int
+    script: list[Event], moments: list[int], window: int, level: Level
 ) -> None:
     """The next event of the script happens at the n-th call to the node, wherever that is."""
-    of = plan(depth_blocks=DEPTH, window_blocks_max=window)
+    of = plan(depth_blocks=DEPTH, window_blocks_max=window, level=level)
     history, store = History(), MemoryFacts()
     history.apply(Mine((1, 2, 3, 1, 2, 3, 1, 2), 1))
     waits, pending = list(moments), list(script)
@@ -182,7 +193,7 @@ def test_index__chain_moves_inside_steps__equals_index_of_final_chain(
     history.chain.before_call = tick
     for _ in range(200):
         try:
-            outcome = Indexer(of, history.chain, store).step()
+            outcome = indexer_of(of, history.chain, store).step()
         except Transient:
             continue
         if isinstance(outcome, Idle) and not pending:
@@ -190,7 +201,7 @@ def test_index__chain_moves_inside_steps__equals_index_of_final_chain(
     history.chain.before_call = lambda method: None
     settle(of, history.chain, store)
 
-    assert store.snapshot() == fresh(history.chain, of)
+    assert_same(store, fresh(history.chain, of))
 
 
 @settings(deadline=None, max_examples=80)
@@ -219,34 +230,37 @@ def test_index__killed_around_commits_and_node_failing__nothing_lost_or_doubled(
             attempt(of, history.chain, store)
     settle(of, history.chain, store)
 
-    assert store.snapshot() == fresh(history.chain, of)
+    assert_same(store, fresh(history.chain, of))
 
 
 def attempt(of: IndexedChain, chain: FakeChain, store: MemoryFacts) -> None:
     """One step of a new process."""
     try:
-        Indexer(of, chain, store).step()
+        indexer_of(of, chain, store).step()
     except (RPCUnreachable, Transient, Crash):
         return
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=30)
 @given(
     lengths=kinds,
     windows=st.lists(st.integers(1, 40), min_size=2, max_size=4),
     depth=st.integers(0, 30),
     cap=st.integers(1, 40),
 )
-def test_index__any_chunking__same_facts(
+def test_index__any_chunking_and_level__same_facts(
     lengths: Sequence[int], windows: list[int], depth: int, cap: int
 ) -> None:
     chain = FakeChain()
     chain.mine(*(contents(kind) for kind in (*lengths, *range(20))))
     chain.range_blocks_max = cap
 
-    snapshots = [
-        fresh(chain, plan(window_blocks_max=window, depth_blocks=depth)) for window in windows
+    stores = [
+        fresh(chain, plan(window_blocks_max=window, depth_blocks=depth, level=level))
+        for window in windows
+        for level in Level
     ]
 
-    assert all(snapshot == snapshots[0] for snapshot in snapshots)
-    assert len(snapshots[0]["block"]) == len(chain.blocks)
+    for store in stores:
+        assert_same(store, stores[0])
+    assert len(stores[0].blocks) == len(chain.canonical)

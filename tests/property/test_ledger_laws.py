@@ -16,6 +16,7 @@ from settlement.ledger.accounts import CASH, IN_TRANSIT, LIABILITIES
 from settlement.ledger.journal import EntryStatus, log_source, reversal
 from settlement.ledger.posting_rules import funded
 from settlement.ledger.reserve import ReservationOutcome, reserve, void
+from settlement.ledger.rewind import rewind
 from tests.ledger_builders import (
     ALICE,
     ASSET,
@@ -181,13 +182,13 @@ def test_post__replayed__same_as_once(history: History) -> None:
 def test_reversal__of_any_entry__undoes_it_and_twice_is_itself(funds: list[int]) -> None:
     chain = MoneyChain()
     for amount in funds:
-        entry = funded(chain.funded(amount))
+        entry = funded(chain.funded(amount), 0)
         later = chain.funded(1)
         assert entry.evidence is not None
 
         undone = reversal(
             entry,
-            source=log_source(later.ref),
+            source=log_source(later.ref, 0),
             effective_at=later.timestamp,
             evidence=entry.evidence,
         )
@@ -225,3 +226,40 @@ def test_reservations__any__never_in_a_posted_balance(
         assert last.outcome is ReservationOutcome.POSTED
     pending = [e for e in books.entries.values() if e.status is EntryStatus.PENDING]
     assert len(pending) >= len(history.open_leaves)
+
+
+def sums_of_version(books: MemoryBooks, version: int) -> Counter[tuple[str, Address, str]]:
+    """What all postings of a version come to, by account, asset and status."""
+    sums: Counter[tuple[str, Address, str]] = Counter()
+    for entry in books.entries.values():
+        if entry.source.version == version:
+            for posting in entry.postings:
+                sums[posting.debit.path, posting.asset, entry.status] += posting.amount
+                sums[posting.credit.path, posting.asset, entry.status] -= posting.amount
+    return sums
+
+
+@given(histories(), histories(), st.data())
+@settings(max_examples=60, deadline=None)
+def test_rewind__any_history_then_any_other__as_if_only_the_other_was(
+    first: History, second: History, data: st.DataObject
+) -> None:
+    books, fresh = MemoryBooks(), MemoryBooks()
+    post_all(first.chain, first.computed, books)
+    for each in first.open_leaves:
+        if data.draw(st.booleans()):
+            reserve(books, op_id_of(each))
+    to = data.draw(st.sampled_from(first.chain.blocks[:-1]))
+
+    rewound = rewind(books, to, reason="a deep reorg")
+    in_between = books.all_posted()
+    post_all(second.chain, second.computed, books)
+    post_all(second.chain, second.computed, fresh)
+
+    assert rewound is not None
+    assert set(in_between.values()) <= {0}
+    assert set(sums_of_version(books, 0).values()) <= {0}
+    assert {key: units for key, units in books.all_posted().items() if units} == {
+        key: units for key, units in fresh.all_posted().items() if units
+    }
+    assert sums_of_version(books, 1) == sums_of_version(fresh, 0)

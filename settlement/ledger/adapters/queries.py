@@ -6,6 +6,7 @@ from sqlalchemy import (
     BigInteger,
     ColumnElement,
     FromClause,
+    ScalarSelect,
     Select,
     and_,
     case,
@@ -25,6 +26,7 @@ from settlement.ledger.adapters.tables import (
     POSTING,
     RESERVATION,
     RESERVATION_OUTCOME,
+    REWIND,
 )
 
 
@@ -59,7 +61,9 @@ def _side(
     is_open = (
         select_open_reservations().where(RESERVATION.c.entry_id == POSTING.c.entry_id).exists()
     )
-    is_pending = and_(POSTING.c.status == "pending", is_open)
+    is_pending = and_(
+        POSTING.c.status == "pending", POSTING.c.version == current_version(book), is_open
+    )
     zero = literal(0, BigInteger)
     return (
         select(
@@ -76,11 +80,15 @@ def _side(
 
 
 def select_open_reservations(*columns: ColumnElement[Any]) -> Select[Any]:
-    """Reservations without an outcome; without `columns`, to ask whether one exists."""
+    """Reservations without an outcome, of any version.
+
+    Without `columns`, it is to ask whether one exists.
+    """
     is_ended = (
         select(RESERVATION_OUTCOME.c.op_id)
         .where(
             RESERVATION_OUTCOME.c.op_id == RESERVATION.c.op_id,
+            RESERVATION_OUTCOME.c.version == RESERVATION.c.version,
             RESERVATION_OUTCOME.c.attempt == RESERVATION.c.attempt,
         )
         .exists()
@@ -96,6 +104,7 @@ def settled_of_line() -> ColumnElement[Any]:
         .where(
             settling.c.debit_account == POSTING.c.credit_account,
             settling.c.asset == LEAF.c.asset,
+            settling.c.version == LEAF.c.version,
             settling.c.status == "posted",
         )
         .scalar_subquery()
@@ -111,11 +120,26 @@ def is_settled_above(since: BlockNumber) -> ColumnElement[bool]:
         .where(
             settling.c.debit_account == POSTING.c.credit_account,
             settling.c.asset == LEAF.c.asset,
+            settling.c.version == LEAF.c.version,
             settling.c.status == "posted",
             JOURNAL_ENTRY.c.block_number > since,
         )
         .exists()
     )
+
+
+def current_version(book: Book) -> ScalarSelect[int]:
+    """The number of rewinds of a book."""
+    return (
+        select(func.coalesce(func.max(REWIND.c.version), 0))
+        .where(*is_of(REWIND, book))
+        .scalar_subquery()
+    )
+
+
+def is_current(table: FromClause, book: Book) -> list[ColumnElement[bool]]:
+    """The conditions that narrow a table to the current version of one book."""
+    return [*is_of(table, book), table.c.version == current_version(book)]
 
 
 def is_of(table: FromClause, book: Book) -> list[ColumnElement[bool]]:

@@ -1,23 +1,30 @@
-"""Reads of one book: balances, payable leaves, flows, the trial balance and the journal."""
+"""Reads of one book: balances, payable leaves, flows, the trial balance and the journal.
+
+Balances, the trial balance and the journal are of all versions, of which all but the current one
+sum to nothing; everything else is of the current version.
+"""
 
 from typing import Any
 
-from sqlalchemy import BigInteger, Connection, Row, and_, case, func, literal, or_, select, tuple_
+from sqlalchemy import BigInteger, Connection, Row, and_, case, func, literal, or_, select
 
-from contracts.evm import Address, BlockNumber, Epoch, Hash32
+from contracts.evm import Address, BlockNumber, ChainId, Epoch, Hash32
 from settlement.ledger.accounts import AccountKind, Book
 from settlement.ledger.adapters.queries import (
+    current_version,
+    is_current,
     is_of,
     is_settled_above,
     select_balances,
     select_open_reservations,
     settled_of_line,
 )
-from settlement.ledger.adapters.rows import account_from_row, entries_from_rows, select_entries
+from settlement.ledger.adapters.rows import account_from_row, entries_from_rows, select_page
 from settlement.ledger.adapters.tables import (
     ACCOUNT,
     COMMITMENT,
     COMMITMENT_OUTCOME,
+    CURSOR,
     JOURNAL_ENTRY,
     LEAF,
     POSTING,
@@ -32,7 +39,7 @@ from settlement.ledger.balances import (
     StandingCommitment,
     TrialBalanceLine,
 )
-from settlement.ledger.journal import JournalEntry
+from settlement.ledger.journal import JournalEntry, SourceKind
 
 
 class LedgerReads:
@@ -41,6 +48,14 @@ class LedgerReads:
     def __init__(self, connection: Connection, book: Book) -> None:
         self._connection = connection
         self._book = book
+
+    def standing(self) -> int:
+        """How many entries of the current version a rewind would reverse."""
+        query = select(func.count()).where(
+            *is_current(JOURNAL_ENTRY, self._book),
+            JOURNAL_ENTRY.c.source_kind != SourceKind.REWIND.value,
+        )
+        return self._connection.execute(query).scalar_one()
 
     def balances(
         self,
@@ -78,12 +93,13 @@ class LedgerReads:
     def payable_leaves(self) -> list[PayableLeaf]:
         """Leaves with a posted balance, ascending by (epoch, work, part, asset)."""
         outstanding = func.sum(POSTING.c.amount - settled_of_line())
-        is_reserved = select_open_reservations().where(RESERVATION.c.op_id == LEAF.c.op_id).exists()
+        is_of_leaf = (RESERVATION.c.op_id == LEAF.c.op_id, RESERVATION.c.version == LEAF.c.version)
+        is_reserved = select_open_reservations().where(*is_of_leaf).exists()
         query = (
             select(LEAF, outstanding.label("outstanding"), is_reserved.label("is_reserved"))
             .join(POSTING, POSTING.c.entry_id == LEAF.c.entry_id)
-            .where(*is_of(LEAF, self._book))
-            .group_by(LEAF.c.op_id)
+            .where(*is_current(LEAF, self._book))
+            .group_by(LEAF.c.op_id, LEAF.c.version)
             .having(outstanding > 0)
             .order_by(LEAF.c.epoch, LEAF.c.work_id, LEAF.c.part, LEAF.c.asset)
         )
@@ -108,8 +124,8 @@ class LedgerReads:
         query = (
             select(LEAF, settled.label("settled"))
             .join(POSTING, POSTING.c.entry_id == LEAF.c.entry_id)
-            .where(*is_of(LEAF, self._book))
-            .group_by(LEAF.c.op_id)
+            .where(*is_current(LEAF, self._book))
+            .group_by(LEAF.c.op_id, LEAF.c.version)
             .having(or_(func.bool_or(~is_settled), func.bool_or(is_settled_above(since))))
             .order_by(LEAF.c.epoch, LEAF.c.work_id, LEAF.c.part, LEAF.c.asset)
         )
@@ -126,7 +142,10 @@ class LedgerReads:
         ]
 
     def flows(self) -> list[Flow]:
-        """Posted flows by epoch, asset and both kinds of account; not those without an epoch."""
+        """Posted flows of the current version by epoch, asset and both kinds of account.
+
+        Those without an epoch are left out.
+        """
         debit, credit = ACCOUNT.alias("debit"), ACCOUNT.alias("credit")
         epoch = func.coalesce(debit.c.epoch, credit.c.epoch)
         keys = (epoch, POSTING.c.asset, debit.c.kind, credit.c.kind)
@@ -134,7 +153,8 @@ class LedgerReads:
             select(*keys, func.sum(POSTING.c.amount))
             .join(debit, debit.c.id == POSTING.c.debit_account)
             .join(credit, credit.c.id == POSTING.c.credit_account)
-            .where(*is_of(debit, self._book), POSTING.c.status == "posted", epoch.is_not(None))
+            .where(*is_of(debit, self._book), POSTING.c.version == current_version(self._book))
+            .where(POSTING.c.status == "posted", epoch.is_not(None))
             .group_by(*keys)
             .order_by(*keys)
         )
@@ -165,7 +185,7 @@ class LedgerReads:
 
     def standing_commitments(self) -> list[StandingCommitment]:
         """Commitments that are not vetoed, by epoch."""
-        keys = ("chain_id", "contract", "epoch", "attempt")
+        keys = ("chain_id", "contract", "version", "epoch", "attempt")
         is_vetoed = (
             select(COMMITMENT_OUTCOME.c.epoch)
             .where(
@@ -176,7 +196,7 @@ class LedgerReads:
         )
         query = (
             select(COMMITMENT)
-            .where(*is_of(COMMITMENT, self._book), ~is_vetoed)
+            .where(*is_current(COMMITMENT, self._book), ~is_vetoed)
             .order_by(COMMITMENT.c.epoch, COMMITMENT.c.attempt)
         )
         return [
@@ -191,21 +211,15 @@ class LedgerReads:
 
     def journal(self, *, after: JournalKey | None, entries_max: int) -> list[JournalEntry]:
         """A page of the journal, each entry checked against its digest."""
-        page = (
-            select(JOURNAL_ENTRY.c.id)
-            .where(*is_of(JOURNAL_ENTRY, self._book))
-            .order_by(JOURNAL_ENTRY.c.effective_at, JOURNAL_ENTRY.c.id)
-            .limit(entries_max)
-        )
-        if after is not None:
-            place = tuple_(JOURNAL_ENTRY.c.effective_at, JOURNAL_ENTRY.c.id)
-            page = page.where(place > tuple_(after.effective_at, literal(after.entry_id)))
-        query = (
-            select_entries()
-            .where(JOURNAL_ENTRY.c.id.in_(page))
-            .order_by(JOURNAL_ENTRY.c.effective_at, JOURNAL_ENTRY.c.id, POSTING.c.ordinal)
-        )
+        query = select_page(*is_of(JOURNAL_ENTRY, self._book), after=after, entries_max=entries_max)
         return entries_from_rows(self._connection.execute(query))
+
+
+def books_of(connection: Connection, chain_id: ChainId) -> list[Book]:
+    """The books of a chain in which anything was ever posted, ascending by contract."""
+    query = select(CURSOR.c.contract).where(CURSOR.c.chain_id == chain_id).distinct()
+    contracts = sorted(connection.execute(query).scalars())
+    return [Book(chain_id=chain_id, contract=contract) for contract in contracts]
 
 
 def _balance(row: Row[Any]) -> Balance:

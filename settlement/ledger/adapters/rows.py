@@ -4,12 +4,13 @@ from collections.abc import Iterable
 from itertools import groupby
 from typing import Any
 
-from sqlalchemy import ColumnElement, FromClause, Row, Select, select
+from sqlalchemy import ColumnElement, FromClause, Row, Select, literal, select, tuple_
 
 from contracts.evm import Hash32
 from settlement.errors import EntryConflict
 from settlement.ledger.accounts import Account, AccountKind, Book
 from settlement.ledger.adapters.tables import ACCOUNT, JOURNAL_ENTRY, POSTING
+from settlement.ledger.balances import JournalKey
 from settlement.ledger.journal import (
     EntryStatus,
     Evidence,
@@ -58,6 +59,7 @@ def entry_row(entry: JournalEntry, book: Book) -> dict[str, Any]:
         "source_kind": entry.source.kind.value,
         "source_id": entry.source.id,
         "leg": entry.leg,
+        "version": entry.source.version,
         "status": entry.status.value,
         "effective_at": entry.effective_at,
         "block_number": entry.evidence.block_number if entry.evidence else None,
@@ -74,6 +76,7 @@ def posting_rows(entry: JournalEntry, book: Book) -> list[dict[str, Any]]:
         {
             "entry_id": entry_id,
             "ordinal": ordinal,
+            "version": entry.source.version,
             "status": entry.status.value,
             "posting_count": len(entry.postings),
             "asset": posting.asset,
@@ -102,6 +105,26 @@ def select_entries() -> Select[Any]:
     )
 
 
+def select_page(
+    *conditions: ColumnElement[bool], after: JournalKey | None, entries_max: int
+) -> Select[Any]:
+    """The rows of `entries_max` entries, or fewer, that meet the conditions; in journal order."""
+    page = (
+        select(JOURNAL_ENTRY.c.id)
+        .where(*conditions)
+        .order_by(JOURNAL_ENTRY.c.effective_at, JOURNAL_ENTRY.c.id)
+        .limit(entries_max)
+    )
+    if after is not None:
+        place = tuple_(JOURNAL_ENTRY.c.effective_at, JOURNAL_ENTRY.c.id)
+        page = page.where(place > tuple_(after.effective_at, literal(after.entry_id)))
+    return (
+        select_entries()
+        .where(JOURNAL_ENTRY.c.id.in_(page))
+        .order_by(JOURNAL_ENTRY.c.effective_at, JOURNAL_ENTRY.c.id, POSTING.c.ordinal)
+    )
+
+
 def entries_from_rows(rows: Iterable[Row[Any]]) -> list[JournalEntry]:
     """Rows of `select_entries` as entries; the rows of an entry are adjacent, in order.
 
@@ -120,7 +143,7 @@ def _checked_entry(entry_id: Hash32, rows: list[Row[Any]]) -> JournalEntry:
     if head.block_number is not None:
         evidence = Evidence(block_number=head.block_number, block_hash=head.block_hash)
     entry = JournalEntry(
-        source=Source(SourceKind(head.source_kind), bytes(head.source_id)),
+        source=Source(SourceKind(head.source_kind), bytes(head.source_id), head.version),
         leg=head.leg,
         status=EntryStatus(head.status),
         effective_at=head.effective_at,

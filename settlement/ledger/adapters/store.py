@@ -1,13 +1,14 @@
 """The books of one settlement in Postgres, inside a transaction of the caller.
 
-Implements `post.Books` and `reserve.ReservationBooks`. The transaction must be READ COMMITTED (the
-default): what is read after `lock` is then what the writer before has committed.
+Implements `post.Books`, `reserve.ReservationBooks` and `rewind.RewindBooks`. The transaction must
+be READ COMMITTED (the default): what is read after `lock` is then what the writer before has
+committed.
 """
 
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Table, and_, func, select
+from sqlalchemy import ColumnElement, Connection, Table, and_, func, select
 from sqlalchemy.dialects.postgresql import insert
 
 from contracts.evm import (
@@ -24,13 +25,20 @@ from contracts.leaves import Leaf, SplitLine
 from settlement.errors import EntryConflict
 from settlement.ledger.accounts import Account, Book
 from settlement.ledger.adapters.bulk import chunks, insert_new
-from settlement.ledger.adapters.queries import select_balances, select_open_reservations
+from settlement.ledger.adapters.queries import (
+    current_version,
+    is_current,
+    is_of,
+    select_balances,
+    select_open_reservations,
+)
 from settlement.ledger.adapters.rows import (
     account_row,
     entries_from_rows,
     entry_row,
     posting_rows,
     select_entries,
+    select_page,
 )
 from settlement.ledger.adapters.tables import (
     ACCOUNT,
@@ -42,10 +50,13 @@ from settlement.ledger.adapters.tables import (
     POSTING,
     RESERVATION,
     RESERVATION_OUTCOME,
+    REWIND,
 )
+from settlement.ledger.balances import JournalKey
 from settlement.ledger.commitments import Commitment, CommitmentOutcome
-from settlement.ledger.journal import JournalEntry
+from settlement.ledger.journal import JournalEntry, SourceKind
 from settlement.ledger.reserve import Reservation, ReservationOutcome
+from settlement.ledger.rewind import BookRewind
 
 
 class LedgerStore:
@@ -62,9 +73,14 @@ class LedgerStore:
         key = int.from_bytes(keccak(name.encode())[:8], "big", signed=True)
         self._connection.execute(select(func.pg_advisory_xact_lock(key)))
 
+    def version(self) -> int:
+        """How often the books were taken back and begun again; ask after `lock`."""
+        return self._connection.execute(select(current_version(self.book))).scalar_one()
+
     def cursor(self) -> BlockRef | None:
         """The block up to which events are posted."""
-        row = self._connection.execute(select(CURSOR).where(*self._is_ours(CURSOR))).one_or_none()
+        query = select(CURSOR).where(*self._is_current(CURSOR))
+        row = self._connection.execute(query).one_or_none()
         if row is None:
             return None
         return BlockRef(
@@ -82,9 +98,9 @@ class LedgerStore:
             "parent_hash": to.parent_hash,
             "timestamp": to.timestamp,
         }
-        statement = insert(CURSOR).values(**self._key, **values)
+        statement = insert(CURSOR).values(**self._versioned(), **values)
         self._connection.execute(
-            statement.on_conflict_do_update(index_elements=["chain_id", "contract"], set_=values)
+            statement.on_conflict_do_update(index_elements=list(CURSOR.primary_key), set_=values)
         )
 
     def record(self, entries: Sequence[JournalEntry]) -> int:
@@ -134,7 +150,7 @@ class LedgerStore:
 
     def add_commitment(self, commitment: Commitment) -> None:
         """Insert or verify; its entry must be recorded."""
-        row = self._key | {
+        row = self._versioned() | {
             "epoch": commitment.epoch,
             "attempt": commitment.attempt,
             "block_number": commitment.ref.block_number,
@@ -159,7 +175,7 @@ class LedgerStore:
         Raises:
             EntryConflict: there are several, which the contract rules out.
         """
-        keys = ("chain_id", "contract", "epoch", "attempt")
+        keys = ("chain_id", "contract", "version", "epoch", "attempt")
         is_closed = (
             select(COMMITMENT_OUTCOME.c.epoch)
             .where(and_(*(COMMITMENT_OUTCOME.c[key] == COMMITMENT.c[key] for key in keys)))
@@ -172,11 +188,11 @@ class LedgerStore:
 
     def close_commitment(self, commitment: Commitment, outcome: CommitmentOutcome) -> None:
         """Insert or verify how a commitment ended."""
-        key = self._key | {"epoch": commitment.epoch, "attempt": commitment.attempt}
+        key = self._versioned() | {"epoch": commitment.epoch, "attempt": commitment.attempt}
         self._insert(COMMITMENT_OUTCOME, [key | {"outcome": outcome.value}])
         stored = self._connection.execute(
             select(COMMITMENT_OUTCOME.c.outcome).where(
-                *self._is_ours(COMMITMENT_OUTCOME),
+                *self._is_current(COMMITMENT_OUTCOME),
                 COMMITMENT_OUTCOME.c.epoch == commitment.epoch,
                 COMMITMENT_OUTCOME.c.attempt == commitment.attempt,
             )
@@ -186,8 +202,9 @@ class LedgerStore:
 
     def add_leaves(self, leaves: Mapping[Hash32, tuple[Leaf, JournalEntry]]) -> None:
         """Insert payable leaves; their entries, which hold all they say, are verified already."""
+        key = self._versioned()
         rows = [
-            self._key
+            key
             | {
                 "op_id": op_id,
                 "epoch": leaf.epoch,
@@ -209,7 +226,7 @@ class LedgerStore:
                 select(LEAF, ACCOUNT.c.payee, POSTING.c.amount)
                 .join(POSTING, POSTING.c.entry_id == LEAF.c.entry_id)
                 .join(ACCOUNT, ACCOUNT.c.id == POSTING.c.credit_account)
-                .where(*self._is_ours(LEAF), LEAF.c.op_id.in_(chunk))
+                .where(*self._is_current(LEAF), LEAF.c.op_id.in_(chunk))
                 .order_by(LEAF.c.op_id, POSTING.c.ordinal)
             )
             for row in self._connection.execute(query):
@@ -236,10 +253,11 @@ class LedgerStore:
                 RESERVATION_OUTCOME,
                 and_(
                     RESERVATION_OUTCOME.c.op_id == RESERVATION.c.op_id,
+                    RESERVATION_OUTCOME.c.version == RESERVATION.c.version,
                     RESERVATION_OUTCOME.c.attempt == RESERVATION.c.attempt,
                 ),
             )
-            .where(RESERVATION.c.op_id == op_id)
+            .where(RESERVATION.c.op_id == op_id, self._is_current_reservation())
             .order_by(RESERVATION.c.attempt.desc())
             .limit(1)
         ).one_or_none()
@@ -251,24 +269,29 @@ class LedgerStore:
     def add_reservation(self, op_id: Hash32, attempt: int, entry: JournalEntry) -> None:
         """Insert a reservation with its pending entry."""
         self.record([entry])
-        row = {"op_id": op_id, "attempt": attempt, "entry_id": entry.id}
+        version = entry.source.version
+        row = {"op_id": op_id, "version": version, "attempt": attempt, "entry_id": entry.id}
         self._connection.execute(insert(RESERVATION), [row])
 
     def void_reservation(self, op_id: Hash32, attempt: int) -> None:
         """End an open reservation as voided."""
         outcome = ReservationOutcome.VOIDED.value
-        row = {"op_id": op_id, "attempt": attempt, "outcome": outcome}
+        version = self.version()
+        row = {"op_id": op_id, "version": version, "attempt": attempt, "outcome": outcome}
         self._connection.execute(insert(RESERVATION_OUTCOME), [row])
 
     def post_reservations(self, settled: Mapping[Hash32, LogRef]) -> None:
         """End the open reservations of these op-ids as posted."""
         rows: list[dict[str, Any]] = []
         for chunk in chunks(list(settled)):
-            query = select_open_reservations(RESERVATION.c.op_id, RESERVATION.c.attempt)
-            found = self._connection.execute(query.where(RESERVATION.c.op_id.in_(chunk)))
+            query = select_open_reservations(
+                RESERVATION.c.op_id, RESERVATION.c.version, RESERVATION.c.attempt
+            ).where(RESERVATION.c.op_id.in_(chunk), self._is_current_reservation())
+            found = self._connection.execute(query)
             rows.extend(
                 {
                     "op_id": row.op_id,
+                    "version": row.version,
                     "attempt": row.attempt,
                     "outcome": ReservationOutcome.POSTED.value,
                     "block_number": settled[row.op_id].block_number,
@@ -279,8 +302,34 @@ class LedgerStore:
         if rows:
             self._connection.execute(insert(RESERVATION_OUTCOME), rows)
 
-    def _is_ours(self, table: Table) -> list[Any]:
-        return [table.c.chain_id == self.book.chain_id, table.c.contract == self.book.contract]
+    def standing(self, *, after: JournalKey | None, entries_max: int) -> list[JournalEntry]:
+        """Entries of this version, without reversing ones of a rewind, in the journal's order."""
+        query = select_page(
+            *self._is_current(JOURNAL_ENTRY),
+            JOURNAL_ENTRY.c.source_kind != SourceKind.REWIND.value,
+            after=after,
+            entries_max=entries_max,
+        )
+        return entries_from_rows(self._connection.execute(query))
+
+    def begin_version(self, rewind: BookRewind) -> None:
+        """Begin the next version, in which nothing is posted."""
+        row = self._key | {
+            "version": rewind.version,
+            "block_number": rewind.to.number,
+            "block_hash": rewind.to.hash,
+            "reason": rewind.reason,
+        }
+        self._connection.execute(insert(REWIND), [row])
+
+    def _versioned(self) -> dict[str, Any]:
+        return self._key | {"version": self.version()}
+
+    def _is_current(self, table: Table) -> list[Any]:
+        return is_current(table, self.book)
+
+    def _is_current_reservation(self) -> ColumnElement[bool]:
+        return RESERVATION.c.version == current_version(self.book)
 
     def _insert(self, table: Table, rows: list[dict[str, Any]]) -> None:
         if rows:
@@ -290,7 +339,8 @@ class LedgerStore:
         """Entries that were there before have the same content."""
         for chunk in chunks(rows):
             query = select(JOURNAL_ENTRY.c.id, JOURNAL_ENTRY.c.content_digest).where(
-                *self._is_ours(JOURNAL_ENTRY), JOURNAL_ENTRY.c.id.in_([row["id"] for row in chunk])
+                *is_of(JOURNAL_ENTRY, self.book),
+                JOURNAL_ENTRY.c.id.in_([row["id"] for row in chunk]),
             )
             stored = {row.id: row.content_digest for row in self._connection.execute(query)}
             for row in chunk:
@@ -298,7 +348,7 @@ class LedgerStore:
                     raise EntryConflict("journal entry", row["id"])
 
     def _commitments(self, *conditions: Any) -> list[Commitment]:  # noqa: ANN401
-        query = select(COMMITMENT).where(*self._is_ours(COMMITMENT), *conditions)
+        query = select(COMMITMENT).where(*self._is_current(COMMITMENT), *conditions)
         return [
             Commitment(
                 ref=LogRef(

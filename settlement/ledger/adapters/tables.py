@@ -8,6 +8,8 @@
 - **Nothing is changed.** UPDATE, DELETE and TRUNCATE are refused on every table but the cursor,
   and the cursor never moves back.
 - **One open reservation of a leaf.** Attempt n refers to attempt n - 1 as voided.
+- **Versions.** A row of `ledger_rewind` begins a version of a book, 0 needs none. Each table has
+  its rows by version, so a leaf, a commitment and the cursor may stand once in every version.
 - Amounts are above zero and below 2²⁵⁶; an account has exactly the attributes of its kind.
 """
 
@@ -44,6 +46,10 @@ def _book() -> tuple[Column[Any], Column[Any]]:
         Column("chain_id", BigInteger, nullable=False),
         Column("contract", AddressColumn, nullable=False),
     )
+
+
+def _version() -> Column[Any]:
+    return Column("version", Integer, nullable=False)
 
 
 def _recorded_at() -> Column[Any]:
@@ -96,6 +102,7 @@ JOURNAL_ENTRY = Table(
     Column("source_kind", Text, nullable=False),
     Column("source_id", LargeBinary, nullable=False),
     Column("leg", Integer, nullable=False),
+    _version(),
     Column("status", Text, nullable=False),
     Column("effective_at", BigInteger, nullable=False),
     Column("block_number", BigInteger),
@@ -103,10 +110,15 @@ JOURNAL_ENTRY = Table(
     Column("posting_count", Integer, nullable=False),
     Column("content_digest", Hash32Column, nullable=False),
     _recorded_at(),
-    UniqueConstraint("source_kind", "source_id", "leg", name="journal_entry_source_is_unique"),
-    UniqueConstraint("id", "status", "posting_count", name="journal_entry_as_postings_see_it"),
+    UniqueConstraint(
+        "source_kind", "source_id", "leg", "version", name="journal_entry_source_is_unique"
+    ),
+    UniqueConstraint(
+        "id", "version", "status", "posting_count", name="journal_entry_as_postings_see_it"
+    ),
     CheckConstraint("status IN ('pending', 'posted')", name="journal_entry_status_is_known"),
     CheckConstraint("posting_count > 0", name="journal_entry_is_not_empty"),
+    CheckConstraint("version >= 0", name="journal_entry_version_counts_from_zero"),
     CheckConstraint(
         "(block_number IS NULL) = (block_hash IS NULL)", name="journal_entry_evidence_is_whole"
     ),
@@ -118,6 +130,7 @@ POSTING = Table(
     SQLModel.metadata,
     Column("entry_id", Hash32Column, nullable=False),
     Column("ordinal", Integer, nullable=False),
+    _version(),
     Column("status", Text, nullable=False),
     Column("posting_count", Integer, nullable=False),
     Column("asset", AddressColumn, nullable=False),
@@ -126,8 +139,13 @@ POSTING = Table(
     Column("credit_account", Hash32Column, ForeignKey("ledger_account.id"), nullable=False),
     PrimaryKeyConstraint("entry_id", "ordinal"),
     ForeignKeyConstraint(
-        ["entry_id", "status", "posting_count"],
-        ["journal_entry.id", "journal_entry.status", "journal_entry.posting_count"],
+        ["entry_id", "version", "status", "posting_count"],
+        [
+            "journal_entry.id",
+            "journal_entry.version",
+            "journal_entry.status",
+            "journal_entry.posting_count",
+        ],
         name="posting_is_of_its_entry",
     ),
     CheckConstraint(
@@ -144,13 +162,15 @@ POSTING = Table(
 LEAF = Table(
     "ledger_leaf",
     SQLModel.metadata,
-    Column("op_id", Hash32Column, primary_key=True),
+    Column("op_id", Hash32Column, nullable=False),
+    _version(),
     *_book(),
     Column("epoch", BigInteger, nullable=False),
     Column("work_id", Hash32Column, nullable=False),
     Column("part", BigInteger, nullable=False),
     Column("asset", AddressColumn, nullable=False),
     Column("entry_id", Hash32Column, ForeignKey("journal_entry.id"), nullable=False, unique=True),
+    PrimaryKeyConstraint("op_id", "version"),
     UniqueConstraint(
         "chain_id",
         "contract",
@@ -158,6 +178,7 @@ LEAF = Table(
         "work_id",
         "part",
         "asset",
+        "version",
         name="ledger_leaf_is_unique",
     ),
 )
@@ -167,6 +188,7 @@ COMMITMENT = Table(
     "ledger_commitment",
     SQLModel.metadata,
     *_book(),
+    _version(),
     Column("epoch", BigInteger, nullable=False),
     Column("attempt", BigInteger, nullable=False),
     Column("block_number", BigInteger, nullable=False),
@@ -175,23 +197,25 @@ COMMITMENT = Table(
     Column("root", Hash32Column, nullable=False),
     Column("active_at", BigInteger, nullable=False),
     Column("entry_id", Hash32Column, ForeignKey("journal_entry.id")),
-    PrimaryKeyConstraint("chain_id", "contract", "epoch", "attempt"),
+    PrimaryKeyConstraint("chain_id", "contract", "version", "epoch", "attempt"),
 )
 
 COMMITMENT_OUTCOME = Table(
     "ledger_commitment_outcome",
     SQLModel.metadata,
     *_book(),
+    _version(),
     Column("epoch", BigInteger, nullable=False),
     Column("attempt", BigInteger, nullable=False),
     Column("outcome", Text, nullable=False),
     _recorded_at(),
-    PrimaryKeyConstraint("chain_id", "contract", "epoch", "attempt"),
+    PrimaryKeyConstraint("chain_id", "contract", "version", "epoch", "attempt"),
     ForeignKeyConstraint(
-        ["chain_id", "contract", "epoch", "attempt"],
+        ["chain_id", "contract", "version", "epoch", "attempt"],
         [
             "ledger_commitment.chain_id",
             "ledger_commitment.contract",
+            "ledger_commitment.version",
             "ledger_commitment.epoch",
             "ledger_commitment.attempt",
         ],
@@ -205,12 +229,18 @@ COMMITMENT_OUTCOME = Table(
 RESERVATION = Table(
     "reservation",
     SQLModel.metadata,
-    Column("op_id", Hash32Column, ForeignKey("ledger_leaf.op_id"), nullable=False),
+    Column("op_id", Hash32Column, nullable=False),
+    _version(),
     Column("attempt", BigInteger, nullable=False),
     Column("entry_id", Hash32Column, ForeignKey("journal_entry.id"), nullable=False, unique=True),
     Column("previous_attempt", BigInteger, Computed("NULLIF(attempt - 1, 0)", persisted=True)),
     Column("previous_outcome", Text, Computed("'voided'", persisted=True)),
-    PrimaryKeyConstraint("op_id", "attempt"),
+    PrimaryKeyConstraint("op_id", "version", "attempt"),
+    ForeignKeyConstraint(
+        ["op_id", "version"],
+        ["ledger_leaf.op_id", "ledger_leaf.version"],
+        name="reservation_is_of_a_leaf",
+    ),
     CheckConstraint("attempt >= 1", name="reservation_attempt_counts_from_one"),
 )
 
@@ -218,18 +248,23 @@ RESERVATION_OUTCOME = Table(
     "reservation_outcome",
     SQLModel.metadata,
     Column("op_id", Hash32Column, nullable=False),
+    _version(),
     Column("attempt", BigInteger, nullable=False),
     Column("outcome", Text, nullable=False),
     Column("block_number", BigInteger),
     Column("log_index", BigInteger),
     _recorded_at(),
-    PrimaryKeyConstraint("op_id", "attempt"),
+    PrimaryKeyConstraint("op_id", "version", "attempt"),
     UniqueConstraint(
-        "op_id", "attempt", "outcome", name="reservation_outcome_as_the_next_attempt_sees_it"
+        "op_id",
+        "version",
+        "attempt",
+        "outcome",
+        name="reservation_outcome_as_the_next_attempt_sees_it",
     ),
     ForeignKeyConstraint(
-        ["op_id", "attempt"],
-        ["reservation.op_id", "reservation.attempt"],
+        ["op_id", "version", "attempt"],
+        ["reservation.op_id", "reservation.version", "reservation.attempt"],
         name="reservation_outcome_is_of_a_reservation",
     ),
     CheckConstraint(
@@ -243,12 +278,28 @@ CURSOR = Table(
     "ledger_cursor",
     SQLModel.metadata,
     *_book(),
+    _version(),
     Column("block_number", BigInteger, nullable=False),
     Column("block_hash", Hash32Column, nullable=False),
     Column("parent_hash", Hash32Column, nullable=False),
     Column("timestamp", BigInteger, nullable=False),
-    PrimaryKeyConstraint("chain_id", "contract"),
+    PrimaryKeyConstraint("chain_id", "contract", "version"),
 )
+
+REWIND = Table(
+    "ledger_rewind",
+    SQLModel.metadata,
+    *_book(),
+    _version(),
+    Column("block_number", BigInteger, nullable=False),
+    Column("block_hash", Hash32Column, nullable=False),
+    Column("reason", Text, nullable=False),
+    _recorded_at(),
+    PrimaryKeyConstraint("chain_id", "contract", "version"),
+    CheckConstraint("version >= 1", name="ledger_rewind_version_counts_from_one"),
+    CheckConstraint("reason <> ''", name="ledger_rewind_has_a_reason"),
+)
+"""What ended the version before, and began this one: the block is the last that still stands."""
 
 APPEND_ONLY = (
     ACCOUNT,
@@ -259,6 +310,7 @@ APPEND_ONLY = (
     COMMITMENT_OUTCOME,
     RESERVATION,
     RESERVATION_OUTCOME,
+    REWIND,
 )
 
 _REFUSE_CHANGE = """
@@ -308,7 +360,7 @@ EXTRA_DDL: tuple[str, ...] = (
     "CREATE TRIGGER ledger_cursor_moves_on BEFORE UPDATE ON ledger_cursor"
     " FOR EACH ROW EXECUTE FUNCTION ledger_cursor_never_back()",
     "ALTER TABLE reservation ADD CONSTRAINT reservation_follows_a_voided_one"
-    " FOREIGN KEY (op_id, previous_attempt, previous_outcome)"
-    " REFERENCES reservation_outcome (op_id, attempt, outcome)",
+    " FOREIGN KEY (op_id, version, previous_attempt, previous_outcome)"
+    " REFERENCES reservation_outcome (op_id, version, attempt, outcome)",
 )
 """What SQLAlchemy cannot say; run in order, once, after the tables are made."""

@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import Any, Protocol
 
-from sqlalchemy import Connection, Row, Select, and_, func, select
+from sqlalchemy import ColumnElement, Connection, Row, Select, and_, func, select
 from sqlalchemy.dialects.postgresql import insert
 
 from contracts.calls import Refusal
@@ -15,6 +15,7 @@ from settlement.payouts.adapters.tables import (
     PAYOUT_INCLUSION,
     PAYOUT_OPERATION,
     PAYOUT_OUTCOME,
+    PAYOUT_RETRACTION,
     PAYOUT_TRANSACTION,
 )
 from settlement.payouts.operation import (
@@ -70,6 +71,9 @@ class SqlPayoutStore:
 
     def plan(self, operations: Sequence[Operation]) -> int:
         """Insert operations with their reservations, or verify them; returns how many are new.
+
+        A stored operation that is planned again reserves again: its books were taken back, and
+        posted anew without the reservation.
 
         Raises:
             OperationConflict: an op-id is stored with other content.
@@ -135,7 +139,7 @@ class SqlPayoutStore:
 
     def record(self, outcomes: Sequence[Outcome]) -> None:
         """Append outcomes."""
-        rows = [
+        rows: list[dict[str, Any]] = [
             {
                 "op_id": outcome.op_id,
                 "fate": outcome.fate.value,
@@ -149,7 +153,9 @@ class SqlPayoutStore:
             for outcome in outcomes
         ]
         with self._owner.transaction() as connection:
-            connection.execute(insert(PAYOUT_OUTCOME), rows)
+            versions = _versions(connection, [outcome.op_id for outcome in outcomes])
+            versioned = [row | {"version": versions.get(row["op_id"], 0)} for row in rows]
+            connection.execute(insert(PAYOUT_OUTCOME), versioned)
 
     def _plan_one(self, connection: Connection, operation: Operation) -> bool:
         table = PAYOUT_OPERATION
@@ -159,10 +165,7 @@ class SqlPayoutStore:
             .on_conflict_do_nothing(index_elements=[table.c.op_id])
             .returning(table.c.op_id)
         )
-        if inserted.first() is not None:
-            if operation.kind is Kind.WITHDRAW:
-                self._reservations.reserve(connection, operation)
-            return True
+        is_new = inserted.first() is not None
         stored = connection.execute(
             select(table.c.content_digest).where(table.c.op_id == operation.op_id)
         ).scalar_one()
@@ -170,7 +173,9 @@ class SqlPayoutStore:
             raise OperationConflict(
                 operation.op_id, stored=stored, planned=operation.content_digest
             )
-        return False
+        if operation.kind is Kind.WITHDRAW:
+            self._reservations.reserve(connection, operation)
+        return is_new
 
     def _next_nonce(self, connection: Connection, sender: Address) -> int | None:
         table = PAYOUT_TRANSACTION
@@ -186,12 +191,32 @@ class SqlPayoutStore:
         closed = select(outcome.c.op_id).where(
             outcome.c.op_id == table.c.op_id,
             outcome.c.fate.in_([one.value for one in CLOSING_FATES]),
+            stands(),
         )
         return select(table).where(
             table.c.chain_id == self._chain_id,
             table.c.contract == self._contract,
             ~closed.exists(),
         )
+
+
+def stands() -> ColumnElement[bool]:
+    """Whether an outcome was not taken back."""
+    last = PAYOUT_RETRACTION.alias("last")
+    version = (
+        select(func.coalesce(func.max(last.c.version), 0))
+        .where(last.c.op_id == PAYOUT_OUTCOME.c.op_id)
+        .scalar_subquery()
+    )
+    return PAYOUT_OUTCOME.c.version == version
+
+
+def _versions(connection: Connection, op_ids: Sequence[Hash32]) -> dict[Hash32, int]:
+    """The version in which outcomes of these operations are recorded, where it is not 0."""
+    table = PAYOUT_RETRACTION
+    query = select(table.c.op_id, func.max(table.c.version).label("version"))
+    rows = connection.execute(query.where(table.c.op_id.in_(op_ids)).group_by(table.c.op_id))
+    return {row.op_id: row.version for row in rows}
 
 
 def _histories(connection: Connection, wanted: Select[Any]) -> list[History]:
@@ -210,7 +235,7 @@ def _histories(connection: Connection, wanted: Select[Any]) -> list[History]:
     carries = select(inclusion.c.op_id).where(is_same_nonce, inclusion.c.op_id.in_(ids)).exists()
     attempts = _attempts(connection, select(transaction).where(carries))
     outcomes: defaultdict[Hash32, list[Outcome]] = defaultdict(list)
-    recorded = select(PAYOUT_OUTCOME).where(PAYOUT_OUTCOME.c.op_id.in_(ids))
+    recorded = select(PAYOUT_OUTCOME).where(PAYOUT_OUTCOME.c.op_id.in_(ids), stands())
     for row in connection.execute(recorded.order_by(PAYOUT_OUTCOME.c.nonce)):
         outcomes[row.op_id].append(_outcome(row))
     return [

@@ -1,9 +1,13 @@
 """Tables of payouts: operations, signed transactions, what they carry, and what became of them.
 
-All four are append-only: triggers refuse UPDATE, DELETE and TRUNCATE. A transaction is one signed
+All are append-only: triggers refuse UPDATE, DELETE and TRUNCATE. A transaction is one signed
 version of a nonce; `ordinal` counts the versions, so one nonce may have many hashes. An inclusion
 ties an operation to a nonce, hence to all its hashes. Outcomes are final when written; at most one
 of them closes an operation.
+
+Where a finalized block was replaced nevertheless, a retraction takes back all outcomes that its
+operation has so far, and the submitter looks anew: an outcome stands if its version is that of the
+operation's last retraction, or 0 where there is none.
 """
 
 from datetime import datetime
@@ -15,7 +19,9 @@ from sqlalchemy import (
     DateTime,
     ForeignKey,
     Index,
+    Integer,
     LargeBinary,
+    PrimaryKeyConstraint,
     SmallInteger,
     Table,
     Text,
@@ -108,11 +114,13 @@ PAYOUT_OUTCOME = Table(
     Column("tx_hash", Hash32Column),
     Column("block_number", BigInteger, nullable=False),
     Column("block_hash", Hash32Column, nullable=False),
+    Column("version", Integer, nullable=False),
     _recorded_at(),
     UniqueConstraint(
         "op_id",
         "sender",
         "nonce",
+        "version",
         name="payout_outcome_once",
         postgresql_nulls_not_distinct=True,
     ),
@@ -121,12 +129,31 @@ PAYOUT_OUTCOME = Table(
     Index(
         "payout_outcome_closing",
         "op_id",
+        "version",
         unique=True,
         postgresql_where=text(f"fate IN ({_quoted(CLOSING_FATES)})"),
     ),
 )
 
-TABLES = (PAYOUT_OPERATION, PAYOUT_TRANSACTION, PAYOUT_INCLUSION, PAYOUT_OUTCOME)
+PAYOUT_RETRACTION = Table(
+    "payout_retraction",
+    SQLModel.metadata,
+    Column("op_id", Hash32Column, ForeignKey(PAYOUT_OPERATION.c.op_id), nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("block_number", BigInteger, nullable=False),
+    _recorded_at(),
+    PrimaryKeyConstraint("op_id", "version"),
+    CheckConstraint("version >= 1", name="payout_retraction_version_counts_from_one"),
+)
+"""What was taken back was seen above this block, which is the last one that still stands."""
+
+TABLES = (
+    PAYOUT_OPERATION,
+    PAYOUT_TRANSACTION,
+    PAYOUT_INCLUSION,
+    PAYOUT_OUTCOME,
+    PAYOUT_RETRACTION,
+)
 
 EXTRA_DDL: tuple[str, ...] = (
     """

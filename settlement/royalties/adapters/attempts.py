@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import ColumnElement, Connection, func, select
 
-from contracts.evm import Address, ChainId, Epoch, Hash32
+from contracts.evm import Address, BlockNumber, ChainId, Epoch, Hash32
 from settlement.royalties.adapters.tables import COMPUTED_EPOCH, COMPUTED_QUARANTINE
 
 
@@ -28,22 +28,14 @@ class ComputedAttempts:
 
     def of_settlement(self, chain_id: ChainId, contract: Address) -> list[ComputedAttempt]:
         """All attempts, ascending by (epoch, attempt)."""
-        table = COMPUTED_EPOCH
-        rows = self._connection.execute(
-            select(table)
-            .filter_by(chain_id=chain_id, contract=contract)
-            .order_by(table.c.epoch, table.c.attempt)
-        )
-        return [
-            ComputedAttempt(
-                epoch=Epoch(row.epoch),
-                attempt=row.attempt,
-                manifest_digest=row.manifest_digest,
-                root=row.root,
-                leaf_count=row.leaf_count,
-            )
-            for row in rows
-        ]
+        return self._attempts(chain_id, contract)
+
+    def above(
+        self, number: BlockNumber, *, chain_id: ChainId, contract: Address
+    ) -> list[ComputedAttempt]:
+        """Attempts with a reference block above this one, ascending by (epoch, attempt)."""
+        place = COMPUTED_EPOCH.c.reference_block > number
+        return self._attempts(chain_id, contract, place)
 
     def latest(self, chain_id: ChainId, contract: Address) -> ComputedAttempt | None:
         """The newest attempt at the highest epoch."""
@@ -66,3 +58,24 @@ class ComputedAttempts:
             .order_by(table.c.reason)
         )
         return {row.reason: row.rows for row in rows}
+
+    def _attempts(
+        self, chain_id: ChainId, contract: Address, *conditions: ColumnElement[bool]
+    ) -> list[ComputedAttempt]:
+        table = COMPUTED_EPOCH
+        rows = self._connection.execute(
+            select(table)
+            .filter_by(chain_id=chain_id, contract=contract)
+            .where(*conditions)
+            .order_by(table.c.epoch, table.c.attempt)
+        )
+        return [
+            ComputedAttempt(
+                epoch=Epoch(row.epoch),
+                attempt=row.attempt,
+                manifest_digest=row.manifest_digest,
+                root=row.root,
+                leaf_count=row.leaf_count,
+            )
+            for row in rows
+        ]

@@ -91,6 +91,13 @@ class ComputedEpochs:
             for _, lines in groupby(rows, key=attrgetter("work_id", "part", "asset"))
         ]
 
+    def certificate_digest(self, digest: Hash32, /) -> Hash32 | None:
+        """The digest of the certificate that a stored manifest names; None if it is not stored."""
+        table = tables.COMPUTED_CERTIFICATE
+        statement = select(table.c.digest).filter_by(manifest_digest=digest)
+        found: Hash32 | None = self._connection.execute(statement).scalar_one_or_none()
+        return found
+
     def latest_manifest(
         self, epoch: Epoch, *, chain_id: ChainId, contract: Address
     ) -> bytes | None:
@@ -107,6 +114,7 @@ class ComputedEpochs:
 
     def _record_content(self, computed: ComputedEpoch) -> None:
         digest, distribution = computed.manifest_digest, computed.distribution
+        self._copy(tables.COMPUTED_CERTIFICATE, [_certificate(computed)])
         self._copy(tables.COMPUTED_TOTAL, (_total(digest, row) for row in distribution.totals))
         self._copy(tables.COMPUTED_LEAF, _leaf_rows(computed))
         self._copy(
@@ -217,6 +225,19 @@ def _leaf(epoch: Epoch, rows: Sequence[Any]) -> Leaf:
         part=rows[0].part,
         asset=rows[0].asset,
         lines=tuple(SplitLine(payee=row.payee, amount=BaseUnits(row.amount)) for row in rows),
+    )
+
+
+def _certificate(computed: ComputedEpoch) -> tuple[object, ...]:
+    certificate = computed.facts.certified.certificate
+    return (
+        computed.manifest_digest,
+        certificate.digest,
+        certificate.previous,
+        certificate.level.value,
+        certificate.start,
+        certificate.end,
+        certificate.document,
     )
 
 

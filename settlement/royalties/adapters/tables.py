@@ -51,6 +51,18 @@ COMPUTED_EPOCH = Table(
     UniqueConstraint("manifest_digest", name="computed_epoch_manifest_digest"),
     CheckConstraint("attempt > 0", name="computed_epoch_attempt_from_one"),
 )
+COMPUTED_CERTIFICATE = Table(
+    "computed_certificate",
+    SQLModel.metadata,
+    _manifest_digest(),
+    Column("digest", Hash32Column(), nullable=False),
+    Column("previous", Hash32Column(), nullable=False),
+    Column("level", Text, nullable=False),
+    Column("start_block", BigInteger, nullable=False),
+    Column("end_block", BigInteger, nullable=False),
+    Column("document", LargeBinary, nullable=False),
+    _of_computed_epoch("computed_certificate"),
+)
 COMPUTED_TOTAL = Table(
     "computed_total",
     SQLModel.metadata,
@@ -160,6 +172,7 @@ APPROVAL = Table(
 
 TABLES = (
     COMPUTED_EPOCH,
+    COMPUTED_CERTIFICATE,
     COMPUTED_TOTAL,
     COMPUTED_LEAF,
     COMPUTED_LINE,

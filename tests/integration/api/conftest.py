@@ -87,6 +87,7 @@ def _deps(world: World) -> Deps:
         database_url=world.engine.url.render_as_string(hide_password=False).replace(
             "+psycopg", "", 1
         ),
+        chain_ids=(world.settlement.chain_id,),
         settlements=(world.settlement,),
         now=lambda: timestamp(31),
         head_of=lambda _: BlockNumber(33),

@@ -8,7 +8,10 @@ api.schemas.accounts.
 
 from typing import Any
 
+from contracts.evm import BlockNumber
+from indexer.adapters.reads import FactReads
 from settlement.ledger.reserve import reserve
+from settlement.ledger.rewind import rewind
 from tests.api_client import APIClient, problem_of
 from tests.api_world import (
     ALICE,
@@ -163,6 +166,29 @@ def test_balances__books_caught_up__nothing_unfinalized(api: APIClient, world: W
 
     assert carol["outstanding"] == {"posted": "0", "pending": "0", "unfinalized": "0"}
     assert bob["unclaimed"] == {"posted": "200", "pending": "0", "unfinalized": "0"}
+
+
+def test_balances__books_taken_back__not_indexed_then_as_posted_again(
+    api: APIClient, world: World
+) -> None:
+    path = f"/v1/accounts/{CAROL}/balances"
+    with world.engine.begin() as connection:
+        books = world.books(connection)
+        reserve(books, world.op_id_of(FILM_0))
+        block = FactReads(connection, world.settlement).block(BlockNumber(12))
+        assert block is not None
+        rewind(books, block, reason="blocks from 13 on were replaced")
+
+    in_between = api.get(path)
+    world.post_books()
+
+    assert problem_of(in_between) == (503, "not-indexed", [])
+    (carol,) = api.get(path).json()["assets"]
+    assert carol["outstanding"] == {"posted": "50", "pending": "0", "unfinalized": "-50"}
+    with world.engine.begin() as connection:
+        reserve(world.books(connection), world.op_id_of(FILM_0))
+    (carol,) = api.get(path).json()["assets"]
+    assert carol["outstanding"] == {"posted": "50", "pending": "50", "unfinalized": "-50"}
 
 
 def test_balances__stranger__nothing_and_no_error(shared: APIClient) -> None:

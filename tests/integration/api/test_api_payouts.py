@@ -9,7 +9,8 @@ from typing import Any
 from sqlalchemy import insert
 
 from contracts.calls import Withdrawal
-from contracts.evm import Hash32
+from contracts.evm import BlockNumber, Hash32
+from settlement.payouts.adapters.retraction import retract_outcomes
 from settlement.payouts.adapters.tables import (
     PAYOUT_INCLUSION,
     PAYOUT_OPERATION,
@@ -48,6 +49,19 @@ def test_payout__planned_signed_settled__state_follows(api: APIClient, world: Wo
     assert [one["tx_hash"] for one in mined["transactions"]] == [str(name_hash("transaction"))]
     assert final["outcomes"][0]["fate"] == "settled"
     assert final["outcomes"][0]["refusal"] is None
+
+
+def test_payout__outcome_taken_back__not_shown(api: APIClient, world: World) -> None:
+    op_id = world.op_id_of(FILM_0)
+    _plan(world)
+    _sign(world, op_id)
+    _settle(world, op_id)
+    with world.engine.begin() as connection:
+        retract_outcomes(connection, CHAIN_ID, BlockNumber(27))
+
+    payout = api.get(f"/v1/payouts/{op_id}").json()
+
+    assert (payout["state"], payout["outcomes"]) == ("mined", [])
 
 
 def test_payout__only_planned__planned(api: APIClient, world: World) -> None:
@@ -130,5 +144,6 @@ def _settle(world: World, op_id: Hash32) -> None:
                 tx_hash=name_hash("transaction"),
                 block_number=28,
                 block_hash=block_hash(28),
+                version=0,
             )
         )

@@ -6,6 +6,7 @@ api.schemas.service,
 api.schemas.envelope, api.routes.
 """
 
+import re
 from dataclasses import replace
 
 import pytest
@@ -13,6 +14,8 @@ from sqlalchemy import insert
 
 import indexer.adapters.tables
 from api.context import Deps, Limits
+from contracts.evm import BlockNumber, ChainId
+from indexer.status import State
 from scripts.embedded.postgres import PostgresServer
 from tests.api_client import APIClient, problem_of, running_api
 from tests.api_world import (
@@ -42,7 +45,55 @@ def test_status__indexed_chain__names_head_cursor_finality_and_lag(
     }
     assert chain["finalized"]["number"] == 25
     assert (chain["lag_blocks"], chain["lag_s"]) == (3, 10)
-    assert (chain["reorgs"], chain["last_reorg"]) == (0, None)
+    assert (chain["reorgs"], chain["deepest_reorg_blocks"], chain["last_reorg"]) == (0, 0, None)
+
+
+def test_status__indexer_reported__state_level_and_proofs(shared: APIClient) -> None:
+    (chain,) = shared.get("/v1/status").json()["chains"]
+
+    assert (chain["state"], chain["reason"], chain["level"]) == ("synced", None, "receipts")
+    assert 0 <= chain["reported_s_ago"] < 60
+    assert chain["disputed_blocks"] == []
+    assert chain["blocks_by_proof"] == {
+        "end_block": 26,
+        "receipts": 5,
+        "empty": 20,
+        "corroborated": 0,
+        "stated": 0,
+    }
+
+
+def test_status__endpoint_not_asked_by_us__head_that_the_indexer_saw(
+    deps: Deps, world: World
+) -> None:
+    world.report(State.SYNCING, head=44)
+
+    with running_api(replace(deps, head_of=None)) as api:
+        (chain,) = api.get("/v1/status").json()["chains"]
+
+    assert (chain["state"], chain["head"], chain["lag_blocks"]) == ("syncing", 44, 14)
+
+
+def test_status__dispute__blocks_and_who_said_what(api: APIClient, world: World) -> None:
+    world.report(State.DISPUTED, "a says 1, b says 2", disputed=(BlockNumber(31),))
+
+    (chain,) = api.get("/v1/status").json()["chains"]
+
+    assert (chain["state"], chain["disputed_blocks"]) == ("disputed", [31])
+    assert chain["reason"] == "a says 1, b says 2"
+
+
+def test_status__chain_without_settlement__shown_too(deps: Deps) -> None:
+    other = ChainId(5)
+    with running_api(replace(deps, chain_ids=(*deps.chain_ids, other))) as api:
+        first, second = api.get("/v1/status").json()["chains"]
+        ready = api.get("/readyz")
+
+    assert (first["chain_id"], first["state"], first["indexed"]) == (5, "absent", None)
+    assert first["reported_s_ago"] is None
+    assert second["chain_id"] == CHAIN_ID
+    assert problem_of(ready)[:2] == (503, "not-ready")
+    assert "the indexer of chain 5 is absent: no indexer has reported" in ready.json()["detail"]
 
 
 def test_status__after_reorg__tells_of_the_last(api: APIClient, world: World) -> None:
@@ -64,7 +115,7 @@ def test_status__after_reorg__tells_of_the_last(api: APIClient, world: World) ->
 
     (chain,) = api.get("/v1/status").json()["chains"]
 
-    assert chain["reorgs"] == 2
+    assert (chain["reorgs"], chain["deepest_reorg_blocks"]) == (2, 2)
     seen = chain["last_reorg"]
     assert (seen["depth_blocks"], seen["ancestor"], seen["old_head"]) == (2, 28, 30)
     assert seen["detected_at"].endswith("+00:00")
@@ -172,6 +223,51 @@ def test_readiness__index_lags__503_with_the_reason(
     assert int(response.headers["retry-after"]) > 0
 
 
+@pytest.mark.parametrize("state", [State.SYNCING, State.SYNCED, State.WAITING, State.LAGGING])
+def test_readiness__indexer_at_work__ready(api: APIClient, world: World, state: State) -> None:
+    world.report(state, "it will pass")
+
+    assert api.get("/readyz").status_code == 200
+
+
+@pytest.mark.parametrize("state", [State.DISPUTED, State.STALLED, State.HALTED])
+def test_readiness__indexer_stuck__503_with_its_reason(
+    api: APIClient, world: World, state: State
+) -> None:
+    world.report(state, "this is why")
+
+    response = api.get("/readyz")
+
+    assert problem_of(response)[:2] == (503, "not-ready")
+    stuck = f"the indexer of chain {CHAIN_ID} is {state}: this is why"
+    assert stuck in response.json()["detail"]
+
+
+def test_readiness__no_report_for_a_minute__silent(api: APIClient, world: World) -> None:
+    world.report(State.WAITING, "no answer", age_s=58)
+    in_time = api.get("/readyz")
+    world.report(State.WAITING, "no answer", age_s=61)
+
+    (chain,) = api.get("/v1/status").json()["chains"]
+    late = api.get("/readyz")
+
+    assert in_time.status_code == 200
+    assert problem_of(late)[:2] == (503, "not-ready")
+    assert f"chain {CHAIN_ID} is silent" in late.json()["detail"]
+    assert chain["state"] == "silent"
+    assert re.fullmatch(
+        r"the last report is 6\d seconds old \(waiting: no answer\)", chain["reason"]
+    )
+
+
+def test_status__halted_long_ago__still_says_why(api: APIClient, world: World) -> None:
+    world.report(State.HALTED, "facts differ", age_s=3_600)
+
+    (chain,) = api.get("/v1/status").json()["chains"]
+
+    assert (chain["state"], chain["reason"]) == ("halted", "facts differ")
+
+
 def test_nothing_indexed__every_answer__503(deps: Deps, world: World) -> None:
     with world.engine.begin() as connection:
         connection.exec_driver_sql("TRUNCATE cursor, chain_finality")
@@ -251,12 +347,19 @@ def test_metrics__scrape__numbers_of_the_facts(api: APIClient, world: World) -> 
 
     assert lines >= {
         "quittance_database_up 1.0",
-        'quittance_head_height{chain_id="31337"} 33.0',
-        'quittance_indexed_height{chain_id="31337"} 30.0',
-        'quittance_finalized_height{chain_id="31337"} 25.0',
-        'quittance_lag_blocks{chain_id="31337"} 3.0',
-        'quittance_lag_seconds{chain_id="31337"} 10.0',
-        'quittance_reorgs_total{chain_id="31337"} 0.0',
+        'quittance_indexer_head{chain_id="31337"} 33.0',
+        'quittance_indexer_height{chain_id="31337"} 30.0',
+        'quittance_indexer_finalized{chain_id="31337"} 25.0',
+        'quittance_indexer_lag_blocks{chain_id="31337"} 3.0',
+        'quittance_indexer_lag_seconds{chain_id="31337"} 10.0',
+        'quittance_indexer_reorgs_total{chain_id="31337"} 0.0',
+        'quittance_indexer_state{chain_id="31337",state="synced"} 1.0',
+        'quittance_indexer_range_blocks{chain_id="31337"} 50.0',
+        'quittance_indexer_requests_total{chain_id="31337",endpoint="node.example"} 9.0',
+        'quittance_indexer_errors_total{chain_id="31337",class="limited",endpoint="node.example"}'
+        " 2.0",
+        'quittance_indexer_stalled_seconds_total{chain_id="31337",on="fetch"} 1.5',
+        'quittance_indexer_blocks{chain_id="31337",proof="receipts"} 5.0',
         'quittance_request_duration_seconds_count{route="/epochs/{epoch}",status="200"} 1.0',
         'quittance_discrepancies{kind="balance",settlement="main"} 0.0',
         'quittance_discrepancies{kind="paid_in",settlement="main"} 1.0',

@@ -1,18 +1,4 @@
 from api.metrics import Reading, RequestMetrics, exposition
-from api.schemas.service import ChainStatus
-
-
-def chain(**known: int) -> ChainStatus:
-    return ChainStatus(
-        chain_id=1,
-        head=known.get("head"),
-        indexed=None,
-        finalized=None,
-        lag_blocks=known.get("lag_blocks"),
-        lag_s=None,
-        reorgs=known.get("reorgs", 0),
-        last_reorg=None,
-    )
 
 
 def lines(metrics: RequestMetrics, reading: Reading | None) -> set[str]:
@@ -30,12 +16,12 @@ def test_exposition__no_reading__only_what_the_process_knows() -> None:
         'quittance_request_duration_seconds_bucket{le="0.005",route="/epochs",status="200"} 1.0'
         in (shown)
     )
-    assert not any(line.startswith("quittance_head_height") for line in shown)
+    assert not any(line.startswith("quittance_indexer_") for line in shown)
 
 
 def test_exposition__reading__every_number_once() -> None:
     reading = Reading(
-        chains=(chain(head=9, lag_blocks=2, reorgs=3),),
+        chains=(),
         epochs=(("main", "active", 4),),
         discrepancies=(("main", "balance", 0),),
     )
@@ -44,13 +30,9 @@ def test_exposition__reading__every_number_once() -> None:
 
     assert shown >= {
         "quittance_database_up 1.0",
-        'quittance_head_height{chain_id="1"} 9.0',
-        'quittance_lag_blocks{chain_id="1"} 2.0',
-        'quittance_reorgs_total{chain_id="1"} 3.0',
         'quittance_epochs{settlement="main",state="active"} 4.0',
         'quittance_discrepancies{kind="balance",settlement="main"} 0.0',
     }
-    assert not any(line.startswith("quittance_indexed_height{") for line in shown)
 
 
 def test_metrics__two_apps__count_apart() -> None:

@@ -18,6 +18,7 @@ LIMITS = Limits(query_bytes_max=64, body_bytes_max=128)
 def api() -> Iterator[APIClient]:
     deps = Deps(
         database_url="host=/nonexistent",
+        chain_ids=(),
         settlements=(),
         now=lambda: Timestamp(0),
         head_of=None,

@@ -53,3 +53,19 @@ def test_event_specs__columns__can_be_stored() -> None:
 def test_column_type__unknown__refused() -> None:
     with pytest.raises(ValueError, match="int128"):
         column_type("int128")
+
+
+def test_event_specs__bulk__static_so_that_the_row_says_the_whole_log() -> None:
+    bulk = [spec for spec in EVENTS if spec.is_bulk]
+
+    assert [spec.name for spec in bulk] == ["Transfer", "Approval"]
+    assert all(spec.is_static for spec in bulk)
+
+
+def test_event_specs__static__no_arrays_and_no_bytes() -> None:
+    dynamic = {spec.name for spec in EVENTS if not spec.is_static}
+
+    assert dynamic == {
+        *("ParametersSet", "WorkTermsSet", "ConsumptionSubmitted"),
+        *("GuardianSetChanged", "EpochCommitted"),
+    }

@@ -1,7 +1,5 @@
 """Every change of a receipt is refused: by the root, or where no header commits, by its place."""
 
-import copy
-from collections.abc import Iterator
 from itertools import product
 from typing import Any
 
@@ -14,7 +12,6 @@ from indexer.block_checks import BlockReport, check_block
 from indexer.chain_profiles import Check, chain_profile_named
 from tests.block_answers import (
     MAINNET,
-    Answer,
     made_up_block,
     made_up_receipts,
     published_answer,
@@ -22,10 +19,17 @@ from tests.block_answers import (
     published_mainnet_block,
     shown,
 )
+from tests.receipt_mutations import (
+    PLACES,
+    digit_changed,
+    flipped,
+    list_mutations,
+    text_mutations,
+)
 
 needs_vectors = pytest.mark.skipif(not MAINNET.exists(), reason="../shared/vectors is absent")
-PLACES = ("blockHash", "blockNumber", "transactionHash", "transactionIndex", "logIndex")
-COMMITTED = ("type", "status", "cumulativeGasUsed", "address", "data")
+OF_RECEIPTS = (Check.BLOCK_HASH, Check.LOGS_BLOOM, Check.RECEIPTS_ROOT)
+"""All checks of a block that lists its transactions by hash."""
 
 
 def checked(block: Any, receipts: Any, profile: str = "ethereum") -> BlockReport:
@@ -34,74 +38,16 @@ def checked(block: Any, receipts: Any, profile: str = "ethereum") -> BlockReport
         document.header,
         receipts_from_document(receipts, "receipts"),
         transactions=document.transactions,
+        whole_transactions=document.whole_transactions,
         profile=chain_profile_named(profile),
     )
-
-
-def digit_changed(text: str, place: int) -> str:
-    return text[:place] + ("0" if text[place] == "1" else "1") + text[place + 1 :]
-
-
-def flipped(text: str) -> str:
-    """The same data, or quantity, with its last digit changed."""
-    return digit_changed(text, len(text) - 1)
-
-
-def listings(receipts: list[Answer]) -> list[tuple[str, list[Any]]]:
-    """Every list that the root commits to: the receipts, their logs, and the logs' topics."""
-    logs = [receipt["logs"] for receipt in receipts]
-    topics = [log["topics"] for several in logs for log in several]
-    named = [("receipts", [receipts]), ("logs", logs), ("topics", topics)]
-    return [(name, one) for name, several in named for one in several]
-
-
-def texts(receipts: list[Answer]) -> list[tuple[str, dict[str, Any]]]:
-    """Every field of text that the root commits to, with its owner."""
-    owners = [*receipts, *(log for receipt in receipts for log in receipt["logs"])]
-    return [(field, owner) for owner in owners for field in COMMITTED if field in owner]
-
-
-def drop(items: list[Any], at: int) -> None:
-    del items[at]
-
-
-def double(items: list[Any], at: int) -> None:
-    items.insert(at, copy.deepcopy(items[at]))
-
-
-def swap(items: list[Any], at: int) -> None:
-    items[at - 1], items[at] = items[at], items[at - 1]
-
-
-def list_mutations(receipts: list[Answer]) -> Iterator[tuple[str, list[Answer]]]:
-    """Every receipt, log and topic dropped, doubled, or swapped with its neighbour."""
-    for which, (name, items) in enumerate(listings(receipts)):
-        for at, change in product(range(len(items)), (drop, double, swap)):
-            copied = copy.deepcopy(receipts)
-            change(listings(copied)[which][1], at)
-            if copied != receipts:
-                yield f"{change.__name__} {name}", copied
-
-
-def text_mutations(receipts: list[Answer]) -> Iterator[tuple[str, list[Answer]]]:
-    """Every digit of every committed field changed, one at a time."""
-    for which, (field, owner) in enumerate(texts(receipts)):
-        for place in range(2, len(owner[field])):
-            copied = copy.deepcopy(receipts)
-            texts(copied)[which][1][field] = digit_changed(owner[field], place)
-            yield f"change {field}", copied
-    for which, (name, items) in enumerate(listings(receipts)):
-        for at, place in product(range(len(items) if name == "topics" else 0), range(2, 66)):
-            copied = copy.deepcopy(receipts)
-            listings(copied)[which][1][at] = digit_changed(items[at], place)
-            yield "change topics", copied
 
 
 def test_check_block__honest_answer__holds() -> None:
     report = checked(*made_up_block())
 
     assert report.holds
-    assert report.checks == dict.fromkeys(Check, True)
+    assert report.checks == dict.fromkeys(OF_RECEIPTS, True)
     assert (report.unproved, report.left_out, report.discrepancies) == ({}, (), ())
 
 
@@ -139,7 +85,7 @@ def test_check_block__place_changed__only_consistency_refuses(field: str, of_log
 
     report = checked(block, receipts)
 
-    assert report.checks == dict.fromkeys(Check, True)
+    assert report.checks == dict.fromkeys(OF_RECEIPTS, True)
     assert not report.holds
     (sentence,) = report.discrepancies
     assert sentence.startswith("receipt 2, log 2: " if of_log else "receipt 2: ")
@@ -219,9 +165,10 @@ def test_check_block__published_answers__hold() -> None:
     block = published_answer("eth_getBlockByNumber/get-latest")
     receipts = published_answer("eth_getBlockReceipts/get-block-receipts-latest")
 
-    assert checked(block, receipts).checks == dict.fromkeys(Check, True)
-    assert checked(block, receipts).holds
-    assert checked(*published_block_before_byzantium()).holds
+    for report in (checked(block, receipts), checked(*published_block_before_byzantium())):
+        assert report.checks == dict.fromkeys(Check, True)
+        assert report.holds
+        assert report.proves_transaction_hashes
 
 
 @needs_vectors
@@ -236,3 +183,56 @@ def test_check_block__published_mainnet_block__any_log_dropped_refused(number: i
         assert checked(block, receipts).checks[Check.RECEIPTS_ROOT] is False
         receipt["logs"].append(dropped)
     assert checked(block, receipts).checks[Check.RECEIPTS_ROOT] is True
+
+
+def test_check_block__hashes_listed_only__no_hash_of_a_transaction_proved() -> None:
+    report = checked(*made_up_block())
+
+    assert Check.TRANSACTIONS_ROOT not in report.checks
+    assert not report.proves_transaction_hashes
+
+
+@needs_vectors
+def test_check_block__whole_transaction_changed__root_and_hash_tell() -> None:
+    block, receipts = published_block_before_byzantium()
+    changed = block["result"]["transactions"][1]
+    changed["value"] = flipped(changed["value"])
+
+    report = checked(block, receipts)
+
+    assert report.checks == dict.fromkeys(OF_RECEIPTS, True) | {Check.TRANSACTIONS_ROOT: False}
+    (sentence,) = report.discrepancies
+    assert sentence.startswith(f"transaction 1: hash is {changed['hash']}, not 0x")
+    assert not report.proves_transaction_hashes
+
+
+@needs_vectors
+def test_check_block__hash_of_whole_transaction_changed_throughout__only_its_content_tells() -> (
+    None
+):
+    block, receipts = published_block_before_byzantium()
+    for one in (block["result"]["transactions"][1], receipts[1]["result"]):
+        key = "hash" if "hash" in one else "transactionHash"
+        one[key] = shown(b"\x05" * 32)
+    for log in receipts[1]["result"]["logs"]:
+        log["transactionHash"] = shown(b"\x05" * 32)
+
+    report = checked(block, receipts)
+
+    assert report.checks == dict.fromkeys(Check, True)
+    assert [sentence[:22] for sentence in report.discrepancies] == ["transaction 1: hash is"]
+    assert not report.proves_transaction_hashes
+
+
+@needs_vectors
+def test_check_block__transaction_of_unknown_type__root_unproved_and_said() -> None:
+    block, receipts = published_block_before_byzantium()
+    block["result"]["transactions"][0]["type"] = "0x6a"
+
+    report = checked(block, receipts)
+
+    assert report.checks[Check.TRANSACTIONS_ROOT] is None
+    assert report.unproved == {
+        Check.TRANSACTIONS_ROOT: "transaction 0 has type 0x6a, whose encoding is not known"
+    }
+    assert not report.proves_transaction_hashes

@@ -17,6 +17,7 @@ from indexer.chain import (
     LocalChain,
     check_links,
     header_hash,
+    header_rlp,
     rlp_integer,
     rlp_list,
     rlp_string,
@@ -100,6 +101,7 @@ def test_header_hash__published_chain__every_block_links() -> None:
 
     assert len(headers) == 54
     assert [header_hash(header) for header in headers] == [header.hash for header in headers]
+    assert [keccak(header_rlp(header)) for header in headers] == [one.hash for one in headers]
     check_links(headers, parent=None)
     assert {header.requests_hash is None for header in headers} == {True, False}
 
@@ -148,14 +150,14 @@ def test_rlp__any_string_or_integer__equals_reference(payload: bytes, value: int
 def test_check_links__wrong_parent__disagrees() -> None:
     chain = FakeChain()
     chain.mine((), ())
-    headers = [block.header for block in chain.blocks]
+    headers = [block.header for block in chain.canonical]
     chain.reorg(1, ())
-    twin = chain.blocks[-1].header
+    twin = chain.canonical[-1].header
 
     check_links(headers, parent=None)
     with pytest.raises(AnswersDisagree):
         check_links(
-            [chain.blocks[0].header, headers[1], replace(twin, parent_hash=twin.hash)], None
+            [chain.canonical[0].header, headers[1], replace(twin, parent_hash=twin.hash)], None
         )
 
 
@@ -164,7 +166,7 @@ def test_check_links__gap__refused() -> None:
     chain.mine((), ())
 
     with pytest.raises(HeaderRefused, match="came after block 0"):
-        check_links([chain.blocks[0].header, chain.blocks[2].header], None)
+        check_links([chain.canonical[0].header, chain.canonical[2].header], None)
 
 
 def test_check_links__time_runs_back__refused() -> None:
@@ -172,20 +174,20 @@ def test_check_links__time_runs_back__refused() -> None:
     chain.mine((), seconds=-1)
 
     with pytest.raises(HeaderRefused, match="time 999 is before 1000"):
-        check_links([chain.blocks[1].header], chain.blocks[0].header.ref)
+        check_links([chain.canonical[1].header], chain.canonical[0].header.ref)
 
 
 def test_check_links__same_timestamp__accepted() -> None:
     chain = FakeChain()
     chain.mine((), (), seconds=0)
 
-    check_links([block.header for block in chain.blocks], None)
+    check_links([block.header for block in chain.canonical], None)
 
 
 def test_local_chain__at__only_from_finalized_up() -> None:
     chain = FakeChain()
     chain.mine((), (), ())
-    refs = [block.header.ref for block in chain.blocks]
+    refs = [block.header.ref for block in chain.canonical]
     local = LocalChain(refs[1], (refs[2], refs[3]))
 
     assert [local.at(number) for number in range(-1, 5)] == [None, None, *refs[1:], None]

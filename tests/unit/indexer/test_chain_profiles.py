@@ -1,12 +1,21 @@
 """What each profile leaves out, and that it leaves out nothing else."""
 
+from dataclasses import replace
+
 import pytest
 
-from contracts.evm import Hash32, bytes_from_hex, keccak
+from contracts.evm import BlockNumber, Hash32, bytes_from_hex, keccak
 from indexer.adapters.block_documents import block_from_document, receipts_from_document
 from indexer.block_checks import BlockReport, check_block
-from indexer.chain_profiles import CHAIN_PROFILES, Check, chain_profile_named
+from indexer.chain_profiles import (
+    CHAIN_PROFILES,
+    Check,
+    Reach,
+    Unproved,
+    chain_profile_named,
+)
 from indexer.errors import UnknownChainProfile
+from indexer.levels import Level
 from tests.block_answers import Answer, made_up_block, made_up_receipts, shown
 
 
@@ -16,6 +25,7 @@ def checked(block: Answer, receipts: list[Answer], profile: str) -> BlockReport:
         document.header,
         receipts_from_document(receipts, "receipts"),
         transactions=document.transactions,
+        whole_transactions=document.whole_transactions,
         profile=chain_profile_named(profile),
     )
 
@@ -38,7 +48,15 @@ def block_with_state_sync() -> tuple[Answer, list[Answer]]:
 def test_profiles__names__differ_and_ethereum_is_first() -> None:
     names = [profile.name for profile in CHAIN_PROFILES]
 
-    assert names == ["ethereum", "arbitrum", "polygon", "hyperevm", "cronos"]
+    assert names == [
+        "ethereum",
+        "arbitrum",
+        "optimism",
+        "base",
+        "polygon",
+        "hyperevm",
+        "cronos",
+    ]
 
 
 @pytest.mark.parametrize("profile", [profile.name for profile in CHAIN_PROFILES])
@@ -67,13 +85,6 @@ def test_polygon__last_receipt_of_another_hash__not_left_out() -> None:
 
     assert report.left_out == ()
     assert report.checks[Check.RECEIPTS_ROOT] is False
-
-
-def test_polygon__number_above_64_bits__no_crash() -> None:
-    block, receipts = block_with_state_sync()
-    block["number"] = hex(2**64)
-
-    assert not checked(block, receipts, "polygon").holds
 
 
 def test_hyperevm__receipt_without_gas__left_out() -> None:
@@ -105,6 +116,52 @@ def test_cronos__log_dropped__receipts_root_still_refuses() -> None:
 
     assert checked(block, receipts, "cronos").checks[Check.RECEIPTS_ROOT] is False
     assert not checked(block, receipts, "cronos").holds
+
+
+@pytest.mark.parametrize("name", ["ethereum", "arbitrum", "optimism", "base"])
+def test_reach__header_commits_to_all__receipts(name: str) -> None:
+    assert chain_profile_named(name).reach(BlockNumber(0)) == Reach(Level.RECEIPTS, "")
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("polygon", "state-sync receipts are not in the header"),
+        ("hyperevm", "receipts of system transactions are not in the header"),
+    ],
+)
+def test_reach__receipts_left_out_of_bloom_and_root__nothing_and_said(
+    name: str, reason: str
+) -> None:
+    assert chain_profile_named(name).reach(BlockNumber(10**9)) == Reach(Level.NONE, reason)
+
+
+def test_reach__bloom_broken_below_a_block__only_from_there_receipts() -> None:
+    cronos = chain_profile_named("cronos")
+    broken = cronos.reach(BlockNumber(19_999_999))
+
+    assert broken.level is Level.NONE
+    assert broken.reason.startswith("blooms below block 20000000 may hold")
+    assert cronos.reach(BlockNumber(20_000_000)) == Reach(Level.RECEIPTS, "")
+
+
+@pytest.mark.parametrize(
+    ("checks", "level"),
+    [
+        ([Check.RECEIPTS_ROOT], Level.HEADERS),
+        ([Check.TRANSACTIONS_ROOT], Level.RECEIPTS),
+        ([Check.RECEIPTS_ROOT, Check.LOGS_BLOOM], Level.NONE),
+        ([Check.BLOCK_HASH, Check.RECEIPTS_ROOT], Level.NONE),
+    ],
+)
+def test_reach__checks_that_prove_nothing__the_least_of_their_levels(
+    checks: list[Check], level: Level
+) -> None:
+    broken = tuple(Unproved(check=one, end_block=BlockNumber(9), reason=one) for one in checks)
+    profile = replace(chain_profile_named("ethereum"), unproved=broken)
+
+    assert profile.reach(BlockNumber(8)).level is level
+    assert profile.reach(BlockNumber(9)).level is Level.RECEIPTS
 
 
 def test_profile__unknown__names_the_known() -> None:

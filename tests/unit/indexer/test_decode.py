@@ -1,7 +1,9 @@
-"""Every event round-trips through an independent encoder, and nothing malformed stops anything."""
+"""Logs by column say what `event_values` says of each, and nothing malformed stops anything."""
 
+from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 import pytest
 from eth_abi.abi import encode
 from hypothesis import given, settings
@@ -9,6 +11,7 @@ from hypothesis import strategies as st
 
 from contracts.events import (
     EPOCH_CLOCK_STARTED,
+    ERC20_APPROVAL,
     ERC20_TRANSFER,
     EVENTS,
     SUBSCRIBED,
@@ -16,10 +19,11 @@ from contracts.events import (
     ContractName,
     EventSpec,
 )
-from contracts.evm import Address, BlockNumber, Hash32, LogIndex
-from indexer.chain import LogBatch
-from indexer.decode import Decoded, NotTheEvent, decode, event_values, filter_of
+from contracts.evm import Address
+from indexer.decode import Decoded, decode, filter_of
+from indexer.logs import log_batch
 from tests import abi_values
+from tests.decode_reference import ADDRESSES, ALL_SOURCES, assert_same, raw
 from tests.fakes_chain import STRANGER, TIERS, TOKEN, FakeLog, log_of
 
 CLOCK = Address(b"\x44" * 20)
@@ -32,73 +36,32 @@ SOURCES = {
 }
 WORD = b"\x00" * 31 + b"\x07"
 SOURCE, TARGET = b"\x00" * 12 + b"\x01" * 20, b"\x00" * 12 + b"\x02" * 20
+TRANSFER = FakeLog(TOKEN, (ERC20_TRANSFER.topic0, SOURCE, TARGET), WORD)
+ERC721 = FakeLog(TOKEN, (ERC20_TRANSFER.topic0, SOURCE, TARGET, WORD), b"")
 
 
-def batch(*logs: FakeLog) -> LogBatch:
-    count = len(logs)
-    return LogBatch(
-        block_number=[BlockNumber(7)] * count,
-        block_hash=[Hash32(bytes(32))] * count,
-        log_index=[LogIndex(index) for index in range(count)],
-        address=[log.address for log in logs],
-        topics=[list(log.topics) for log in logs],
-        data=[log.data for log in logs],
-        transaction_hash=[Hash32(bytes(32))] * count,
-        transaction_index=[0] * count,
-    )
-
-
-def decoded(*logs: FakeLog) -> Decoded:
-    return decode(batch(*logs), SOURCES)
+def decoded(*logs: FakeLog, sources: Mapping[Address, ContractName] = SOURCES) -> Decoded:
+    return decode(log_batch(raw(*logs)), sources)
 
 
 @pytest.mark.parametrize("spec", EVENTS, ids=[spec.name for spec in EVENTS])
-@settings(max_examples=20)
+@settings(max_examples=5, deadline=None)
 @given(data=st.data())
-def test_event_values__any_values__round_trip(spec: EventSpec, data: st.DataObject) -> None:
-    values = data.draw(abi_values.event_values(spec))
-    log = log_of(spec, TOKEN, values)
+def test_decode__every_event__read_by_column(spec: EventSpec, data: st.DataObject) -> None:
+    values = [data.draw(abi_values.event_values(spec)) for _ in range(3)]
+    rows = raw(*(log_of(spec, ADDRESSES[spec.contract][0], one) for one in values))
 
-    columns = event_values(spec, log.topics, log.data)
+    result = decode(log_batch(rows), ALL_SOURCES)
 
-    assert columns == abi_values.stored_values(spec, values)
-    assert len(columns) == len(spec.columns)
-    assert [type(one) for one in columns] == [
-        type(one) for one in abi_values.stored_values(spec, values)
-    ]
+    assert_same(result, rows, ALL_SOURCES)
+    assert [len(columns) for columns in result.facts] == [3]
 
 
-@settings(max_examples=40)
-@given(topics=st.lists(st.binary(max_size=40), max_size=4), data=st.binary(max_size=400))
-def test_event_values__any_bytes__values_or_not_the_event(topics: list[bytes], data: bytes) -> None:
-    for spec in EVENTS:
-        try:
-            values = event_values(spec, (spec.topic0, *topics), data)
-        except NotTheEvent:
-            continue
-        assert len(values) == len(spec.columns)
+def test_decode__nothing__nothing() -> None:
+    result = decoded()
 
-
-@pytest.mark.parametrize("spec", EVENTS, ids=[spec.name for spec in EVENTS])
-@settings(max_examples=20)
-@given(data=st.data())
-def test_event_values__valid_log_with_changed_word__values_or_not_the_event(
-    spec: EventSpec, data: st.DataObject
-) -> None:
-    """Also an array that says it has 2²⁵⁵ items, or that its content is elsewhere."""
-    log = log_of(spec, TOKEN, data.draw(abi_values.event_values(spec)))
-    words = [log.data[at : at + 32] for at in range(0, len(log.data), 32)]
-    if words:
-        place = data.draw(st.integers(0, len(words) - 1))
-        words[place] = data.draw(
-            st.sampled_from((b"\xff" * 32, b"\x7f" + bytes(31), bytes(32), bytes(31) + b"\x20"))
-        )
-
-    try:
-        values = event_values(spec, log.topics, b"".join(words))
-    except NotTheEvent:
-        return
-    assert len(values) == len(spec.columns)
+    assert (result.facts, len(result.raw), result.rows) == ((), 0, 0)
+    assert (result.unknown, result.malformed, result.mismatched) == (0, 0, {})
 
 
 @pytest.mark.parametrize(
@@ -110,32 +73,58 @@ def test_event_values__valid_log_with_changed_word__values_or_not_the_event(
         ((SOURCE, TARGET), WORD[:-1]),
         ((SOURCE, TARGET), WORD + b"\x00"),
         ((b"\x01" + SOURCE[1:], TARGET), WORD),  # more than 20 bytes
-        ((SOURCE[:31], TARGET), WORD),
+        ((SOURCE, SOURCE[:11] + b"\x01" + SOURCE[12:]), WORD),
     ],
 )
-def test_decode__transfer_of_another_shape__counted_and_left(
+def test_decode__transfer_of_another_shape__counted_and_kept_raw(
     topics: tuple[bytes, ...], data: bytes
 ) -> None:
-    good = FakeLog(TOKEN, (ERC20_TRANSFER.topic0, SOURCE, TARGET), WORD)
+    other = FakeLog(TOKEN, (ERC20_TRANSFER.topic0, *topics), data)
 
-    result = decoded(good, FakeLog(TOKEN, (ERC20_TRANSFER.topic0, *topics), data), good)
+    result = decoded(TRANSFER, other, TRANSFER)
 
     assert (result.rows, result.malformed, result.unknown) == (2, 1, 0)
-    assert result.facts[0].log_index == [0, 2]
-    assert result.facts[0].values[2] == [7, 7]
+    assert result.facts[0].log_index.tolist() == [0, 2]
+    assert result.facts[0].cells(2) == [7, 7]
+    assert result.raw.rows() == raw(TRANSFER, other)[1:]
+    assert result.mismatched == {}
+
+
+def test_decode__bulk_events__not_raw_and_with_their_transaction() -> None:
+    result = decoded(
+        TRANSFER, log_of(SUBSCRIBED, TIERS, (b"\x01" * 20, 3, WORD, *[b"\x02" * 20] * 2, 5))
+    )
+
+    subscribed, transfers = result.facts
+    assert transfers.spec.is_bulk
+    assert not subscribed.spec.is_bulk
+    assert result.raw.log_index.tolist() == [1]
+    assert transfers.transaction_index.tolist() == [100]
+    assert transfers.transaction_hash.tobytes() == bytes(32)
+
+
+def test_decode__uint256_columns__rows_of_32_bytes() -> None:
+    top = log_of(ERC20_APPROVAL, TOKEN, (b"\x01" * 20, b"\x02" * 20, 2**256 - 1))
+
+    (columns,) = decoded(top).facts
+
+    owner, spender, amount = columns.values
+    assert isinstance(amount, np.ndarray)
+    assert (amount.shape, amount.tobytes()) == ((1, 32), b"\xff" * 32)
+    assert isinstance(owner, np.ndarray)
+    assert isinstance(spender, np.ndarray)
+    assert (owner.tobytes(), spender.tobytes()) == (b"\x01" * 20, b"\x02" * 20)
 
 
 def test_decode__uint64_above_its_column__malformed() -> None:
-    fits = FakeLog(CLOCK, (EPOCH_CLOCK_STARTED.topic0,), encode(["uint64"] * 3, [2**63 - 1, 1, 1]))
-    too_large = FakeLog(CLOCK, (EPOCH_CLOCK_STARTED.topic0,), encode(["uint64"] * 3, [2**63, 1, 1]))
-    no_uint64 = FakeLog(
-        CLOCK, (EPOCH_CLOCK_STARTED.topic0,), encode(["uint256"] * 3, [2**64, 1, 1])
-    )
+    def started(*values: int) -> FakeLog:
+        data = encode(["uint256"] * 3, values)
+        return FakeLog(CLOCK, (EPOCH_CLOCK_STARTED.topic0,), data)
 
-    result = decoded(fits, too_large, no_uint64)
+    result = decoded(started(2**63 - 1, 1, 1), started(2**63, 1, 1), started(2**64, 1, 1))
 
     assert (result.rows, result.malformed) == (1, 2)
-    assert result.facts[0].values[0] == [2**63 - 1]
+    assert result.facts[0].cells(0) == [2**63 - 1]
 
 
 def test_decode__dynamic_uint64_above_its_column__malformed() -> None:
@@ -144,28 +133,67 @@ def test_decode__dynamic_uint64_above_its_column__malformed() -> None:
 
     result = decoded(FakeLog(REGISTRY, (WORK_TERMS_SET.topic0, WORD, SOURCE, WORD), data))
 
-    assert (result.rows, result.malformed) == (0, 1)
+    assert (result.rows, result.malformed, result.facts) == (0, 1, ())
 
 
 def test_decode__same_topic_from_another_contract__unknown() -> None:
-    transfer = FakeLog(TIERS, (ERC20_TRANSFER.topic0, SOURCE, TARGET), WORD)
+    transfer = FakeLog(TIERS, TRANSFER.topics, TRANSFER.data)
 
     result = decoded(transfer)
 
     assert (result.rows, result.malformed, result.unknown) == (0, 0, 1)
-    assert result.facts == ()
+    assert (result.facts, result.mismatched) == ((), {})
+    assert len(result.raw) == 1
+
+
+def test_decode__no_topics__unknown() -> None:
+    result = decoded(FakeLog(TOKEN, (), WORD), TRANSFER)
+
+    assert (result.rows, result.unknown) == (1, 1)
+
+
+def test_decode__address_that_is_no_source__unknown() -> None:
+    result = decoded(FakeLog(STRANGER, TRANSFER.topics, TRANSFER.data), TRANSFER)
+
+    assert (result.rows, result.unknown) == (1, 1)
+    assert decoded(TRANSFER, sources={}).unknown == 1
+
+
+def test_decode__addresses_that_differ_in_one_byte__told_apart() -> None:
+    """Also in a byte that is zero, at either end."""
+    twins = [Address(bytes(20)), Address(b"\x01" + bytes(19)), Address(bytes(19) + b"\x01")]
+    sources = {
+        twins[0]: ContractName.ERC20,
+        twins[1]: ContractName.SUBSCRIPTION_TIERS,
+        twins[2]: ContractName.ERC20,
+    }
+    logs = [FakeLog(one, TRANSFER.topics, TRANSFER.data) for one in (*twins, *twins[::-1])]
+
+    result = decoded(*logs, sources=sources)
+
+    assert result.unknown == 2
+    assert result.facts[0].log_index.tolist() == [0, 2, 3, 5]
 
 
 def test_decode__several_events__in_the_order_of_the_declarations() -> None:
     values: tuple[Any, ...] = (b"\x01" * 20, 3, WORD, b"\x02" * 20, b"\x03" * 20, 5)
-    transfer = FakeLog(TOKEN, (ERC20_TRANSFER.topic0, SOURCE, TARGET), WORD)
 
-    result = decoded(transfer, log_of(SUBSCRIBED, TIERS, values), transfer)
+    result = decoded(TRANSFER, log_of(SUBSCRIBED, TIERS, values), TRANSFER)
 
     assert [facts.spec for facts in result.facts] == [SUBSCRIBED, ERC20_TRANSFER]
-    assert result.facts[0].log_index == [1]
-    assert result.facts[0].address == [TIERS]
-    assert result.facts[1].log_index == [0, 2]
+    assert result.facts[0].log_index.tolist() == [1]
+    assert result.facts[0].address.tobytes() == TIERS
+    assert result.facts[1].log_index.tolist() == [0, 2]
+
+
+def test_decode__source_whose_logs_are_all_malformed__named_with_the_first() -> None:
+    clock = FakeLog(CLOCK, (EPOCH_CLOCK_STARTED.topic0,), b"")
+    noise = FakeLog(TIERS, (WORD,), b"")
+
+    result = decoded(noise, ERC721, clock, ERC721, TRANSFER, clock)
+
+    assert result.mismatched == {CLOCK: (7, 2)}
+    assert decoded(ERC721, clock, ERC721).mismatched == {TOKEN: (7, 0), CLOCK: (7, 1)}
 
 
 def test_filter_of__sources__their_addresses_and_only_their_topics() -> None:

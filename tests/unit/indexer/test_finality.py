@@ -36,7 +36,7 @@ def test_finalized_number__case__value(
 def test_finalized_block__cases__never_back_and_never_above_what_we_hold() -> None:
     chain = FakeChain()
     chain.mine(*[()] * 5)
-    refs = [block.header.ref for block in chain.blocks]
+    refs = [block.header.ref for block in chain.canonical]
     local = LocalChain(refs[2], tuple(refs[3:5]))
 
     def at(number: int | None) -> object:
@@ -59,7 +59,7 @@ def test_finalized_block__nothing_held__none() -> None:
 def test_finalized_block__start_block_above__none() -> None:
     chain = FakeChain()
     chain.mine(*[()] * 5)
-    local = LocalChain(None, tuple(block.header.ref for block in chain.blocks[4:]))
+    local = LocalChain(None, tuple(block.header.ref for block in chain.canonical[4:]))
 
     assert finalized_block(local, number=BlockNumber(2), tagged=None) is None
 
@@ -67,9 +67,9 @@ def test_finalized_block__start_block_above__none() -> None:
 def test_finalized_block__tag_names_another_block__disagrees() -> None:
     chain = FakeChain()
     chain.mine(*[()] * 5)
-    ours = [block.header.ref for block in chain.blocks]
+    ours = [block.header.ref for block in chain.canonical]
     chain.reorg(3, *[()] * 3)
-    theirs = chain.blocks[4].header.ref
+    theirs = chain.canonical[4].header.ref
 
     with pytest.raises(AnswersDisagree):
         finalized_block(LocalChain(ours[1], tuple(ours[2:])), number=BlockNumber(4), tagged=theirs)

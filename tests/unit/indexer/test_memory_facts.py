@@ -4,7 +4,8 @@ import pytest
 
 from tests.builders_chain import eventful_chain
 from tests.fact_store_contract import FactStoreContract, Take
-from tests.fakes_chain import FakeChain, MemoryFacts
+from tests.fakes_chain import FakeChain
+from tests.fakes_facts import MemoryFacts
 
 
 class TestMemoryFacts(FactStoreContract):

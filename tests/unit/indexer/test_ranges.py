@@ -5,6 +5,8 @@ What providers say is read from their words; `provider_messages.json` holds word
 
 import json
 import re
+from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from contracts.evm import BlockNumber
+from indexer.completeness import LogFilter
+from indexer.errors import RequestRefused, RPCFailed, Transient
+from indexer.levels import Level
+from indexer.logs import LogBatch
+from indexer.outcomes import Idle, Outcome, Waiting
+from indexer.ports import Extension
 from indexer.provider_messages import plain
 from indexer.ranges import (
     CAP_HELD_SUCCESSES,
@@ -31,10 +39,15 @@ from indexer.ranges import (
     next_range,
     pause_s,
 )
+from indexer.sync import is_synced, run_until
+from tests.builders_chain import eventful_chain
+from tests.fakes_chain import FakeChain, Snapshot, plan
+from tests.fakes_facts import MemoryFacts, indexer_of
 
 ROOT = Path(__file__).resolve().parents[3]
 OWN = json.loads((ROOT / "tests" / "vectors" / "provider_messages.json").read_text())
 KNOWN_FILE = ROOT.parent / "shared" / "vectors" / "provider_errors.json"
+KNOWN = json.loads(KNOWN_FILE.read_text()) if KNOWN_FILE.exists() else []
 
 
 WORDS = [
@@ -119,9 +132,8 @@ def expected_of(vector: dict[str, Any]) -> Advice:
 
 @pytest.mark.skipif(not KNOWN_FILE.exists(), reason="../shared/vectors is absent")
 def test_advice_from__every_known_provider_error__its_kind() -> None:
-    known = json.loads(KNOWN_FILE.read_text())
     wrong = []
-    for one in known:
+    for one in KNOWN:
         first, last = [int(place, 0) for place in one["suggested"] or ("0", "0")]
         # A "result cap" with a suggestion is the one that repeats the request.
         end = last + 1 if one["kind"] == "result_cap" and last else first + 50_000_000
@@ -130,7 +142,7 @@ def test_advice_from__every_known_provider_error__its_kind() -> None:
             wrong.append((one["message"], advice))
 
     assert not wrong
-    assert len(known) >= 40
+    assert len(KNOWN) >= 40
 
 
 def test_advice_from__both_ends_in_any_case_of_hexadecimal__end_is_inclusive() -> None:
@@ -271,3 +283,103 @@ def test_succeeded__after_halving__grows_up_to_what_failed_until_it_is_forgotten
     assert asked[:5] == [4, 6, 7, 7, 7]
     assert max(asked) == 7
     assert window.blocks > 7
+
+
+SERVED_MAX = 3
+"""What the provider really serves at once, whatever its words say."""
+
+STORY = eventful_chain(24)
+
+
+class ComplainingProvider(FakeChain):
+    """Serves few blocks at once, or nothing for a while, and says so in a provider's words.
+
+    The words are `message`, and if they suggest a range, then the one that it would serve.
+    """
+
+    def __init__(self, vector: dict[str, Any], advice: Advice) -> None:
+        super().__init__()
+        self.switch_to(STORY.canonical)
+        self._vector = vector
+        self._narrows = isinstance(advice, CapBlocks | SuggestedRange | Halve | SplitAddresses)
+        self.asked: list[BlockRange] = []
+
+    def logs_in_range(self, blocks: BlockRange, wanted: LogFilter) -> LogBatch:
+        self.asked.append(blocks)
+        is_refused = len(blocks) > SERVED_MAX if self._narrows else len(self.asked) % 3
+        if is_refused:
+            message = self._vector["message"]
+            for place, said in enumerate(self._vector.get("suggested") or ()):
+                bound = blocks.start + place * (SERVED_MAX - 1)
+                message = message.replace(said, hex(bound) if "x" in said else str(bound))
+            raise RPCFailed(
+                *("fake", "eth_getLogs"),
+                code=self._vector["code"] or -32000,
+                message=message,
+                data=self._vector.get("data"),
+            )
+        return super().logs_in_range(blocks, wanted)
+
+
+@dataclass
+class RecordedFacts(MemoryFacts):
+    """A store that knows in which order blocks came."""
+
+    came: list[int] = field(default_factory=list)
+
+    def extend(self, extension: Extension) -> None:
+        super().extend(extension)
+        self.came += [one.number for one in extension.blocks.refs()]
+
+
+def replayed(provider: ComplainingProvider, store: RecordedFacts) -> list[Outcome | Exception]:
+    """What the steps of an indexer are, until nothing is left to do."""
+    of = plan(depth_blocks=0, window_blocks_max=16, level=Level.NONE)
+    indexer = indexer_of(of, provider, store)
+    steps: list[Outcome | Exception] = []
+    while not (steps and isinstance(steps[-1], Idle)):
+        assert len(steps) < 300
+        try:
+            steps.append(indexer.step())
+        except (Transient, RequestRefused) as error:
+            steps.append(error)
+    return steps
+
+
+REPLAYED = [
+    *((one, unpacked(one["advice"])) for one in OWN),
+    *((one, expected_of(one)) for one in KNOWN),
+]
+
+
+@pytest.mark.parametrize(
+    ("vector", "advice"), REPLAYED, ids=[str(one["message"])[:50] for one, _ in REPLAYED]
+)
+def test_index__provider_complains__each_block_once_in_order(
+    vector: dict[str, Any], advice: Advice
+) -> None:
+    provider, store = ComplainingProvider(vector, advice), RecordedFacts()
+
+    steps = replayed(provider, store)
+
+    assert store.came == list(range(24))
+    assert len(provider.asked) < 40
+    match advice:
+        case WaitAndRetry():
+            assert [type(one) for one in steps[:2]] == [Waiting, Waiting]
+        case OtherProvider():
+            assert [type(one) for one in steps[:2]] == [RPCFailed, RPCFailed]
+        case Permanent():
+            assert [type(one) for one in steps[:2]] == [RequestRefused, RequestRefused]
+        case _:
+            assert not any(isinstance(one, Exception) for one in steps)
+    assert store.snapshot() == indexed_at_once()
+
+
+@cache
+def indexed_at_once() -> Snapshot:
+    """The facts of the same chain, from a provider that never complains."""
+    store = MemoryFacts()
+    indexer = indexer_of(plan(depth_blocks=0, window_blocks_max=100), STORY, store)
+    run_until(indexer, is_synced, wait=lambda: None)
+    return store.snapshot()

@@ -122,3 +122,62 @@ def test_not_committed__names__are_the_fields_of_a_place() -> None:
     plain = {"".join(c if c.islower() else "_" + c.lower() for c in name) for name in NOT_COMMITTED}
 
     assert plain == set(Place.__slots__)
+
+
+def deposit(gas: int, **fields: str) -> dict[str, object]:
+    plain = {"type": "0x7e", "status": "0x1", "cumulativeGasUsed": hex(gas), "logs": []}
+    return {**plain, **fields}
+
+
+@pytest.mark.parametrize(
+    ("gas", "nonce", "root"),
+    [
+        (0xF9F5, 0xD2DF2, "3c715dd96d2597ccd46fde046da5e4b13e0a5b7d0a2ff60c3ee6c92fee9600ea"),
+        (0xCCFD, 0x86147, "dbf9def3e8d930433596aa91b3ad3279652031ca45b1a3ca92785703f84aa6b0"),
+        (0xC545, 0xAA547, "0e7c255df3e2b7ca4d55b82047531f7f3e7437ab1eb33e22eca70653c874982d"),
+    ],
+)
+def test_receipts_root__deposit_before_canyon__published_and_without_its_nonce(
+    gas: int, nonce: int, root: str
+) -> None:
+    """Blocks 863731, 549192 and 697672 of Manta Sepolia: each has one deposit, and a nonce."""
+    (receipt,) = receipts_from_document([deposit(gas, depositNonce=hex(nonce))], "manta")
+
+    assert receipt.deposit is None
+    assert receipts_root([receipt]).hex() == root
+
+
+def test_receipts_root__deposit_and_transfer_before_canyon__published() -> None:
+    """Block 836765 of Manta Sepolia."""
+    transfer = {
+        "address": "0x9c76c6304885661cdb97f3984b13114b6d4b5248",
+        "topics": [
+            "0xddf252ad1be2c89b69c2b068fc378daa952ba7f163c4a11628f55a4df523b3ef",
+            "0x00000000000000000000000070ce2d9bb8502e302b9cbe5c56a5d0f1067da713",
+            "0x000000000000000000000000717c7f9822e8c2ae6a64773f7a92727755a7e2fc",
+        ],
+        "data": "0x00000000000000000000000000000000000000000000003635c9adc5dea00000",
+    }
+    ordinary = {"type": "0x2", "status": "0x1", "cumulativeGasUsed": "0x18336", "logs": [transfer]}
+    given = [deposit(0xCCFD, depositNonce="0xcc49c"), ordinary]
+
+    assert receipts_root(receipts_from_document(given, "manta")).hex() == (
+        "11e432ab48d8ffcb3278758a25fb2e10ba1267feae336da97a0f7bc861c74bbe"
+    )
+
+
+def test_encoded_receipt__deposit_since_canyon__nonce_and_version_at_the_end() -> None:
+    fields = {"depositNonce": "0x3d3bbf", "depositReceiptVersion": "0x1"}
+    (receipt,) = receipts_from_document([deposit(46_913, **fields)], "canyon")
+
+    published = "7ef9010d0182b741b90100" + "00" * 256 + "c0833d3bbf01"
+    assert encoded_receipt(receipt).hex() == published
+
+
+def test_encoded_receipt__fields_of_a_deposit_on_another_type__not_encoded() -> None:
+    fields = {"depositNonce": "0x3d3bbf", "depositReceiptVersion": "0x1", "type": "0x2"}
+    with_them, without = receipts_from_document(
+        [deposit(46_913, **fields), deposit(46_913, type="0x2")], "other"
+    )
+
+    assert encoded_receipt(with_them) == encoded_receipt(without)

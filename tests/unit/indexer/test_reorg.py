@@ -13,7 +13,7 @@ Fit = Extend | NeedParent | Rewind | TooDeep
 
 
 def refs(chain: FakeChain) -> list[BlockRef]:
-    return [block.header.ref for block in chain.blocks]
+    return [block.header.ref for block in chain.canonical]
 
 
 CHAIN = FakeChain()

@@ -5,7 +5,9 @@ from sqlalchemy import CheckConstraint
 
 from contracts.columns import binary_copy_type, range_check
 from contracts.events import EVENTS, EventSpec
-from indexer.adapters.tables import FACT_TABLES, FACTS
+from indexer.adapters.tables import AGGREGATES, BLOCK_IS_UNPROVED, FACT_TABLES, FACTS
+from indexer.blocks import Proof
+from indexer.levels import Level
 
 IDENTIFIER_LENGTH_MAX = 63  # Postgres cuts longer names, silently
 
@@ -17,7 +19,8 @@ def test_fact_table__event__place_address_and_columns(spec: EventSpec) -> None:
     names = [column.name for column in table.columns]
     key = [column.name for column in table.primary_key]
     assert names[:4] == ["chain_id", "block_number", "log_index", "address"]
-    assert names[4:] == [column.name for column in spec.columns]
+    transaction = ["transaction_hash", "transaction_index"] if spec.is_bulk else []
+    assert names[4:] == [*transaction, *(column.name for column in spec.columns)]
     assert key == ["chain_id", "block_number", "log_index"]
     assert not any(column.nullable for column in table.columns)
     assert not table.foreign_keys
@@ -38,7 +41,19 @@ def test_fact_tables__scalars__have_a_range_check() -> None:
         ]
         for column in spec.columns:
             has_check = f"{spec.table}_{column.name}_in_range" in checks
-            assert has_check == (column.abi_type != "bytes" and "[]" not in column.abi_type)
+            is_scalar = column.abi_type != "bytes" and "[]" not in column.abi_type
+            assert has_check == (is_scalar and not spec.is_bulk)
+
+
+def test_block_is_unproved__index_condition__all_but_the_proofs_of_level_receipts() -> None:
+    lacking = sorted(set(Proof) - Level.RECEIPTS.proofs)
+
+    assert lacking == [Proof.STATED, Proof.CORROBORATED]
+    assert f"proof NOT IN ({Proof.EMPTY:d}, {Proof.RECEIPTS:d})" == BLOCK_IS_UNPROVED
+
+
+def test_aggregates__finalized_state__out_of_reach_of_a_reorg() -> None:
+    assert not {table.name for table in AGGREGATES} & {fact.table.name for fact in FACT_TABLES}
 
 
 @pytest.mark.parametrize(

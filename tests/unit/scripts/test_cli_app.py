@@ -1,7 +1,9 @@
 """`quittance` as a user meets it: help, exit codes, and one sentence for each error.
 
-The commands are those of `scripts.cli.books`, `scripts.cli.epochs`, `scripts.cli.processes` and two
-files of their own; what they do with a database and a chain, `tests/integration/test_up.py` tries.
+Subjects: scripts.cli.app, scripts.cli.lazy, scripts.cli.endings. The commands themselves, in
+scripts.cli.books, scripts.cli.demo, scripts.cli.epochs, scripts.cli.local, scripts.cli.schedule,
+scripts.cli.schema, scripts.cli.serve, scripts.cli.worker and others: what they do with a database
+and a chain, `tests/integration/test_up.py` tries.
 """
 
 import os
@@ -11,6 +13,7 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy.exc import OperationalError
+from typer.core import TyperCommand, TyperGroup
 from typer.testing import CliRunner
 
 import indexer.errors
@@ -18,22 +21,27 @@ import reconciliation.errors
 import scripts.errors
 import settlement.errors
 from contracts.addresses import BadAddressBook
-from scripts.cli.app import app, expected_errors_end
+from scripts.cli.app import Commands, app, expected_errors_end
+from scripts.cli.lazy import LazyCommand, recursion_limit_kept
 from scripts.settings import BadSettings
+from tests.imports_of_a_command import HEAVY, imports_of
+from tests.zk_vectors import key_bytes
 
 ROOT = Path(__file__).resolve().parents[3]
 GROUPS = {
     "": (
-        *("allocate", "blocks", "db", "demo", "devnet", "epoch", "index", "ledger", "payout"),
-        *("reconcile", "schedule", "serve", "tree", "up", "worker"),
+        *("allocate", "blocks", "chain", "db", "demo", "devnet", "epoch", "index", "ledger"),
+        *("payout", "reconcile", "schedule", "serve", "tree", "up", "worker", "zk"),
     ),
     "blocks": ("verify",),
+    "chain": ("audit", "rewind"),
     "db": ("migrate",),
-    "epoch": ("approve", "compute", "export", "list", "show"),
+    "epoch": ("approve", "compute", "diff", "explain", "export", "list", "show"),
     "ledger": ("balance",),
     "payout": ("status", "submit"),
     "reconcile": ("run",),
     "tree": ("build", "detect", "prove", "verify"),
+    "zk": ("verify",),
 }
 COMMANDS = sorted(f"{group} {name}".strip() for group, names in GROUPS.items() for name in names)
 ERRORS = (indexer.errors, settlement.errors, reconciliation.errors, scripts.errors)
@@ -86,6 +94,44 @@ def test_help__commands__no_other() -> None:
         found = {line.split()[1] for line in listed if line.startswith("│ ") and line[2] != " "}
 
         assert found == set(names)
+
+
+@pytest.mark.parametrize("command", Commands.members, ids=lambda command: command.name)
+def test_help__one_line_in_the_list__first_of_the_command_itself(command: LazyCommand) -> None:
+    real = command.loaded()
+
+    assert isinstance(real, TyperCommand | TyperGroup)
+    assert (real.name, (real.help or "").splitlines()[0]) == (command.name, command.help)
+
+
+@pytest.mark.parametrize("command", ["--help", "index --help", "nope"])
+def test_command__that_does_nothing__imports_nothing_heavy(command: str, tmp_path: Path) -> None:
+    code, _, imported = imports_of(
+        *command.split(), environ={"PATH": os.defpath}, directory=tmp_path
+    )
+
+    assert code == (2 if command == "nope" else 0)
+    assert "typer" in imported
+    assert not imported & HEAVY
+
+
+def test_command__called__imports_its_own_module_alone(tmp_path: Path) -> None:
+    code, _, imported = imports_of(
+        *("tree", "verify", "absent.json"), environ={"PATH": os.defpath}, directory=tmp_path
+    )
+
+    assert code == 2
+    assert "settlement" in imported
+    assert not imported & {"api", "sqlalchemy", "web3"}
+
+
+def test_recursion_limit__raised_by_an_import__as_before() -> None:
+    before = sys.getrecursionlimit()
+
+    with recursion_limit_kept():
+        sys.setrecursionlimit(100_000)
+
+    assert sys.getrecursionlimit() == before
 
 
 @pytest.mark.parametrize(
@@ -190,4 +236,26 @@ def test_process__command_refused__exit_code_and_sentence(tmp_path: Path) -> Non
 
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith("quittance: schedule needs broker_url; ")
+    assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    "command", ["tree verify D.json", "zk verify --verifying-key K --proof D.json"]
+)
+def test_document_of_brackets_alone__is_refused_and_not_the_end_of_the_process(
+    command: str, tmp_path: Path
+) -> None:
+    (tmp_path / "D.json").write_text("[" * 100_000)
+    (tmp_path / "K").write_bytes(key_bytes())
+    done = subprocess.run(
+        [sys.executable, "-m", "scripts.cli.app", *command.split()],
+        env={"PYTHONPATH": str(ROOT), "PATH": os.defpath},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.returncode == 2
+    assert "D.json: content: " in done.stderr
     assert done.stderr.count("\n") == 1

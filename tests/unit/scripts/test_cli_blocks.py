@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from scripts.cli import blocks
 from scripts.cli.app import app, expected_errors_end
-from tests.block_answers import made_up_block
+from tests.block_answers import MAINNET, made_up_block, published_block_before_byzantium
 
 
 def run(
@@ -67,6 +67,31 @@ def test_verify__log_index_changed__exit_1_though_every_root_fits(tmp_path: Path
     assert (code, report["receipts_root"], report["consistent"]) == (1, True, False)
     assert report["discrepancies"] == ["receipt 3, log 3: log_index is 9, not 3"]
     assert "logIndex" in str(report["not_committed"])
+
+
+def test_verify__transactions_by_hash__no_check_of_their_root(tmp_path: Path) -> None:
+    code, report = run(tmp_path, *made_up_block())
+
+    assert code == 0
+    assert "transactions_root" not in report
+    assert report["transaction_hashes_proved"] is False
+
+
+@pytest.mark.skipif(not MAINNET.exists(), reason="../shared/vectors is absent")
+def test_verify__whole_transactions__their_root_proves_their_hashes(tmp_path: Path) -> None:
+    block, receipts = published_block_before_byzantium()
+
+    code, report = run(tmp_path, block, receipts)
+    assert (code, report["transactions_root"], report["transaction_hashes_proved"]) == (
+        0,
+        True,
+        True,
+    )
+
+    block["result"]["transactions"][0]["gasPrice"] = "0x1"
+    code, report = run(tmp_path, block, receipts)
+    assert (code, report["transactions_root"], report["consistent"]) == (1, False, False)
+    assert report["transaction_hashes_proved"] is False
 
 
 def test_verify__unproved_by_profile__null_with_reason(tmp_path: Path) -> None:

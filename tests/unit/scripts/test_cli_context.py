@@ -8,8 +8,8 @@ import pytest
 
 from contracts.addresses import Settlement
 from contracts.evm import BlockNumber, ChainId
-from scripts.bootstrap import NotConfigured
 from scripts.cli.context import chosen, database, print_json
+from scripts.errors import NotConfigured
 from scripts.settings import ChainSettings, Settings, load_settings
 from tests.royalties_builders import SETTLEMENT
 
@@ -24,6 +24,10 @@ def settings_with(directory: Path, *settlements: Settlement) -> Settings:
             start_block=BlockNumber(0),
             finality_tag="finalized",
             finality_depth_blocks=1,
+            verify="receipts",
+            profile="ethereum",
+            workers=2,
+            tokens=(),
             settlements=(settlement,),
         )
         for number, settlement in enumerate(settlements, 1)

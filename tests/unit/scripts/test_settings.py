@@ -1,4 +1,7 @@
-"""What a configuration may say, and how everything that is wrong with it is told at once."""
+"""What a configuration may say, and how everything that is wrong with it is told at once.
+
+Subjects: scripts.settings, scripts.setting_values.
+"""
 
 from dataclasses import replace
 from pathlib import Path
@@ -6,7 +9,9 @@ from pathlib import Path
 import pytest
 
 from contracts.addresses import Settlement, settlements_to_json
+from contracts.events import ContractName
 from contracts.evm import Address, ChainId
+from indexer.chain_profiles import CHAIN_PROFILES
 from scripts.settings import BadSettings, Settings, load_settings
 from tests.royalties_builders import SETTLEMENT
 
@@ -20,6 +25,8 @@ finality = { tag = "finalized", depth = 12 }
 addresses = "addresses.json"
 """
 TOKEN, OTHER_TOKEN = SETTLEMENT.tokens[0], Address(b"\x07" * 20)
+TOKENS_ONLY = CHAIN.replace('addresses = "addresses.json"', f'tokens = ["{OTHER_TOKEN}"]')
+PROFILES = [profile.name for profile in CHAIN_PROFILES]
 KEY = "0x" + "51" * 32
 
 
@@ -77,6 +84,43 @@ def test_settings__one_chain__as_written(tmp_path: Path) -> None:
     assert settings.settlements == (SETTLEMENT,)
 
 
+def test_settings__indexing__receipts_on_two_workers_unless_told(tmp_path: Path) -> None:
+    (chain,) = load(tmp_path).chains
+
+    assert (chain.verify, chain.profile, chain.workers) == ("receipts", "ethereum", 2)
+    assert chain.tokens == ()
+
+
+def test_settings__indexing__as_written(tmp_path: Path) -> None:
+    text = CHAIN + 'verify = "headers"\nprofile = "hyperevm"\nworkers = 7'
+
+    (chain,) = load(tmp_path, text).chains
+
+    assert (chain.verify, chain.profile, chain.workers) == ("headers", "hyperevm", 7)
+
+
+@pytest.mark.parametrize(
+    ("chain_id", "profile"),
+    [
+        (1, "ethereum"),
+        (25, "cronos"),
+        (137, "polygon"),
+        (999, "hyperevm"),
+        (42161, "arbitrum"),
+        (10, "optimism"),
+        (8453, "base"),
+    ],
+)
+def test_settings__profile__that_of_the_chain_id(
+    tmp_path: Path, chain_id: int, profile: str
+) -> None:
+    text = TOKENS_ONLY.replace("id = 31337", f"id = {chain_id}")
+
+    (chain,) = load(tmp_path, text).chains
+
+    assert chain.profile == profile
+
+
 def test_settings__several_problems__all_reported_with_field_and_value(tmp_path: Path) -> None:
     text = """
     api_host = 5
@@ -96,6 +140,9 @@ def test_settings__several_problems__all_reported_with_field_and_value(tmp_path:
     finality = "finalized"
     addresses = "missing.json"
     tokens = ["0x12"]
+    verify = "bloom"
+    profile = "etherium"
+    workers = -1
     """
 
     found = problems(tmp_path, text, API_PORT="70000", SIGNER_KEY_FILE="/nowhere")
@@ -118,6 +165,9 @@ def test_settings__several_problems__all_reported_with_field_and_value(tmp_path:
             "chain[1]: start_block: 1.5 is not a whole number from 0",
             "chain[1]: finality: 'finalized' is not a table",
             "chain[1]: tokens: '0x12': address has 20 bytes, not 1",
+            "chain[1]: verify: 'bloom' is not one of none, headers, receipts",
+            f"chain[1]: profile: 'etherium' is not one of {', '.join(PROFILES)}",
+            "chain[1]: workers: -1 is not a whole number from 0",
             f"chain[1]: addresses: [Errno 2] No such file or directory: '{missing}'",
         )
     )
@@ -147,6 +197,12 @@ def test_settings__missing_field__named(tmp_path: Path, field: str) -> None:
         ('tag = "finalized"', "tag = [1]", "finality.tag: [1] is not text"),
         ('tag = "finalized", ', "", "finality.tag is missing"),
         ('["http://127.0.0.1:8545"]', "[1]", "rpc: [1] is not a list"),
+        ('8545"]', '8545", "ws://node"]', "rpc: number 2 is not an http or https URL"),
+        ("http://127.0.0.1:8545", "127.0.0.1:8545", "rpc: number 1 is not an http or https URL"),
+        ("http://127.0.0.1:8545", "http://node:no", "rpc: number 1 is not an http or https URL"),
+        ("http://127.0.0.1:8545", "http:///key", "rpc: number 1 is not an http or https URL"),
+        ("start_block = 3", "start_block = 3\nverify = 2", "verify: 2 is not one of none, headers"),
+        ("start_block = 3", "start_block = 3\nworkers = true", "workers: True is not a whole"),
         ("id = 31337", "id = 5", "addresses: they are of chain 31337, not 5"),
         ('"addresses.json"', "7", "addresses: 7 is not text"),
     ],
@@ -233,6 +289,21 @@ def test_settings__database_url_of_another_kind__told_without_the_value(tmp_path
     assert found == ("database_url: the value does not begin with postgresql://",)
 
 
+@pytest.mark.parametrize("place", ["host:hunter2", "[::1"])
+def test_settings__database_url_without_a_port__told_without_the_value(
+    tmp_path: Path, place: str
+) -> None:
+    found = problems(tmp_path, DATABASE_URL=f"postgresql://{place}/books")
+
+    assert found == ("database_url: host or port of the value are not those of a URL",)
+
+
+def test_settings__database_url_of_a_socket__as_written(tmp_path: Path) -> None:
+    url = "postgresql:///books?host=%2Ftmp%2Fsocket&port=5432"
+
+    assert load(tmp_path, DATABASE_URL=url).database_url == url
+
+
 def test_settings__addresses__relative_to_the_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -258,12 +329,34 @@ def test_settings__committed_chain__cannot_be_overridden(tmp_path: Path) -> None
     )
 
 
-def test_settings__tokens__added_once(tmp_path: Path) -> None:
-    (settlement,) = load(
-        tmp_path, CHAIN + f'tokens = ["{OTHER_TOKEN}", "{TOKEN}", "{OTHER_TOKEN}"]'
-    ).settlements
+def test_settings__tokens__of_the_chain_and_each_once(tmp_path: Path) -> None:
+    settings = load(tmp_path, CHAIN + f'tokens = ["{OTHER_TOKEN}", "{TOKEN}", "{OTHER_TOKEN}"]')
 
-    assert settlement.tokens == (TOKEN, OTHER_TOKEN)
+    (chain,) = settings.chains
+    assert chain.tokens == (OTHER_TOKEN, TOKEN)
+    assert chain.settlements == (SETTLEMENT,)
+    assert chain.sources() == SETTLEMENT.sources() | {OTHER_TOKEN: ContractName.ERC20}
+
+
+def test_settings__tokens_alone__indexable_without_settlement(tmp_path: Path) -> None:
+    (chain,) = load(tmp_path, TOKENS_ONLY).chains
+
+    assert chain.settlements == ()
+    assert chain.sources() == {OTHER_TOKEN: ContractName.ERC20}
+
+
+def test_settings__no_tokens_and_no_addresses__nothing_to_index(tmp_path: Path) -> None:
+    text = TOKENS_ONLY.replace(f'"{OTHER_TOKEN}"', "")
+
+    assert problems(tmp_path, text) == ("chain[0]: addresses is missing",)
+
+
+def test_settings__token_that_is_a_contract_of_the_settlement__told(tmp_path: Path) -> None:
+    payouts = SETTLEMENT.payouts
+
+    assert problems(tmp_path, CHAIN + f'tokens = ["{payouts}"]') == (
+        f"chain[0]: tokens: '{payouts}' is the EpochPayouts of settlement 'test'",
+    )
 
 
 def test_settings__signer_key__from_variable_or_file(tmp_path: Path) -> None:

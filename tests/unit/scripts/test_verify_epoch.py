@@ -14,16 +14,23 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import rlp  # type: ignore[import-untyped]
 import sha3
 from eth_abi.abi import encode
 
+from contracts.events import ContractName
+from contracts.evm import Address
+from indexer.trie import trie_root
 from scripts import verify_epoch
+from settlement.royalties.certificate import settlement_filter
 from tests import bundle_builder as story
+from tests.block_answers import MAINNET, published_mainnet_block
 
 ROOT = Path(__file__).resolve().parents[3]
 PROGRAM = ROOT / "scripts" / "verify_epoch.py"
 SMALL = ROOT / "tests" / "vectors" / "verify_epoch" / "small"
 ONE = 10**6
+needs_vectors = pytest.mark.skipif(not MAINNET.exists(), reason="../shared/vectors is absent")
 
 
 def pysha3(data: bytes) -> bytes:
@@ -274,6 +281,76 @@ def test_tree_root__any_size__equals_the_plain_heap(count: int) -> None:
 
 def test_tree_root__no_leaves__zero() -> None:
     assert verify_epoch.tree_root([]) == bytes(32)
+
+
+@pytest.mark.parametrize("count", [0, 1, 2, 16, 17, 127, 128, 129, 256, 300])
+def test_trie_root__any_count__equals_the_engines(count: int) -> None:
+    values = [bytes([at % 251]) * (1 + at % 70) for at in range(count)]
+
+    assert verify_epoch.trie_root(values) == trie_root(values)
+
+
+@needs_vectors
+@pytest.mark.parametrize("number", [17173049, 17173050])
+def test_trie_root__receipts_of_a_real_block__the_root_of_its_header(number: int) -> None:
+    block, receipts = published_mainnet_block(number)
+    expected = bytes.fromhex(block["receiptsRoot"][2:])
+
+    def root(answer: list[dict[str, Any]]) -> bytes:
+        return verify_epoch.trie_root([verify_epoch.encode_receipt(one) for one in answer])
+
+    assert len(receipts) > 100
+    assert root(receipts) == expected
+    assert root(receipts[:-1]) != expected
+    assert root([receipts[1], receipts[0], *receipts[2:]]) != expected
+
+
+def test_encode_receipt__deposit_of_the_op_stack__two_more_fields() -> None:
+    deposit = {
+        "type": "0x7e",
+        "status": "0x1",
+        "cumulativeGasUsed": "0xffff",
+        "logs": [],
+        "depositNonce": "0x10",
+        "depositReceiptVersion": "0x1",
+    }
+    plain = [b"\x01", 0xFFFF, bytes(256), []]
+
+    assert verify_epoch.encode_receipt(deposit) == b"\x7e" + rlp.encode([*plain, 0x10, 1])
+    before_canyon = deposit | {"depositReceiptVersion": None}
+    assert verify_epoch.encode_receipt(before_canyon) == b"\x7e" + rlp.encode(plain)
+
+
+def test_settlement_filter__equals_the_engines() -> None:
+    contracts = {ContractName(name): Address(one) for name, one in story.CONTRACTS.items()}
+
+    ours, theirs = settlement_filter(contracts), verify_epoch.settlement_filter(story.CONTRACTS)
+
+    assert (list(ours.addresses), list(ours.topics0)) == theirs
+
+
+def test_check_first_header__start_block_in_the_epoch_but_anchored__refused() -> None:
+    """A range that hides the first blocks of the first epoch."""
+    bundle = verify_epoch.read_bundle(str(SMALL))
+    moved = bundle._replace(start_block=17)
+
+    with pytest.raises(verify_epoch.Difference, match="no anchor in the first epoch"):
+        verify_epoch.check_first_header(moved)
+
+
+def test_vectors__in_another_epoch__first_header_by_its_time() -> None:
+    bundle = verify_epoch.read_bundle(str(SMALL))
+    zero = story.hex0x(bytes(32))
+    named = bundle.manifest["completeness"] | {"previous": zero}
+    manifest = bundle.manifest | {"completeness": named, "previous_manifest_digest": zero}
+    first = bundle.headers[0]._replace(claim="proved")
+    headers = [first, *bundle.headers[1:]]
+    right = bundle._replace(manifest=manifest, headers=headers, start_block=16)
+
+    verify_epoch.check_first_header(right)
+    for wrong in (right._replace(start_block=15), right._replace(epoch=3)):
+        with pytest.raises(verify_epoch.Difference, match=r"headers\.jsonl line 1"):
+            verify_epoch.check_first_header(wrong)
 
 
 def code_of(directory: Path, *options: str) -> int:

@@ -13,10 +13,13 @@ from settlement.ledger.journal import (
     Evidence,
     JournalEntry,
     Posting,
+    Source,
+    SourceKind,
     leaf_source,
     log_source,
     reservation_source,
     reversal,
+    rewind_source,
 )
 from tests.ledger_builders import ALICE, ASSET, CHAIN_ID, work
 
@@ -30,7 +33,7 @@ RESERVING = Posting(
 )
 REF = LogRef(CHAIN_ID, BlockNumber(3), LogIndex(1))
 ENTRY = JournalEntry(
-    source=log_source(REF),
+    source=log_source(REF, 0),
     leg=0,
     status=EntryStatus.POSTED,
     effective_at=Timestamp(1000),
@@ -82,12 +85,12 @@ def test_entry__pending_other_than_a_reservation__refused(
 def test_id__source_and_leg__all_it_depends_on() -> None:
     other_content = replace(ENTRY, effective_at=Timestamp(1), evidence=None)
     sources = (
-        log_source(REF),
-        log_source(LogRef(CHAIN_ID, BlockNumber(3), LogIndex(2))),
-        leaf_source(work(1), work(2)),
-        leaf_source(work(2), work(1)),
-        reservation_source(work(1), 1),
-        reservation_source(work(1), 2),
+        log_source(REF, 0),
+        log_source(LogRef(CHAIN_ID, BlockNumber(3), LogIndex(2)), 0),
+        leaf_source(work(1), work(2), 0),
+        leaf_source(work(2), work(1), 0),
+        reservation_source(work(1), 1, 0),
+        reservation_source(work(1), 2, 0),
     )
     ids = {replace(ENTRY, source=source, leg=leg).id for source in sources for leg in (0, 1)}
 
@@ -114,7 +117,7 @@ def test_content_digest__anything_else_said__differs(other: JournalEntry) -> Non
 
 
 def test_reversal__of_an_entry__same_amounts_the_other_way() -> None:
-    source = log_source(LogRef(CHAIN_ID, BlockNumber(9), LogIndex(0)))
+    source = log_source(LogRef(CHAIN_ID, BlockNumber(9), LogIndex(0)), 0)
     evidence = Evidence(block_number=9, block_hash=work(9))
 
     undone = reversal(ENTRY, source=source, effective_at=Timestamp(2000), evidence=evidence)
@@ -123,3 +126,55 @@ def test_reversal__of_an_entry__same_amounts_the_other_way() -> None:
         Posting(asset=ASSET, amount=BaseUnits(5), debit=PAID_IN, credit=CASH),
     )
     assert undone.id != ENTRY.id
+
+
+GOLDEN = {
+    log_source(REF, 0): "0xf9eeb550e4c8589eb7230d34997c4002e83bdbc281322cd395b9d8082ecc0ef8",
+    leaf_source(
+        work(1), work(2), 0
+    ): "0x5e948ceba1426b563d56d0f871d74bf0749b88ceaa6c3838d559832cadf90126",
+    reservation_source(
+        work(1), 1, 0
+    ): "0xe6b27944cf42a11e3de6563b487919b5ba949130416e07d3b4192488782c2fbc",
+}
+"""Ids as they were before books had versions."""
+
+
+@pytest.mark.parametrize(("source", "expected"), GOLDEN.items())
+def test_id__first_version__as_it_always_was(source: Source, expected: str) -> None:
+    assert str(replace(ENTRY, source=source).id) == expected
+
+
+def test_id__other_version__differs() -> None:
+    sources = [replace(source, version=version) for source in GOLDEN for version in range(3)]
+    ids = {replace(ENTRY, source=source).id for source in sources}
+
+    assert len(ids) == len(sources)
+
+
+def test_source__version_below_zero__refused() -> None:
+    with pytest.raises(BadEntry, match="version -1"):
+        log_source(REF, -1)
+
+
+def test_entry__pending_out_of_transit__for_a_rewind_alone() -> None:
+    reservation = replace(ENTRY, status=EntryStatus.PENDING, postings=(RESERVING,))
+
+    undone = replace(
+        reservation, source=rewind_source(reservation), postings=(RESERVING.reversed(),)
+    )
+
+    assert undone.postings[0].debit == IN_TRANSIT
+    with pytest.raises(BadEntry, match="pending"):
+        replace(undone, postings=(RESERVING,))
+    with pytest.raises(BadEntry, match="posted"):
+        replace(undone, status=EntryStatus.POSTED)
+    with pytest.raises(BadEntry, match="pending"):
+        replace(undone, source=log_source(REF, 0))
+
+
+def test_rewind_source__of_an_entry__names_it_and_the_version_that_begins() -> None:
+    source = rewind_source(ENTRY)
+
+    assert (source.kind, source.version) == (SourceKind.REWIND, 0)
+    assert source.id == (1).to_bytes(4, "big") + ENTRY.id

@@ -41,7 +41,7 @@ def lines_of(chain: MoneyChain) -> list[PayeePaid | PayeeUnclaimed]:
 def test_funded__any__evidence_is_the_block_of_the_event() -> None:
     event = MoneyChain().funded(5)
 
-    entry = posting_rules.funded(event)
+    entry = posting_rules.funded(event, 0)
 
     assert movements(entry) == [("cash", "paid_in", 5)]
     assert entry.effective_at == event.timestamp
@@ -54,7 +54,7 @@ def test_commitment__two_assets__divided_per_asset_without_zeros() -> None:
         distribution([LEAF]), [totals(100, 100), totals(50, 0, asset=OTHER_ASSET)]
     )
 
-    made = posting_rules.commitment(event)
+    made = posting_rules.commitment(event, 0)
 
     assert made.entry is not None
     assert movements(made.entry) == [("paid_in", "committed", 100), ("paid_in", "unallocated", 50)]
@@ -67,7 +67,7 @@ def test_commitment__unsupported_term__unexpected(term: str) -> None:
     event = MoneyChain().committed(distribution([LEAF]), [bad])
 
     with pytest.raises(UnexpectedEvent, match="carry, hold or charge"):
-        posting_rules.commitment(event)
+        posting_rules.commitment(event, 0)
 
 
 def test_commitment__totals_do_not_add_up__unexpected() -> None:
@@ -75,12 +75,12 @@ def test_commitment__totals_do_not_add_up__unexpected() -> None:
     event = MoneyChain().committed(distribution([LEAF]), [bad])
 
     with pytest.raises(UnexpectedEvent, match="add up"):
-        posting_rules.commitment(event)
+        posting_rules.commitment(event, 0)
 
 
 def test_vetoed__commitment__exact_reversal() -> None:
     chain = MoneyChain()
-    made = posting_rules.commitment(chain.committed(distribution([LEAF]), [totals(100, 90)]))
+    made = posting_rules.commitment(chain.committed(distribution([LEAF]), [totals(100, 90)]), 0)
 
     undone = posting_rules.vetoed(chain.vetoed(), made)
 
@@ -90,7 +90,7 @@ def test_vetoed__commitment__exact_reversal() -> None:
 
 def test_vetoed__commitment_without_money__nothing_to_undo() -> None:
     chain = MoneyChain()
-    made = posting_rules.commitment(chain.committed(distribution([]), []))
+    made = posting_rules.commitment(chain.committed(distribution([]), []), 0)
 
     assert posting_rules.vetoed(chain.vetoed(), made) is None
 
@@ -98,9 +98,9 @@ def test_vetoed__commitment_without_money__nothing_to_undo() -> None:
 def test_activated__leaves__one_entry_each_with_a_posting_per_line() -> None:
     leaves = [LEAF, leaf({BOB: 10}, part=1)]
     computed = distribution(leaves)
-    made = posting_rules.commitment(MoneyChain().committed(computed, [totals(100, 100)]))
+    made = posting_rules.commitment(MoneyChain().committed(computed, [totals(100, 100)]), 0)
 
-    entries = posting_rules.activated(made, computed, BOOK)
+    entries = posting_rules.activated(made, computed, BOOK, 0)
 
     assert [movements(entry) for entry in entries] == [
         [("committed", "payable", 60), ("committed", "payable", 30)],
@@ -112,17 +112,17 @@ def test_activated__leaves__one_entry_each_with_a_posting_per_line() -> None:
 
 def test_activated__other_root__differs() -> None:
     computed = distribution([LEAF])
-    made = posting_rules.commitment(MoneyChain().committed(computed, [totals(100, 90)]))
+    made = posting_rules.commitment(MoneyChain().committed(computed, [totals(100, 90)]), 0)
 
     with pytest.raises(DistributionDiffers, match="root"):
-        posting_rules.activated(made, replace(computed, root=op_id_of(LEAF)), BOOK)
+        posting_rules.activated(made, replace(computed, root=op_id_of(LEAF)), BOOK, 0)
 
 
 def test_line_settled__paid_and_refused__cash_and_unclaimed() -> None:
     chain = MoneyChain()
     chain.withdrawn(LEAF, refused=[BOB])
 
-    entries = [posting_rules.line_settled(event, LEAF) for event in lines_of(chain)]
+    entries = [posting_rules.line_settled(event, LEAF, 0) for event in lines_of(chain)]
 
     assert [movements(entry) for entry in entries] == [
         [("payable", "cash", 60)],
@@ -146,13 +146,13 @@ def test_line_settled__not_a_line_of_the_leaf__unexpected(change: dict[str, obje
     event = replace(lines_of(chain)[0], **change)  # type: ignore[arg-type]
 
     with pytest.raises(UnexpectedEvent, match="no line"):
-        posting_rules.line_settled(event, LEAF)
+        posting_rules.line_settled(event, LEAF, 0)
 
 
 def test_unclaimed_withdrawn__sent_elsewhere__debited_to_the_payee() -> None:
     event = replace(MoneyChain().unclaimed_withdrawn(BOB, 30), to=ALICE)
 
-    entry = posting_rules.unclaimed_withdrawn(event)
+    entry = posting_rules.unclaimed_withdrawn(event, 0)
 
     assert movements(entry) == [("unclaimed", "cash", 30)]
     assert entry.postings[0].debit.payee == BOB
@@ -165,6 +165,7 @@ def test_reserved__open_lines__pending_in_transit() -> None:
         leaf=LEAF,
         open_lines=LEAF.lines[1:],
         planned_at=MoneyChain().blocks[0].timestamp,
+        version=0,
     )
 
     assert entry.status is EntryStatus.PENDING

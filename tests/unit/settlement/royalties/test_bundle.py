@@ -2,7 +2,7 @@ import json
 
 from contracts.batches import LogColumns
 from contracts.evm import ZERO_ADDRESS, ZERO_HASH, Address, BlockNumber, Hash32, LogIndex, keccak
-from settlement.royalties.bundle import headers_digest, rolling_hash
+from settlement.royalties.bundle import rolling_hash
 from settlement.royalties.derivation import bundle_files, derive
 from settlement.royalties.manifest import manifest_digest
 from tests.royalties_builders import FIRST_EPOCH, facts_of, sample_chain
@@ -49,12 +49,6 @@ def test_rolling_hash__another_order__another_hash() -> None:
     turned = LogColumns(**{name: getattr(logs, name)[::-1] for name in LogColumns.__slots__})
 
     assert rolling_hash(turned) != rolling_hash(logs)
-
-
-def test_headers_digest__hashes__keccak_of_all() -> None:
-    hashes = [keccak(b"a"), keccak(b"b")]
-
-    assert headers_digest(iter(hashes)) == (2, keccak(hashes[0] + hashes[1]))
 
 
 def test_bundle_files__index__digests_of_all_others() -> None:

@@ -1,9 +1,10 @@
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
 
 import pytest
 
-from contracts.evm import ZERO_HASH, BlockNumber, BlockRef, Epoch, Hash32, keccak
+from contracts.evm import ZERO_HASH, BlockNumber, BlockRef, Epoch, keccak
 from contracts.leaves import Leaf
 from settlement.errors import (
     ConflictingComputation,
@@ -11,15 +12,22 @@ from settlement.errors import (
     InputsDisagree,
     StoredRootDiffers,
 )
+from settlement.royalties.certificate import Claim, Level
 from settlement.royalties.compute_epoch import NotYetComputable, Wait, compute_epoch, gather
 from settlement.royalties.derivation import ComputedEpoch, EpochFacts
 from tests.royalties_builders import (
     ANN,
     CLOCK,
+    CORROBORATED,
+    EMPTY,
     FIRST_EPOCH,
+    NO_LOG,
     SETTLEMENT,
+    STATED,
+    NoCertificates,
     ScriptedChain,
     facts_of,
+    parameters_json,
     sample_chain,
     work,
 )
@@ -27,6 +35,7 @@ from tests.royalties_fakes import ComputedInMemory
 
 NEXT = Epoch(FIRST_EPOCH + 1)
 DIGEST = keccak(b"manifest of the first epoch")
+NEW = NoCertificates()
 
 
 def computed(
@@ -105,7 +114,7 @@ def test_gather__finalized_block__waits_for_the_grace_end(
     chain = ScriptedChain()
     chain.mine(last_timestamp)
 
-    facts = gather(FIRST_EPOCH, settlement=SETTLEMENT, source=chain)
+    facts = gather(FIRST_EPOCH, settlement=SETTLEMENT, source=chain, store=NEW)
 
     assert facts == answer if answer else isinstance(facts, EpochFacts)
 
@@ -113,7 +122,7 @@ def test_gather__finalized_block__waits_for_the_grace_end(
 def test_gather__clock_not_indexed__waits() -> None:
     chain = ScriptedChain(has_clock=False)
 
-    answer = gather(FIRST_EPOCH, settlement=SETTLEMENT, source=chain)
+    answer = gather(FIRST_EPOCH, settlement=SETTLEMENT, source=chain, store=NEW)
 
     assert answer == NotYetComputable(Wait.CLOCK_NOT_INDEXED, None)
 
@@ -122,14 +131,14 @@ def test_gather__nothing_finalized__waits() -> None:
     chain = ScriptedChain()
     chain.blocks.clear()
 
-    answer = gather(FIRST_EPOCH, settlement=SETTLEMENT, source=chain)
+    answer = gather(FIRST_EPOCH, settlement=SETTLEMENT, source=chain, store=NEW)
 
     assert answer == NotYetComputable(Wait.NOTHING_FINALIZED, CLOCK.grace_end_of(FIRST_EPOCH))
 
 
 def test_gather__epoch_before_deployment__rejected() -> None:
     with pytest.raises(EpochBeforeSettlement, match=r"epoch 2 is before .* first epoch, 3"):
-        gather(Epoch(FIRST_EPOCH - 1), settlement=SETTLEMENT, source=sample_chain())
+        gather(Epoch(FIRST_EPOCH - 1), settlement=SETTLEMENT, source=sample_chain(), store=NEW)
 
 
 @pytest.mark.parametrize(
@@ -153,7 +162,7 @@ def test_gather__previous_epoch__must_be_active(events: list[str], wait: Wait | 
     for event in events:
         acts[event]()
 
-    facts = gather(NEXT, settlement=SETTLEMENT, source=chain)
+    facts = gather(NEXT, settlement=SETTLEMENT, source=chain, store=NEW)
 
     if wait is None:
         assert isinstance(facts, EpochFacts)
@@ -229,26 +238,6 @@ def test_gather__usage_in_grace__counts_until_its_end() -> None:
 
 
 @dataclass
-class MissingBlock(ScriptedChain):
-    """A chain that lost the row of one block."""
-
-    lost: BlockNumber = field(default=BlockNumber(6))
-
-    def block_hashes(self, start: BlockNumber, end: BlockNumber, /) -> Iterator[Hash32]:
-        kept = (block for block in self.blocks if block.number != self.lost)
-        return (block.hash for block in kept if start <= block.number < end)
-
-
-def test_gather__block_missing__corrupt_not_empty() -> None:
-    chain = MissingBlock()
-    chain.mine(CLOCK.end_of(FIRST_EPOCH) - 1)
-    chain.finish(FIRST_EPOCH)
-
-    with pytest.raises(InputsDisagree, match="1 block hashes from block 5 to 6"):
-        gather(FIRST_EPOCH, settlement=SETTLEMENT, source=chain)
-
-
-@dataclass
 class OtherBlock(ScriptedChain):
     """A chain whose blocks were replaced under its logs."""
 
@@ -265,7 +254,84 @@ def test_gather__log_of_another_block__corrupt() -> None:
     chain.finish(FIRST_EPOCH)
 
     with pytest.raises(InputsDisagree, match="a log of block 5 names hash"):
-        gather(FIRST_EPOCH, settlement=SETTLEMENT, source=chain)
+        gather(FIRST_EPOCH, settlement=SETTLEMENT, source=chain, store=NEW)
+
+
+def chain_below(**changes: Any) -> ScriptedChain:
+    """Blocks 5, 6 (empty by its bloom) and 7 make the first epoch; 8 finishes it."""
+    chain = ScriptedChain(**changes)
+    chain.mine(CLOCK.start_of(FIRST_EPOCH) + 2, bloom=NO_LOG)
+    chain.mine(CLOCK.end_of(FIRST_EPOCH) - 1)
+    chain.finish(FIRST_EPOCH)
+    return chain
+
+
+def demanding(level: str) -> ScriptedChain:
+    chain = chain_below()
+    chain.set_parameters(parameters_json(completeness=level), effective=FIRST_EPOCH, block=5)
+    return chain
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"unindexed": {6}}, "not indexed: block 6;"),
+        ({"unindexed": {7}}, "not indexed: block 7;"),
+        ({"proofs": {5: STATED, 7: CORROBORATED}}, "not proved: 2 blocks (5, 7), 1 of them corro"),
+        ({"proofs": {7: EMPTY}}, "not proved: block 7, 0 of them corro"),
+    ],
+)
+def test_compute_epoch__below_the_demanded_level__names_blocks_and_stores_nothing(
+    changes: dict[str, Any], sentence: str
+) -> None:
+    store = ComputedInMemory()
+
+    answer = computed(FIRST_EPOCH, chain_below(**changes), store)
+
+    assert isinstance(answer, NotYetComputable)
+    assert answer.reason is Wait.BELOW_COMPLETENESS
+    assert sentence in str(answer.missing)
+    assert str(answer.missing).endswith("run `quittance index --verify receipts`")
+    assert store.by_attempt == {}
+
+
+def test_compute_epoch__blocks_outside_of_the_range__not_needed() -> None:
+    answer = computed(FIRST_EPOCH, chain_below(proofs={8: STATED}), ComputedInMemory())
+
+    assert isinstance(answer, ComputedEpoch)
+
+
+@pytest.mark.parametrize("level", Level)
+def test_compute_epoch__demanded_level__in_the_manifest(level: Level) -> None:
+    answer = computed(FIRST_EPOCH, demanding(level.value), ComputedInMemory())
+
+    assert isinstance(answer, ComputedEpoch)
+    assert answer.manifest.completeness_level is level
+    assert answer.facts.certified.certificate.level is level
+
+
+def test_compute_epoch__headers_demanded__unproved_blocks_suffice() -> None:
+    chain = demanding("headers")
+    chain.proofs = {5: STATED, 7: STATED}
+
+    answer = computed(FIRST_EPOCH, chain, ComputedInMemory())
+
+    assert isinstance(answer, ComputedEpoch)
+    assert [block.claim for block in answer.facts.certified.blocks] == [
+        Claim.UNPROVED,
+        Claim.EMPTY,
+        Claim.UNPROVED,
+    ]
+
+
+def test_derive__log_in_a_block_that_rules_it_out__corrupt() -> None:
+    chain = ScriptedChain()
+    chain.mine(CLOCK.start_of(FIRST_EPOCH) + 2, bloom=NO_LOG)
+    chain.subscribe(ANN, 1)
+    chain.finish(FIRST_EPOCH)
+
+    with pytest.raises(InputsDisagree, match="a log of block 6, whose bloom rules it out"):
+        computed(FIRST_EPOCH, chain, ComputedInMemory())
 
 
 def test_stored_leaves__read_back__equal() -> None:

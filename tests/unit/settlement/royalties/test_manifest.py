@@ -56,6 +56,9 @@ def test_block_point__block__number_hash_timestamp() -> None:
 @pytest.mark.parametrize(
     ("path", "value", "message"),
     [
+        ("completeness.level", "none", "completeness.level: 'none' is not a level"),
+        ("completeness.digest", "0x", "completeness.digest: '0x' is not a hash"),
+        ("completeness.previous", None, "completeness.previous"),
         ("epoch", 3, "epoch: 3 is not text"),
         ("epoch", "03", "epoch: '03' is not a decimal string"),
         ("attempt", None, "attempt: "),

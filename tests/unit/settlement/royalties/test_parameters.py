@@ -6,6 +6,7 @@ import pytest
 from contracts.batches import ParametersColumns
 from contracts.evm import BlockNumber, Epoch, LogIndex, keccak
 from settlement.errors import BadParameters, NoParametersInForce
+from settlement.royalties.certificate import Level
 from settlement.royalties.parameters import parameters_from_bytes, parameters_in_force
 from tests.royalties_builders import REGION, parameters_json
 
@@ -30,6 +31,28 @@ def test_parameters__published_form__read() -> None:
     assert parameters.digest == keccak(data)
 
 
+@pytest.mark.parametrize("level", Level)
+def test_parameters__completeness__under_the_digest(level: Level) -> None:
+    data = parameters_json(completeness=level.value)
+
+    parameters = parameters_from_bytes(data)
+
+    assert parameters.completeness is level
+    assert parameters.digest == keccak(data) != parameters_from_bytes(parameters_json()).digest
+
+
+def test_parameters__completeness_left_out__receipts() -> None:
+    assert parameters_from_bytes(parameters_json()).completeness is Level.RECEIPTS
+
+
+def test_parameters__completeness_instead_of_another_field__refused() -> None:
+    document = json.loads(parameters_json(completeness="headers"))
+    del document["k_ppm"]
+
+    with pytest.raises(BadParameters, match=r"document: .*completeness"):
+        parameters_from_bytes(json.dumps(document, sort_keys=True, separators=(",", ":")).encode())
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
@@ -43,6 +66,9 @@ def test_parameters__published_form__read() -> None:
         ({"regions": {"0xAB": "1"}}, "regions: '0xAB' is not a region rule"),
         ({"regions": {str(REGION): "x"}}, f"regions.{REGION}: 'x'"),
         ({"ruleset": ["x"]}, "ruleset: .* is not a name"),
+        ({"completeness": "none"}, "completeness: 'none' is not one of .'headers', 'receipts'."),
+        ({"completeness": "Headers"}, "completeness: 'Headers' is not one of"),
+        ({"completeness": ["headers"]}, "completeness: .'headers'. is not one of"),
         ({"alpha": "1"}, "document: .*alpha.* is not exactly"),
     ],
 )

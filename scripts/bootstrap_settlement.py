@@ -1,0 +1,186 @@
+"""The composition root of settlement: builds the jobs, and the views of a chain, from settings."""
+
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlalchemy import Engine
+from web3 import HTTPProvider, Web3
+
+from contracts.addresses import Settlement
+from contracts.evm import Epoch
+from indexer.adapters.reads import FactReads
+from reconciliation.adapters.books import SqlBooks
+from reconciliation.adapters.chain import RPCChain
+from reconciliation.adapters.computed import SqlComputedRoots
+from reconciliation.adapters.store import SqlRuns
+from reconciliation.reconcile import Run, reconcile
+from scripts import wiring
+from scripts.bootstrap_indexer import RPC_LIMITS
+from scripts.errors import NotConfigured
+from scripts.jobs import JobName, Jobs
+from scripts.settings import ChainSettings, Settings
+from settlement.ledger.accounts import Book
+from settlement.ledger.adapters.store import LedgerStore
+from settlement.ledger.post import post_step
+from settlement.payouts.adapters.chain import NodePayoutChain
+from settlement.payouts.adapters.ownership import payouts_owner
+from settlement.payouts.adapters.signer import LocalSigner
+from settlement.payouts.adapters.store import SqlPayoutStore
+from settlement.payouts.gas import TRANSACTION_GAS_MAX, FeeCaps
+from settlement.payouts.submit import SubmitLimits, Submitter
+from settlement.royalties.adapters.attempts import ComputedAttempts
+from settlement.royalties.adapters.chain import RPCChainCheck
+from settlement.royalties.adapters.store import ComputedEpochs
+from settlement.royalties.compute_epoch import NotYetComputable, compute_epoch
+from settlement.royalties.due import due_epoch
+
+log = logging.getLogger(__name__)
+
+VERIFIER = Path(__file__).with_name("verify_epoch.py")
+_POST_BLOCKS_MAX = 1_000
+_LOG_RANGE_BLOCKS = 2_000
+_TIP_WEI = 1_000_000_000
+_IN_FLIGHT_MAX = 16
+_OPEN_OPERATIONS_MAX = 10_000
+_NONCES_PER_OPERATION_MAX = 5
+
+
+def chain_check(chain: ChainSettings, settlement: Settlement) -> RPCChainCheck:
+    """A view of the chain of its own, for a guardian or a commit."""
+    return RPCChainCheck(
+        Web3(HTTPProvider(chain.rpc[0], request_kwargs={"timeout": RPC_LIMITS.timeout_s})),
+        settlement,
+        finality_tag=chain.finality_tag,
+        finality_depth_blocks=chain.finality_depth_blocks,
+        log_range_blocks=_LOG_RANGE_BLOCKS,
+    )
+
+
+def payout_chain(chain: ChainSettings, settlement: Settlement) -> NodePayoutChain:
+    """The payouts contract as the configured endpoint shows it."""
+    return NodePayoutChain(
+        chain.rpc[0], settlement.chain_id, settlement.payouts, timeout_s=RPC_LIMITS.timeout_s
+    )
+
+
+def book_of(settlement: Settlement) -> Book:
+    """The books of a settlement."""
+    return Book(chain_id=settlement.chain_id, contract=settlement.payouts)
+
+
+@dataclass(frozen=True, slots=True)
+class SettlementJobs:
+    """The jobs of all configured settlements, by name of the settlement."""
+
+    settings: Settings
+    engine: Engine
+
+    def all(self) -> Jobs:
+        """Every job that the worker runs."""
+        return {
+            JobName.POST_JOURNAL: self.post_journal,
+            JobName.COMPUTE_EPOCHS: self.compute_epochs,
+            JobName.SUBMIT_PAYOUTS: self.submit_payouts,
+            JobName.RECONCILE: self.reconcile,
+        }
+
+    def post_journal(self, name: str) -> None:
+        """Post finalized events until the books are caught up."""
+        _, settlement = self._find(name)
+        is_caught_up = False
+        while not is_caught_up:
+            with self.engine.begin() as connection:
+                posted = post_step(
+                    FactReads(connection, settlement),
+                    wiring.CommittedDistributions(connection, settlement),
+                    LedgerStore(connection, book_of(settlement)),
+                    start_block=settlement.start_block,
+                    blocks_max=_POST_BLOCKS_MAX,
+                )
+            is_caught_up = posted.is_caught_up
+
+    def compute_epochs(self, name: str) -> None:
+        """Compute every epoch that is due."""
+        _, settlement = self._find(name)
+        while (epoch := self._compute_next(settlement)) is not None:
+            log.info("epoch computed", extra={"settlement": name, "epoch": epoch})
+
+    def submit_payouts(self, name: str) -> None:
+        """One tick of the submitter; nothing without a signer."""
+        chain, settlement = self._find(name)
+        if self.settings.signer_key is None:
+            return
+        if self.settings.fee_per_gas_wei_max is None:
+            raise NotConfigured("fee_per_gas_wei_max has no default: say what a payout may cost")
+        signer = LocalSigner.from_hex(self.settings.signer_key.value)
+        book = book_of(settlement)
+        with payouts_owner(
+            self.engine, settlement.chain_id, sender=signer.address, contract=settlement.payouts
+        ) as connection:
+            Submitter(
+                chain_id=settlement.chain_id,
+                contract=settlement.payouts,
+                leaves=wiring.PostedLeaves(self.engine, settlement, book),
+                commits=wiring.ReadyCommits(
+                    self.engine, settlement, chain_check(chain, settlement)
+                ),
+                finality=wiring.FinalizedFacts(self.engine, settlement),
+                chain=payout_chain(chain, settlement),
+                store=SqlPayoutStore(
+                    connection,
+                    settlement.chain_id,
+                    settlement.payouts,
+                    wiring.LedgerReservations(book),
+                ),
+                signer=signer,
+                limits=SubmitLimits(
+                    caps=FeeCaps(max_fee_wei=self.settings.fee_per_gas_wei_max, tip_wei=_TIP_WEI),
+                    gas_max=TRANSACTION_GAS_MAX,
+                    in_flight_max=_IN_FLIGHT_MAX,
+                    open_operations_max=_OPEN_OPERATIONS_MAX,
+                    nonces_per_operation_max=_NONCES_PER_OPERATION_MAX,
+                ),
+            ).tick()
+
+    def reconcile(self, name: str) -> None:
+        """Reconcile if the books have moved since the last run."""
+        self.reconcile_once(name)
+
+    def reconcile_once(self, name: str) -> Run | None:
+        """Reconcile now; None if nothing is posted yet."""
+        chain, settlement = self._find(name)
+        return reconcile(
+            SqlBooks(self.engine, book_of(settlement)),
+            SqlComputedRoots(self.engine),
+            RPCChain(chain.rpc[0], settlement, timeout_s=RPC_LIMITS.timeout_s),
+            SqlRuns(self.engine, settlement.chain_id, settlement.payouts),
+        )
+
+    def _compute_next(self, settlement: Settlement) -> Epoch | None:
+        with (
+            self.engine.connect().execution_options(
+                isolation_level="REPEATABLE READ"
+            ) as connection,
+            connection.begin(),
+        ):
+            source = FactReads(connection, settlement)
+            store = ComputedEpochs(connection)
+            latest = ComputedAttempts(connection).latest(settlement.chain_id, settlement.payouts)
+            epoch = due_epoch(latest, settlement=settlement, source=source)
+            if epoch is None:
+                return None
+            computed = compute_epoch(epoch, settlement=settlement, source=source, store=store)
+        if isinstance(computed, NotYetComputable):
+            if computed.missing is not None:
+                log.warning("epoch %d cannot be computed: %s", epoch, computed.missing)
+            return None
+        return epoch
+
+    def _find(self, name: str) -> tuple[ChainSettings, Settlement]:
+        for chain in self.settings.chains:
+            for settlement in chain.settlements:
+                if settlement.name == name:
+                    return chain, settlement
+        known = ", ".join(one.name for one in self.settings.settlements) or "none"
+        raise NotConfigured(f"settlement {name!r} is not configured; known: {known}")

@@ -1,0 +1,327 @@
+"""Explanations of the sample epoch: each number, what they add up to, and every lie refused.
+
+Subjects: settlement.royalties.explanation, settlement.royalties.explanation_parts,
+settlement.royalties.derivation_steps.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+from contracts.evm import ZERO_ADDRESS, Address, LogIndex
+from contracts.leaves import Leaf, SplitLine
+from contracts.units import BaseUnits
+from settlement.errors import UnknownName
+from settlement.royalties.derivation import ComputedEpoch, derive
+from settlement.royalties.derivation_steps import Fate
+from settlement.royalties.distribution import Credit, SubscriberAllocation
+from settlement.royalties.errors import ExplanationDiffers, UnknownWork
+from settlement.royalties.explanation import explain, explained_assets
+from settlement.royalties.explanation_parts import play_sums
+from settlement.royalties.parameters import parameters_from_bytes
+from tests.royalties_builders import (
+    ANN,
+    BOB,
+    CAT,
+    CLOCK,
+    DUSD,
+    EURT,
+    FIRST_EPOCH,
+    SETTLEMENT,
+    ScriptedChain,
+    facts_of,
+    parameters_json,
+    sample_chain,
+    work,
+)
+
+SONG, FILM = work("song"), work("film")
+COMPUTED = derive(facts_of(sample_chain(), FIRST_EPOCH))
+SONG_STEPS = explain(COMPUTED, SONG, DUSD)
+
+
+def with_share(
+    change: Callable[[SubscriberAllocation], SubscriberAllocation], subscriber: Address = ANN
+) -> ComputedEpoch:
+    """The sample epoch with one subscriber's stored numbers changed."""
+    distribution = COMPUTED.distribution
+    allocations = tuple(
+        change(share) if (share.subscriber, share.asset) == (subscriber, DUSD) else share
+        for share in distribution.allocations
+    )
+    return replace(COMPUTED, distribution=replace(distribution, allocations=allocations))
+
+
+def with_credit(**changes: int) -> ComputedEpoch:
+    """The sample epoch with other numbers in Ann's first row."""
+
+    def change(share: SubscriberAllocation) -> SubscriberAllocation:
+        first, *rest = share.credits
+        return replace(share, credits=(replace(first, **changes), *rest))  # type: ignore[arg-type]
+
+    return with_share(change)
+
+
+def with_leaves(leaves: tuple[Leaf, ...]) -> ComputedEpoch:
+    return replace(COMPUTED, distribution=replace(COMPUTED.distribution, leaves=leaves))
+
+
+def first_credit_of_ann() -> Credit:
+    (share,) = (
+        one
+        for one in COMPUTED.distribution.allocations
+        if (one.subscriber, one.asset) == (ANN, DUSD)
+    )
+    return share.credits[0]
+
+
+def test_explained_assets__sample__those_of_its_subscribers() -> None:
+    assert explained_assets(COMPUTED, SONG) == (DUSD, EURT)
+    assert explained_assets(COMPUTED, work("game")) == ()
+
+
+def test_explain__sample__parts_add_up_to_the_leaf() -> None:
+    for work_id in (SONG, FILM):
+        for asset in explained_assets(COMPUTED, work_id):
+            explained = explain(COMPUTED, work_id, asset)
+            credited = sum(part.credited for part in explained.subscribers)
+            leaf = sum(
+                leaf.amount
+                for leaf in COMPUTED.distribution.leaves
+                if (leaf.work_id, leaf.asset) == (work_id, asset)
+            )
+            assert credited == explained.split.amount
+            assert explained.split.paid == leaf
+            assert sum(one.portion.amount for one in explained.split.payees) == credited
+
+
+def test_explain__subscriber__every_number_of_the_derivation() -> None:
+    (ann,) = (part for part in SONG_STEPS.subscribers if part.subscriber == ANN)
+
+    assert [(one.amount, one.payer) for one in ann.payments] == [(10_000_000, ANN)]
+    song, film = ann.rows
+    assert (song.minutes, song.plays, song.price_ppm, song.region_ppm) == (120, 3, 1_200_000, 10**6)
+    assert (song.plays_counted, song.play_sum) == (3, 1_000_000 + 500_000 + 333_333)
+    assert song.discount_ppm == 1_833_333 // 3
+    assert song.raw == 120 * 1_200_000 * 10**6 * 611_111 // 10**6 == 87_999_984_000_000
+    assert (song.counted, song.credibility_ppm) == (song.raw, 1_000_000)
+    assert (film.work_id, film.raw) == (FILM, 30 * 600_000 * 10**6)
+    assert (ann.raw_sum, ann.target) == (song.raw + film.raw, 10_000_000)
+    assert song.portion is not None
+    assert film.portion is not None
+    assert song.portion.product == 10_000_000 * song.raw
+    assert (song.portion.floor, film.portion.floor) == (8_301_886, 1_698_113)
+    assert (ann.dust, song.portion.extra, film.portion.extra) == (1, 1, 0)
+    assert ann.credited + film.credited == 10_000_000
+    assert ann.unallocated == 0
+
+
+def test_explain__events__named_with_the_hash_of_their_block() -> None:
+    (ann,) = (part for part in SONG_STEPS.subscribers if part.subscriber == ANN)
+    facts = COMPUTED.facts
+    logs = {
+        (number, index): block_hash
+        for number, index, block_hash in zip(
+            facts.logs.block_number, facts.logs.log_index, facts.logs.block_hash, strict=True
+        )
+    }
+
+    events = [
+        SONG_STEPS.parameters,
+        SONG_STEPS.split.terms,
+        ann.payments[0].event,
+        ann.rows[0].event,
+        ann.rows[0].terms,
+    ]
+    assert [logs[one.block_number, one.log_index] for one in events] == [
+        one.block_hash for one in events
+    ]
+    assert len({(one.block_number, one.log_index) for one in events}) == 4
+    assert SONG_STEPS.split.terms == ann.rows[0].terms
+    assert {one.chain_id for one in events} == {SETTLEMENT.chain_id}
+
+
+def test_explain__split__shares_remainders_and_ranks() -> None:
+    split = SONG_STEPS.split
+
+    assert [one.payee for one in split.payees] == [ANN, BOB, CAT]
+    assert split.denominator == 1_000_000
+    for one in split.payees:
+        assert one.portion.product == split.amount * one.share_ppm
+        assert one.portion.product == one.portion.floor * 10**6 + one.portion.remainder
+        assert (one.fate, one.part) == (Fate.LEAF, 0)
+    assert sum(one.portion.extra for one in split.payees) == split.dust
+
+
+def test_explain__payee_that_cannot_be_paid__said_and_not_in_the_leaf() -> None:
+    split = explain(COMPUTED, FILM, DUSD).split
+
+    fates = {one.payee: one.fate for one in split.payees}
+    assert fates == {CAT: Fate.LEAF, SETTLEMENT.payouts: Fate.UNPAYABLE}
+    lost = sum(one.portion.amount for one in split.payees if one.fate is Fate.UNPAYABLE)
+    assert split.amount == split.paid + lost
+    assert lost > 0
+
+
+def test_explain__payee_below_one_unit__zero_and_no_part() -> None:
+    chain = ScriptedChain()
+    chain.set_terms(SONG, {ANN: 1, BOB: 999_999})
+    chain.subscribe(ANN, 10)
+    chain.submit(ANN, [(SONG, 1, 1)])
+    chain.finish(FIRST_EPOCH)
+
+    split = explain(derive(facts_of(chain, FIRST_EPOCH)), SONG, DUSD).split
+
+    assert [(one.fate, one.part) for one in split.payees] == [(Fate.ZERO, None), (Fate.LEAF, 0)]
+
+
+def test_explain__forty_payees_and_one_that_cannot_be_paid__lines_in_two_parts() -> None:
+    chain = ScriptedChain()
+    payees = {Address(bytes([number]) * 20): 24_375 for number in range(1, 41)}
+    payees[ZERO_ADDRESS] = 25_000
+    chain.set_terms(SONG, payees)
+    chain.subscribe(ANN, 4_000)
+    chain.submit(ANN, [(SONG, 1, 1)])
+    chain.finish(FIRST_EPOCH)
+
+    split = explain(derive(facts_of(chain, FIRST_EPOCH)), SONG, DUSD).split
+
+    assert [one.part for one in split.payees] == [None] + [0] * 32 + [1] * 8
+
+
+def test_explain__work_under_verdict_beside_it__weight_counts_and_earns_nothing() -> None:
+    chain = ScriptedChain(first_block_at=CLOCK.start_of(FIRST_EPOCH) - 1)
+    for work_id, payee in ((SONG, ANN), (FILM, CAT)):
+        chain.set_terms(work_id, {payee: 1_000_000}, effective=FIRST_EPOCH - 1)
+    chain.place_verdict(SONG)
+    chain.commit(FIRST_EPOCH - 1, SONG, active_at=0)
+    chain.mine(CLOCK.start_of(FIRST_EPOCH))
+    chain.subscribe(ANN, 100)
+    chain.submit(ANN, [(SONG, 3, 1), (FILM, 1, 1)])
+    chain.finish(FIRST_EPOCH)
+    computed = derive(facts_of(chain, FIRST_EPOCH))
+
+    (part,) = explain(computed, FILM, DUSD).subscribers
+    held = explain(computed, SONG, DUSD)
+
+    assert (part.raw_sum, part.counted_sum) == (4 * 10**12, 10**12)
+    assert (part.target, part.unallocated) == (25, 75)
+    assert [row.credibility_ppm for row in part.rows] == [0, 1_000_000]
+    verdict, nothing = (row.verdict for row in part.rows)
+    assert verdict is not None
+    verdicts = computed.facts.verdicts
+    place = verdicts.block_number[0], verdicts.log_index[0]
+    assert (verdict.block_number, verdict.log_index) == place
+    assert nothing is None
+    assert (held.split.amount, held.split.paid) == (0, 0)
+
+
+def test_explain__no_minutes_at_all__no_target_and_no_portion() -> None:
+    chain = ScriptedChain()
+    chain.set_terms(SONG, {ANN: 1_000_000})
+    chain.subscribe(ANN, 10)
+    chain.submit(ANN, [(SONG, 0, 1)])
+    chain.finish(FIRST_EPOCH)
+
+    (part,) = explain(derive(facts_of(chain, FIRST_EPOCH)), SONG, DUSD).subscribers
+
+    assert (part.target, part.unallocated, part.credited) == (0, 10, 0)
+    assert [row.portion for row in part.rows] == [None]
+
+
+def test_explain__work_nobody_registered__refused() -> None:
+    for call in (explained_assets, lambda computed, work_id: explain(computed, work_id, DUSD)):
+        with pytest.raises(UnknownWork, match="is not registered in epoch 3"):
+            call(COMPUTED, work("ghost"))
+
+
+def test_explain__asset_that_no_fee_was_paid_in__nothing() -> None:
+    explained = explain(COMPUTED, SONG, ANN)
+
+    assert (explained.subscribers, explained.split.amount) == ((), 0)
+
+
+@pytest.mark.parametrize(
+    ("change", "what"),
+    [
+        ("credited", "credited is"),
+        ("raw", "raw weight is"),
+        ("counted", "counted weight is"),
+        ("discount_ppm", "discount is"),
+        ("price_ppm", "price is"),
+        ("region_ppm", "region is"),
+    ],
+)
+def test_explain__stored_number_changed__refused(change: str, what: str) -> None:
+    right = getattr(first_credit_of_ann(), change)
+
+    with pytest.raises(ExplanationDiffers, match=what):
+        explain(with_credit(**{change: right + 1}), SONG, DUSD)
+
+
+def test_explain__credibility_changed__refused() -> None:
+    with pytest.raises(ExplanationDiffers, match="credibility is 1000000 by its steps, 999999"):
+        explain(with_credit(credibility_ppm=999_999), SONG, DUSD)
+
+
+def test_explain__unit_moved_to_unallocated__refused() -> None:
+    changed = with_share(lambda share: replace(share, unallocated=BaseUnits(1)))
+
+    with pytest.raises(ExplanationDiffers, match=f"subscriber {ANN}: unallocated is 0 by its"):
+        explain(changed, SONG, DUSD)
+
+
+def test_explain__fee_that_nobody_paid__refused() -> None:
+    changed = with_share(lambda share: replace(share, fee=BaseUnits(share.fee + 1)))
+
+    with pytest.raises(ExplanationDiffers, match="fee is 10000000 by its steps, 10000001 was"):
+        explain(changed, SONG, DUSD)
+
+
+def test_explain__unit_moved_between_payees__refused() -> None:
+    def moved(leaf: Leaf) -> Leaf:
+        first, second, *rest = leaf.lines
+        lines = (
+            SplitLine(payee=first.payee, amount=BaseUnits(first.amount - 1)),
+            SplitLine(payee=second.payee, amount=BaseUnits(second.amount + 1)),
+        )
+        return replace(leaf, lines=(*lines, *rest))
+
+    leaves = COMPUTED.distribution.leaves
+    changed = tuple(moved(leaf) if len(leaf.lines) > 1 else leaf for leaf in leaves)
+
+    with pytest.raises(ExplanationDiffers, match="lines of part 0"):
+        explain(with_leaves(changed), SONG, DUSD)
+
+
+def test_explain__leaf_left_out__refused() -> None:
+    with pytest.raises(ExplanationDiffers, match="sum of leaves"):
+        explain(with_leaves(()), SONG, DUSD)
+
+
+def test_explain__parameters_changed_twice__the_last_in_force_is_named() -> None:
+    chain = sample_chain()
+    later = parameters_json(k_ppm="7")
+    chain.set_parameters(later, effective=FIRST_EPOCH, block=chain.blocks[1].number)
+    chain.set_parameters(parameters_json(k_ppm="8"), effective=FIRST_EPOCH + 1, block=7)
+
+    explained = explain(derive(facts_of(chain, FIRST_EPOCH)), SONG, DUSD)
+
+    assert explained.k_ppm == 7
+    assert explained.parameters.block_number == chain.blocks[1].number
+    assert explained.parameters.log_index > LogIndex(0)
+
+
+def test_play_sums__plays_above_the_limit__not_summed() -> None:
+    parameters = parameters_from_bytes(parameters_json(plays_max="2"))
+
+    assert play_sums(parameters, [0, 1, 100]) == [0, 1_000_000, 1_500_000]
+    assert play_sums(parameters, []) == [0]
+
+
+def test_play_sums__ruleset_of_other_steps__refused() -> None:
+    parameters = parameters_from_bytes(parameters_json(ruleset="other-v1"))
+
+    with pytest.raises(UnknownName, match="no explained ruleset is named 'other-v1'"):
+        play_sums(parameters, [1])
