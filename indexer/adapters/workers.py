@@ -5,7 +5,8 @@
     indexer        [ 0,100) [100,200) [200,300) …           store, strictly in this order
 
 A few ranges at most are under way or waiting, so memory is bounded. Processes are started only when
-the indexer is far behind, and end when it has caught up: the tip is followed without them.
+the indexer is far behind, and end when it has caught up: the tip is followed without them. While
+they start, the first range is fetched here.
 
 An error of the range that is due is raised as it was in the worker, and what was fetched ahead is
 dropped, because the next range will begin elsewhere. A worker that dies loses a range that nobody
@@ -80,7 +81,11 @@ class RangesAhead:
         if not self._ahead and not (is_final and self._is_far(blocks, ahead_end)):
             self._stop()
             return self._here.take(blocks, is_final=is_final, ahead_end=ahead_end)
-        self._fetch_ahead(blocks, ahead_end)
+        if self._pool is None:
+            self._pool = _Pool(self._errand, self._workers)
+            self._fetch_ahead(self._pool, blocks.end, len(blocks), ahead_end)
+            return self._here.take(blocks, is_final=is_final, ahead_end=ahead_end)
+        self._fetch_ahead(self._pool, blocks.start, len(blocks), ahead_end)
         _, due = self._ahead.popleft()
         try:
             return self._fetched(due.result())
@@ -102,14 +107,14 @@ class RangesAhead:
         least = max(_WINDOWS_BEHIND_MIN * len(blocks), self._behind_blocks_min)
         return self._workers > 0 and behind >= least
 
-    def _fetch_ahead(self, blocks: BlockRange, ahead_end: BlockNumber) -> None:
-        """Have ranges of this length under way, from the one that is due up to `ahead_end`."""
-        if self._pool is None:
-            self._pool = _Pool(self._errand, self._workers)
-        start = self._ahead[-1][0].end if self._ahead else blocks.start
+    def _fetch_ahead(
+        self, pool: "_Pool", start: BlockNumber, length: int, ahead_end: BlockNumber
+    ) -> None:
+        """Have ranges of this length under way, from `start` or the last one up to `ahead_end`."""
+        start = self._ahead[-1][0].end if self._ahead else start
         while len(self._ahead) < self._workers + _WAITING_MAX and start < ahead_end:
-            following = BlockRange(start, BlockNumber(min(start + len(blocks), ahead_end)))
-            self._ahead.append((following, self._pool.submit(following)))
+            following = BlockRange(start, BlockNumber(min(start + length, ahead_end)))
+            self._ahead.append((following, pool.submit(following)))
             start = following.end
 
     def _fetched(self, message: bytes) -> FetchedRange:

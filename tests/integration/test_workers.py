@@ -47,13 +47,25 @@ def test_take__far_behind__the_same_ranges_in_order() -> None:
         assert (one.blocks.header, one.decoded.rows) == (again.blocks.header, again.decoded.rows)
 
 
+def test_take__processes_start__first_range_is_fetched_here() -> None:
+    source = ranges_ahead(broken_chain)
+
+    first = source.take(blocks(0, 20), is_final=True, ahead_end=END)
+    health = source.health()
+    source.close()
+
+    assert first.range == blocks(0, 20)
+    assert health == ()
+
+
 def test_health__workers__what_each_process_asked_in_all() -> None:
     source = ranges_ahead(workers=1)
+    source.take(blocks(0, 10), is_final=True, ahead_end=END)  # while the process starts
     before = source.health()
 
     counts = []
-    for at in range(0, 60, 20):
-        source.take(blocks(at, at + 20), is_final=True, ahead_end=END)
+    for at in range(10, 40, 10):
+        source.take(blocks(at, at + 10), is_final=True, ahead_end=END)
         counts.append([one.requests for one in source.health()])
     source.close()
     ((closed,),) = [[one.requests for one in source.health()]]
@@ -65,9 +77,10 @@ def test_health__workers__what_each_process_asked_in_all() -> None:
 
 def test_health__range_failed__counted_too() -> None:
     source = ranges_ahead(broken_chain)
+    source.take(blocks(0, 20), is_final=True, ahead_end=END)
 
     with pytest.raises(ZeroDivisionError):
-        source.take(blocks(0, 20), is_final=True, ahead_end=END)
+        source.take(blocks(20, 40), is_final=True, ahead_end=END)
     source.close()
 
     assert [one.requests for one in source.health()] == [1]
@@ -108,7 +121,7 @@ def test_take__another_window__what_was_fetched_ahead_is_used() -> None:
         start = fetched.range.end
     source.close()
 
-    assert taken == [(0, 10), (10, 10), (20, 10), (30, 10), (40, 20), (60, 20), (80, 5)]
+    assert taken == [(0, 10), (10, 10), (20, 10), (30, 10), (40, 10), (50, 20), (70, 5)]
 
 
 def test_take__another_start__what_was_fetched_ahead_is_dropped() -> None:
@@ -123,21 +136,23 @@ def test_take__another_start__what_was_fetched_ahead_is_dropped() -> None:
 
 def test_take__error_in_the_worker__raised_here_as_it_was() -> None:
     source = ranges_ahead(partial(chain_of, LENGTH, range_blocks_max=8))
+    source.take(blocks(0, 20), is_final=True, ahead_end=END)
 
     with pytest.raises(RPCFailed, match="response too large") as caught:
-        source.take(blocks(0, 20), is_final=True, ahead_end=END)
-    fetched = source.take(blocks(0, 8), is_final=True, ahead_end=END)
+        source.take(blocks(20, 40), is_final=True, ahead_end=END)
+    fetched = source.take(blocks(20, 28), is_final=True, ahead_end=END)
     source.close()
 
     assert (caught.value.code, caught.value.host) == (-32005, "fake")
-    assert fetched.range == blocks(0, 8)
+    assert fetched.range == blocks(20, 28)
 
 
 def test_take__fault_in_the_worker__raised_here_with_its_traceback() -> None:
     source = ranges_ahead(broken_chain)
+    source.take(blocks(0, 20), is_final=True, ahead_end=END)
 
     with pytest.raises(ZeroDivisionError, match="blocks") as caught:
-        source.take(blocks(0, 20), is_final=True, ahead_end=END)
+        source.take(blocks(20, 40), is_final=True, ahead_end=END)
     source.close()
 
     assert "in fail" in caught.value.__notes__[0]
@@ -146,10 +161,11 @@ def test_take__fault_in_the_worker__raised_here_with_its_traceback() -> None:
 def test_take__workers_killed__transient_and_started_again() -> None:
     source = ranges_ahead()
     first = source.take(blocks(0, 10), is_final=True, ahead_end=END)
+    second = source.take(blocks(10, 20), is_final=True, ahead_end=END)
     for pid in workers_of(os.getpid()):
         os.kill(pid, signal.SIGKILL)
 
-    taken, start = [first.range], 10
+    taken, start = [first.range, second.range], 20
     lost: list[int | None] = []
     while start < 100:
         try:
@@ -170,6 +186,7 @@ def test_take__workers_killed__transient_and_started_again() -> None:
 def test_close__workers_busy__ended_and_waited_for() -> None:
     source = ranges_ahead(partial(chain_of, LENGTH, seconds=1))
     source.take(blocks(0, 10), is_final=True, ahead_end=END)
+    source.take(blocks(10, 20), is_final=True, ahead_end=END)
     running = workers_of(os.getpid())
 
     source.close()

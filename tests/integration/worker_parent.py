@@ -13,7 +13,8 @@ from tests.worker_chains import LENGTH, blocks, chain_of, ranges_ahead
 def main() -> None:
     """Keep workers until killed."""
     source = ranges_ahead(partial(chain_of, LENGTH, seconds=int(sys.argv[1])))
-    source.take(blocks(0, 10), is_final=True, ahead_end=BlockNumber(LENGTH))
+    for start in (0, 10):  # the first range is fetched here, while they start
+        source.take(blocks(start, start + 10), is_final=True, ahead_end=BlockNumber(LENGTH))
     print("took", flush=True)  # noqa: T201
     sys.stdin.read()
 
