@@ -19,6 +19,7 @@ from api.middleware import RequestBounds, RequestTimer
 from api.problem_details import Problem, install_handlers
 from api.routes import (
     accounts,
+    console,
     differences,
     epochs,
     explanations,
@@ -115,7 +116,7 @@ def _routers() -> tuple[APIRouter, ...]:
         full.include_router(module.router)
     for module in (status, settlements):
         short.include_router(module.router)
-    return operations.router, short, full
+    return operations.router, console.router, short, full
 
 
 def _declare_settlement(settlement: str = Path(description="Name of the settlement")) -> None:

@@ -27,7 +27,7 @@ class Limits:
     A request waits `pool_wait_s` for one of `connections_max` connections, and each query runs for
     at most `statement_timeout_ms`. `/readyz` refuses above `lag_blocks_max` or `lag_s_max` (None
     means no such bound), or when an indexer has not reported for `report_s_max`. The cache of trees
-    holds `tree_leaves_max` leaves (about 200 bytes each).
+    holds `tree_leaves_max` leaves (64 bytes each).
     """
 
     connections_max: int = 10
@@ -38,7 +38,7 @@ class Limits:
     lag_blocks_max: int | None = 50
     lag_s_max: int | None = None
     report_s_max: int = 60
-    tree_leaves_max: int = 1_000_000
+    tree_leaves_max: int = 4_000_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,6 +10,7 @@ from api.adapters.standpoint import Standpoint
 from api.pagination import PageRequest, encode_cursor, page_of
 from api.schemas.accounts import Earning, EarningStatus
 from contracts.evm import Hash32
+from contracts.leaves import leaf_kind
 
 _KEY_TYPES = (int, bytes, int, bytes)
 
@@ -26,35 +27,54 @@ class EarningsList:
         return EarningsPage(after=page.key(self.name, _KEY_TYPES), limit=page.limit + 1)
 
     async def shown(
-        self, reads: Snapshot, at: Standpoint, rows: Sequence[EarningRow], limit: int
+        self,
+        reads: Snapshot,
+        at: Standpoint,
+        rows: Sequence[EarningRow],
+        limit: int,
+        *,
+        is_held: bool = False,
     ) -> tuple[list[Earning], str | None]:
-        """The rows of one page with their status, and the cursor of the next."""
+        """The rows of one page with their status, and the cursor of the next.
+
+        `is_held` says that a hold stands against the payee of all rows.
+        """
         page, cursor = page_of(rows, limit, lambda row: encode_cursor(self.name, *row.key))
         op_ids = op_ids_of(at, page)
         settled = await read_settled_lines(reads, at, set(op_ids), upto=at.finalized.number)
-        items = [
-            _earning(
-                row, op_id, self._status(at, row, [one for one in settled if one.op_id == op_id])
-            )
-            for row, op_id in zip(page, op_ids, strict=True)
-        ]
+        items = []
+        for row, op_id in zip(page, op_ids, strict=True):
+            of_leaf = [one for one in settled if one.op_id == op_id]
+            status = _before_active(at, row) or self._status(row, of_leaf, is_held=is_held)
+            items.append(_earning(row, op_id, status))
         return items, cursor
 
     def _status(
-        self, at: Standpoint, row: EarningRow, settled: Sequence[SettledLine]
+        self, row: EarningRow, settled: Sequence[SettledLine], *, is_held: bool
     ) -> EarningStatus:
-        if row.active_at is None:
-            return EarningStatus.COMPUTED
-        if at.finalized.timestamp < row.active_at:
-            return EarningStatus.PENDING
-        if not self.is_of_lines:
-            return EarningStatus.WITHDRAWN if settled else EarningStatus.PAYABLE
+        """What became of an active leaf, or of one of its lines."""
+        is_escrow = leaf_kind(Hash32(row.work_id)).is_escrow
         outcomes = [one.outcome for one in settled if one.line == row.line]
-        return EarningStatus(outcomes[0]) if outcomes else EarningStatus.PAYABLE
+        if outcomes and (is_escrow or self.is_of_lines):
+            return EarningStatus(outcomes[0])
+        if is_escrow:
+            return EarningStatus.ESCROWED
+        if self.is_of_lines:
+            return EarningStatus.HELD if is_held else EarningStatus.PAYABLE
+        if not settled:
+            return EarningStatus.PAYABLE
+        is_whole = sum(one.amount for one in settled) == row.amount
+        return EarningStatus.WITHDRAWN if is_whole else EarningStatus.PARTLY_WITHDRAWN
 
 
 OF_WORK = EarningsList(name="work-earnings", is_of_lines=False)
 OF_ACCOUNT = EarningsList(name="account-earnings", is_of_lines=True)
+
+
+def _before_active(at: Standpoint, row: EarningRow) -> EarningStatus | None:
+    if row.active_at is None:
+        return EarningStatus.COMPUTED
+    return EarningStatus.PENDING if at.finalized.timestamp < row.active_at else None
 
 
 def _earning(row: EarningRow, op_id: Hash32, status: EarningStatus) -> Earning:

@@ -77,23 +77,23 @@ class BadValue(Rejected):
 
 
 class StoredRootDiffers(Corrupt):
-    """The stored leaves of an attempt do not give its stored root.
+    """The stored tree of an attempt does not have its stored root.
 
     Source: `trees`. Effect: no proof of this attempt is answered.
     """
 
-    slug, title = "stored-root-differs", "Stored leaves and stored root differ"
+    slug, title = "stored-root-differs", "Stored tree and stored root differ"
 
     def __init__(self, epoch: int, attempt: int, *, stored: str, computed: str) -> None:
         super().__init__(
             f"epoch {epoch} attempt {attempt}: the stored root is {stored}, "
-            f"the stored leaves give {computed}"
+            f"the stored tree has {computed}"
         )
         self.epoch, self.attempt = epoch, attempt
 
 
 class StoredLeafDiffers(Corrupt):
-    """The members of a stored leaf do not give a leaf of its tree.
+    """The members of a stored leaf do not give a leaf that its stored tree proves.
 
     Source: `proofs`. Effect: no proof of this leaf is answered.
     """
@@ -101,7 +101,7 @@ class StoredLeafDiffers(Corrupt):
     slug, title = "stored-leaf-differs", "Stored leaf and stored tree differ"
 
     def __init__(self, epoch: int, attempt: int, leaf: str) -> None:
-        super().__init__(f"epoch {epoch} attempt {attempt}: the tree has no leaf {leaf}")
+        super().__init__(f"epoch {epoch} attempt {attempt}: the tree proves no leaf {leaf}")
         self.epoch, self.attempt = epoch, attempt
 
 

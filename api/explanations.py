@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from api.adapters.epochs import read_epoch_row
 from api.adapters.explanations import (
+    AccountRow,
     CreditRow,
     ExplainedAttempt,
     ExplanationReads,
@@ -21,30 +22,32 @@ from api.adapters.explanations import (
     allocation_of,
     payment_columns,
 )
-from api.adapters.leaves import LeafRow, read_leaves
+from api.adapters.leaves import read_leaves
 from api.adapters.snapshot import Snapshot
 from api.adapters.standpoint import Standpoint
 from api.errors import BadValue, NotFound, StoredExplanationDiffers
 from api.pagination import PageRequest, encode_cursor, page_of
 from api.schemas.explanations import EventOut, ExplanationAnswer, SplitOut, SubscriberPartOut
-from contracts.evm import Address, BlockNumber, Hash32, LogIndex
+from contracts.event_spec import ContractName
+from contracts.evm import Address, BlockNumber, Epoch, Hash32, LogIndex, Timestamp
+from contracts.leaves import Leaf, suspense_id
 from contracts.units import BaseUnits
 from settlement.errors import UnknownName
 from settlement.royalties.derivation_steps import (
     EventId,
-    Fate,
+    ListSteps,
     Sources,
     SplitSteps,
     SubscriberPart,
 )
 from settlement.royalties.errors import ExplanationDiffers
 from settlement.royalties.explanation_parts import (
-    explain_split,
     explain_subscriber,
-    never_paid,
     payments_by_subscriber,
     play_sums,
 )
+from settlement.royalties.explanation_splits import explain_split
+from settlement.royalties.inputs import EpochScope
 from settlement.royalties.parameters import parameters_from_bytes
 
 _LIST = "explain"
@@ -67,11 +70,12 @@ class _Evidence:
     attempt: ExplainedAttempt
     work_id: Hash32
     total: WorkTotal
-    leaves: Sequence[LeafRow]
+    leaves: Sequence[Leaf]
     subscribers: Sequence[SubscriberRow]
     credits: Sequence[CreditRow]
     payments: Sequence[PaymentRow]
     terms: Sequence[TermsRow]
+    accounts: Sequence[AccountRow]
     verdicts: Sequence[VerdictRow]
     parameters: ParametersRow
 
@@ -108,7 +112,11 @@ async def explanation_answer(
         question.work_id, Address(total.asset), after=after, limit=page.limit + 1
     )
     shown, cursor = page_of(rows, page.limit, lambda row: encode_cursor(_LIST, row.subscriber))
-    leaves = await read_leaves(reads, attempt.manifest_digest, question.work_id)
+    leaves = [
+        leaf.leaf(attempt.epoch, leaf_id)
+        for leaf_id in (question.work_id, suspense_id(question.work_id))
+        for leaf in await read_leaves(reads, attempt.manifest_digest, leaf_id)
+    ]
     evidence = await _evidence(found, question.work_id, total, shown, leaves)
     derived = _derived(at, evidence)
     parameters = derived.sources.parameters
@@ -126,6 +134,7 @@ async def explanation_answer(
         ruleset=parameters.ruleset,
         k_ppm=parameters.k_ppm,
         plays_max=parameters.plays_max,
+        has_half_life=parameters.has_half_life,
         parameters=EventOut.model_validate(derived.sources.parameters_event),
         split=SplitOut.model_validate(derived.split),
         subscriber_count=total.subscribers,
@@ -149,6 +158,7 @@ async def _attempt(reads: Snapshot, at: Standpoint, epoch: int) -> ExplainedAtte
         root=standing.root,
         boundary_block=row.boundary_block,
         reference_block=standing.reference_block.number,
+        reference_at=Timestamp(standing.reference_block.timestamp),
     )
 
 
@@ -172,7 +182,7 @@ async def _evidence(
     work_id: Hash32,
     total: WorkTotal,
     shown: Sequence[SubscriberRow],
-    leaves: Sequence[LeafRow],
+    leaves: Sequence[Leaf],
 ) -> _Evidence:
     asset = Address(total.asset)
     names = [row.subscriber for row in shown]
@@ -190,6 +200,7 @@ async def _evidence(
         credits=credits,
         payments=await found.payments(asset, names),
         terms=terms,
+        accounts=await found.accounts(),
         verdicts=await found.verdicts([row.work_id for row in credits if row.credibility_ppm == 0]),
         parameters=parameters,
     )
@@ -202,9 +213,9 @@ def _derived(at: Standpoint, evidence: _Evidence) -> _Derived:
         sources = _sources(at, evidence)
         split = explain_split(
             BaseUnits(evidence.total.amount),
-            [leaf.leaf(attempt.epoch, work_id) for leaf in evidence.leaves],
+            evidence.leaves,
+            asset=asset,
             work_id=work_id,
-            never_paid=never_paid(asset, at.settlement.payouts),
             sources=sources,
         )
         paid = payments_by_subscriber(payment_columns(evidence.payments), asset, sources)
@@ -230,23 +241,40 @@ def _derived(at: Standpoint, evidence: _Evidence) -> _Derived:
 
 def _sources(at: Standpoint, evidence: _Evidence) -> Sources:
     parameters = parameters_from_bytes(evidence.parameters.parameters)
-    places: list[CreditRow | PaymentRow | TermsRow] = [
+    places: list[CreditRow | PaymentRow | TermsRow | AccountRow | ParametersRow] = [
         *evidence.credits,
         *evidence.payments,
         *evidence.terms,
+        *evidence.accounts,
+        evidence.parameters,
     ]
     return Sources(
         chain_id=at.settlement.chain_id,
+        scope=_scope(at, evidence),
         parameters=parameters,
-        parameters_event=_event(at, evidence.parameters),
         verdicts={Hash32(row.work_id): _event(at, row) for row in evidence.verdicts},
         terms={Hash32(row.work_id): row.terms() for row in evidence.terms},
+        accounts={Address(row.account): row.terms() for row in evidence.accounts},
         block_hashes={BlockNumber(row.block_number): Hash32(row.block_hash) for row in places},
         play_sums=play_sums(parameters, (row.plays for row in evidence.credits)),
     )
 
 
-def _event(at: Standpoint, row: ParametersRow | VerdictRow) -> EventId:
+def _scope(at: Standpoint, evidence: _Evidence) -> EpochScope:
+    contracts, attempt = at.settlement.contracts, evidence.attempt
+    return EpochScope(
+        epoch=Epoch(attempt.epoch),
+        epoch_length_seconds=at.timeline.length,
+        last_before_start=None,  # of the rows, only those that were counted are explained
+        reference_at=attempt.reference_at,
+        parameters_block=BlockNumber(evidence.parameters.block_number),
+        parameters_log=LogIndex(evidence.parameters.log_index),
+        payouts=at.settlement.payouts,
+        split_accounts=contracts[ContractName.SPLIT_ACCOUNTS],
+    )
+
+
+def _event(at: Standpoint, row: VerdictRow) -> EventId:
     return EventId(
         chain_id=at.settlement.chain_id,
         block_number=BlockNumber(row.block_number),
@@ -256,15 +284,26 @@ def _event(at: Standpoint, row: ParametersRow | VerdictRow) -> EventId:
 
 
 def _amount_of(account: Address, split: SplitSteps) -> int:
-    """The account's line.
+    """The account's line; zero for a payee, on whatever level, who has none.
 
     Raises:
-        NotFound: the terms in force do not name it.
+        NotFound: no terms in force on the way name it.
     """
-    for one in split.payees:
-        if one.payee == account:
-            return one.portion.amount if one.fate is Fate.LEAF else 0
-    raise NotFound(f"account {account} was no payee of the work", field="address", value=account)
+    for line in split.lines:
+        if line.payee == account:
+            return line.amount
+    if split.shared is None or not _is_named(account, split.shared):
+        raise NotFound(
+            f"account {account} was no payee of the work", field="address", value=account
+        )
+    return 0
+
+
+def _is_named(account: Address, steps: ListSteps) -> bool:
+    return any(
+        one.payee == account or (one.shared_on is not None and _is_named(account, one.shared_on))
+        for one in steps.payees
+    )
 
 
 def _differs(attempt: ExplainedAttempt, what: str) -> StoredExplanationDiffers:

@@ -1,21 +1,23 @@
 """Making and checking proofs.
 
 A proof is of the attempt that stands: committed, or computed and not committed yet, which its
-`state` says. The stored leaf is hashed again and looked up in a tree that has the stored root, so a
+`state` says. The stored leaf is hashed again, looked up in the stored tree, and its proof folded: a
 proof that leaves here always verifies.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from api.adapters.epochs import EpochRow, is_paid_out, read_epoch_row, state_of
+from api.adapters.holds import read_holds
 from api.adapters.leaves import (
     LeafRow,
     SettledLine,
     is_under_verdict,
-    read_leaf_hashes,
     read_leaves,
     read_settled_lines,
+    read_tree_nodes,
 )
 from api.adapters.snapshot import Snapshot
 from api.adapters.standpoint import Standpoint
@@ -23,13 +25,26 @@ from api.epoch_state import EpochState
 from api.errors import BadValue, NotFound, StoredLeafDiffers
 from api.schemas.proofs import ProofAnswer, SplitLineOut, VerifyAnswer, VerifyRequest, Withdrawable
 from api.trees import TreeCache, TreeKey, proof_of
-from contracts.calls import Withdrawal, withdraw_call
+from contracts.calls import Withdrawal, release_escrow_call, withdraw_call
 from contracts.evm import ZERO_ADDRESS, Address, Epoch, Hash32
-from contracts.leaves import SPLIT_LINES_MAX, Leaf, SplitLine, leaf_hash, split_hash
+from contracts.leaves import (
+    SPLIT_LINES_MAX,
+    Leaf,
+    LeafKind,
+    SplitLine,
+    leaf_hash,
+    split_hash,
+)
 from contracts.operations import withdraw_operation_id
 from contracts.units import UINT256_MAX, BaseUnits
 from settlement.royalties.tree import folded
 
+_KINDS: dict[LeafKind, Literal["work", "fees", "escrow", "suspense"]] = {
+    LeafKind.WORK: "work",
+    LeafKind.FEES: "fees",
+    LeafKind.ESCROW: "escrow",
+    LeafKind.SUSPENSE: "suspense",
+}
 _ACTIVE = (EpochState.ACTIVE, EpochState.SETTLED)
 
 
@@ -73,7 +88,7 @@ async def proof_answer(
         attempt=attempt.number,
         root=attempt.root,
     )
-    tree = await trees.tree(key, lambda: read_leaf_hashes(reads, attempt.manifest_digest))
+    tree = await trees.tree(key, lambda: read_tree_nodes(reads, attempt.manifest_digest))
     proof = proof_of(tree, hashed)
     if proof is None:
         raise StoredLeafDiffers(row.epoch, attempt.number, str(hashed))
@@ -84,7 +99,11 @@ async def proof_answer(
     # While this leaf is open the epoch is not settled: its money need not be summed up.
     is_settled = bool(settled) and await is_paid_out(reads, at, row.epoch)
     state = state_of(at, row, is_paid_out=is_settled)
-    is_held = await is_under_verdict(reads, at, leaf.work_id)
+    is_under = await is_under_verdict(reads, at, leaf.work_id)
+    holds = await read_holds(
+        reads, at.settlement, [line.payee for line in leaf.lines], at.finalized
+    )
+    lines = _lines(leaf, settled, holds)
     return ProofAnswer(
         **at.envelope,
         epoch=leaf.epoch,
@@ -99,13 +118,20 @@ async def proof_answer(
         asset=leaf.asset,
         amount=leaf.amount,
         split_hash=split_hash(leaf.lines),
-        lines=_lines(leaf, settled),
+        lines=lines,
         leaf=hashed,
         proof=list(proof),
         op_id=op_id,
-        withdrawal=withdrawable(state, is_held=is_held, is_withdrawn=bool(settled)),
-        calldata=withdraw_call(Withdrawal(leaf, proof)),
+        withdrawal=withdrawable(state, leaf.kind, lines, is_under_verdict=is_under),
+        kind=_KINDS[leaf.kind],
+        function="releaseEscrow" if leaf.kind.is_escrow else "withdraw",
+        calldata=_calldata(leaf, proof),
     )
+
+
+def _calldata(leaf: Leaf, proof: tuple[Hash32, ...]) -> bytes:
+    withdrawal = Withdrawal(leaf, proof)
+    return release_escrow_call(withdrawal) if leaf.kind.is_escrow else withdraw_call(withdrawal)
 
 
 def the_leaf(stored: Sequence[LeafRow], question: ProofQuestion) -> LeafRow:
@@ -133,13 +159,20 @@ def the_leaf(stored: Sequence[LeafRow], question: ProofQuestion) -> LeafRow:
     raise BadValue(f"part: name one of {parts}", field="part", value="")
 
 
-def withdrawable(state: EpochState, *, is_held: bool, is_withdrawn: bool) -> Withdrawable:
+def withdrawable(
+    state: EpochState, kind: LeafKind, lines: Sequence[SplitLineOut], *, is_under_verdict: bool
+) -> Withdrawable:
     """What the contract would say, checked in its order."""
     if state not in _ACTIVE:
         return Withdrawable.EPOCH_NOT_ACTIVE
-    if is_held:
+    if is_under_verdict:
         return Withdrawable.WORK_UNDER_VERDICT
-    return Withdrawable.ALREADY_WITHDRAWN if is_withdrawn else Withdrawable.OPEN
+    outcomes = {line.outcome for line in lines}
+    if not outcomes & {None, "held"}:
+        return Withdrawable.ALREADY_WITHDRAWN
+    if kind.is_escrow:
+        return Withdrawable.IN_ESCROW
+    return Withdrawable.OPEN if None in outcomes else Withdrawable.ALL_LINES_HELD
 
 
 def verdict(at: Standpoint, claim: VerifyRequest, row: EpochRow, state: EpochState) -> VerifyAnswer:
@@ -167,8 +200,10 @@ def verdict(at: Standpoint, claim: VerifyRequest, row: EpochRow, state: EpochSta
 
 
 def is_split_well_formed(leaf: Leaf, contract: Address) -> bool:
-    """Whether the contract accepts the lines of a leaf: `EpochPayouts._sumOfSplit`."""
+    """Whether the contract accepts the lines of a leaf, in `withdraw` or in `releaseEscrow`."""
     payees = [line.payee for line in leaf.lines]
+    if leaf.work_id[0] in (LeafKind.ESCROW, LeafKind.SUSPENSE):
+        return payees == [contract] and leaf.part == 0 and leaf.amount > 0
     return (
         0 < len(payees) <= SPLIT_LINES_MAX
         and payees == sorted(set(payees))
@@ -192,8 +227,12 @@ def _claimed_leaf(claim: VerifyRequest) -> Leaf:
     return leaf
 
 
-def _lines(leaf: Leaf, settled: Sequence[SettledLine]) -> list[SplitLineOut]:
-    outcomes = {line.line: line.outcome for line in settled}
+def _lines(
+    leaf: Leaf, settled: Sequence[SettledLine], held: Collection[Address]
+) -> list[SplitLineOut]:
+    outcomes = {
+        position: "held" for position, line in enumerate(leaf.lines) if line.payee in held
+    } | {line.line: line.outcome for line in settled}
     return [
         SplitLineOut.model_validate(
             {"payee": line.payee, "amount": line.amount, "outcome": outcomes.get(position)}

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from contracts.events import ContractName
+from contracts.event_spec import ContractName
 from contracts.evm import Address, BlockNumber, ChainId
 
 _CONTRACTS = tuple(name for name in ContractName if name is not ContractName.ERC20)

@@ -59,7 +59,10 @@ class SubscribedColumns:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConsumptionColumns:
-    """`ConsumptionSubmitted` events of one epoch; the four inner lists have one length a row."""
+    """`ConsumptionSubmitted` events of one epoch.
+
+    The four inner lists of a row may differ in length: whoever reads them judges that.
+    """
 
     block_number: list[BlockNumber]
     log_index: list[LogIndex]
@@ -89,6 +92,23 @@ class WorkTermsColumns:
     version: list[int]
     price_ppm: list[int]
     region_rule: list[Hash32]
+    payees: list[list[Address]]
+    shares_ppm: list[list[int]]
+
+    def __len__(self) -> int:
+        return len(self.block_number)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SplitTermsColumns:
+    """`SplitTermsSet` events."""
+
+    block_number: list[BlockNumber]
+    log_index: list[LogIndex]
+    account: list[Address]
+    owner: list[Address]
+    effective_epoch: list[int]
+    version: list[int]
     payees: list[list[Address]]
     shares_ppm: list[list[int]]
 

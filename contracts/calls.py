@@ -1,7 +1,8 @@
-"""Calls to `EpochPayouts`, as calldata, and the answers of its views.
+"""Calls to `EpochPayouts`, `PayoutBatch` and `TipRelay`, as calldata, and answers of their views.
 
-Mirrors the functions of `src/settlement/IEpochPayouts.sol`: the argument types below are its
-structs, in its order, and each selector is computed from them. A withdrawal round-trips
+Mirrors the functions of `src/settlement/IEpochPayouts.sol`, `src/payouts/IPayoutBatch.sol` and
+`src/payouts/ITipRelay.sol`: the argument types below are their structs, in their order, and each
+selector is computed from them. A withdrawal round-trips
 (`withdrawal_from_call`), so that calldata alone can be stored and later put into a batch.
 """
 
@@ -21,6 +22,8 @@ _WITHDRAWAL = "(uint64,bytes32,uint32,address,address[],uint256[],bytes32[])"
 _TOTALS = "(address,uint256,uint256,uint256,uint256,uint256,uint256)"
 _APPROVAL = f"(uint64,uint32,uint32,bytes32,bytes32,{_TOTALS}[],uint64)"
 _SIGNATURE = "(address,bytes)"
+_ESCROW_LEAF = "(uint64,bytes32,address,uint256,bytes32[])"
+_PAYMENT = "(uint256,address,uint256)"
 _EPOCH_STATE = "(bytes32,bytes32,uint64,uint32,uint8)"
 
 
@@ -65,11 +68,16 @@ class Function:
 
 WITHDRAW = Function("withdraw", (_WITHDRAWAL,))
 WITHDRAW_BATCH = Function("withdrawBatch", (f"{_WITHDRAWAL}[]",))
+RELEASE_ESCROW = Function("releaseEscrow", (_ESCROW_LEAF,))
+EXPIRE_ESCROW = Function("expireEscrow", (_ESCROW_LEAF,))
 COMMIT_EPOCH = Function("commitEpoch", (_APPROVAL, f"{_SIGNATURE}[]"))
 VETO = Function("veto", ("uint64", "bytes32"))
 PAID_LINES = Function("paidLines", ("uint64", "bytes32", "uint32", "address"))
 EPOCH_OF = Function("epochOf", ("uint64",))
 PAUSED = Function("paused", ())
+PAY_BATCH = Function("payBatch", ("bytes32", "address", f"{_PAYMENT}[]"))
+PAY_TIPS = Function("payTips", ("uint256[]",))
+SETTLED_LINES = Function("settledLines", ("bytes32", "uint256"))
 WITHDRAWAL_REFUSED = Function("WithdrawalRefused", ("uint8",))
 
 
@@ -83,6 +91,16 @@ class Refusal(IntEnum):
     BAD_PROOF = 4
     ALREADY_WITHDRAWN = 5
     EXCEEDS_REMAINING = 6
+    ALL_LINES_HELD = 7
+
+
+class SkipReason(IntEnum):
+    """Why a line of a list was passed over: `ILinePayments.SkipReason`; only appended to."""
+
+    NONE = 0
+    SETTLED = 1
+    MALFORMED = 2
+    PAYEE_HELD = 3
 
 
 class EpochStatus(IntEnum):
@@ -99,6 +117,15 @@ class Withdrawal:
 
     leaf: Leaf
     proof: tuple[Hash32, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LinePayment:
+    """Line `index` of a list: who is owed how much of the list's asset."""
+
+    index: int
+    payee: Address
+    amount: BaseUnits
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +169,16 @@ def withdraw_batch_call(withdrawals: Sequence[Withdrawal]) -> bytes:
     return WITHDRAW_BATCH.encode([_withdrawal_words(withdrawal) for withdrawal in withdrawals])
 
 
+def release_escrow_call(withdrawal: Withdrawal) -> bytes:
+    """releaseEscrow(EscrowLeaf): an escrow or suspense leaf, to whoever is its beneficiary."""
+    return RELEASE_ESCROW.encode(_escrow_words(withdrawal))
+
+
+def expire_escrow_call(withdrawal: Withdrawal) -> bytes:
+    """expireEscrow(EscrowLeaf): an escrow or suspense leaf that nobody came for, to nobody."""
+    return EXPIRE_ESCROW.encode(_escrow_words(withdrawal))
+
+
 def withdrawal_from_call(data: bytes) -> Withdrawal:
     """Read back what `withdraw_call` wrote.
 
@@ -182,6 +219,22 @@ def veto_call(epoch: Epoch, reason_digest: Hash32) -> bytes:
     return VETO.encode(epoch, bytes(reason_digest))
 
 
+def pay_batch_call(list_id: Hash32, asset: Address, payments: Sequence[LinePayment]) -> bytes:
+    """payBatch(bytes32, address, Payment[]), in the given order; asset zero: the native coin."""
+    words = [(line.index, bytes(line.payee), line.amount) for line in payments]
+    return PAY_BATCH.encode(bytes(list_id), bytes(asset), words)
+
+
+def pay_tips_call(numbers: Sequence[int]) -> bytes:
+    """payTips(uint256[]), in the given order."""
+    return PAY_TIPS.encode(list(numbers))
+
+
+def settled_lines_call(list_id: Hash32, word: int) -> bytes:
+    """settledLines(bytes32, uint256): bit i of the answer is line 256 * word + i."""
+    return SETTLED_LINES.encode(bytes(list_id), word)
+
+
 def paid_lines_call(epoch: Epoch, work_id: Hash32, part: int, asset: Address) -> bytes:
     """paidLines(uint64, bytes32, uint32, address)."""
     return PAID_LINES.encode(epoch, bytes(work_id), part, bytes(asset))
@@ -217,3 +270,9 @@ def _withdrawal_words(withdrawal: Withdrawal) -> tuple[object, ...]:
         [line.amount for line in leaf.lines],
         [bytes(node) for node in withdrawal.proof],
     )
+
+
+def _escrow_words(withdrawal: Withdrawal) -> tuple[object, ...]:
+    leaf = withdrawal.leaf
+    proof = [bytes(node) for node in withdrawal.proof]
+    return (leaf.epoch, bytes(leaf.work_id), bytes(leaf.asset), leaf.amount, proof)

@@ -16,7 +16,7 @@ from sqlalchemy.types import TypeDecorator, TypeEngine
 from contracts.evm import Address, Hash32
 from contracts.units import UINT256_MAX
 
-_SMALL_INTEGERS = frozenset({"uint8", "uint16", "uint32", "uint64"})
+_SMALL_INTEGERS = frozenset({"bool", "uint8", "uint16", "uint32", "uint64"})
 
 
 class NotUint256(ValueError):

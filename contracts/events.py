@@ -8,327 +8,344 @@ contracts may use one signature for two meanings.
 Mirrors the `event` declarations of `src/settlement/*.sol`, `src/cwe/*.sol` and ERC-20 (EIP-20).
 """
 
-from dataclasses import dataclass
-from enum import StrEnum
+from contracts.event_spec import ContractName, EventSpec, Field, event
 
-from contracts.evm import Hash32, keccak
-
-
-class ContractName(StrEnum):
-    """The contracts of a settlement, by the name of their artifact, and any ERC-20."""
-
-    EPOCH_CLOCK = "EpochClock"
-    RULESET_PARAMETERS = "RulesetParameters"
-    WORK_REGISTRY = "WorkRegistry"
-    SUBSCRIPTION_TIERS = "SubscriptionTiers"
-    CONSUMPTION_SUBMISSIONS = "ConsumptionSubmissions"
-    EPOCH_PAYOUTS = "EpochPayouts"
-    ERC20 = "ERC20"
-
-
-@dataclass(frozen=True, slots=True)
-class Field:
-    """One parameter of an event.
-
-    `name` is the column; `components` are the members of a `tuple[]`, each stored as one array
-    column named `<name>_<member>`.
-    """
-
-    name: str
-    abi_type: str
-    indexed: bool = False
-    components: tuple["Field", ...] = ()
-
-    @property
-    def canonical_type(self) -> str:
-        """The type as it stands in the event's signature."""
-        if not self.components:
-            return self.abi_type
-        members = ",".join(member.canonical_type for member in self.components)
-        return f"({members}){self.abi_type.removeprefix('tuple')}"
-
-    @property
-    def is_dynamic(self) -> bool:
-        """Whether the length of a value varies, so that it is not one word of the data."""
-        return self.abi_type.endswith("[]") or self.abi_type == "bytes"
-
-    @property
-    def columns(self) -> tuple["Field", ...]:
-        """The stored columns: this field, or one array per member of a tuple array."""
-        if not self.components:
-            return (self,)
-        return tuple(
-            Field(f"{self.name}_{member.name}", f"{member.abi_type}[]")
-            for member in self.components
+_TOTALS = Field(
+    "totals",
+    "tuple[]",
+    components=tuple(
+        Field(name, "address" if name == "asset" else "uint256")
+        for name in (
+            "asset",
+            "paid_in",
+            "carried_in",
+            "allocated",
+            "escrow",
+            "unallocated",
+            "fees",
         )
-
-
-@dataclass(frozen=True, slots=True)
-class EventSpec:
-    """One event: who emits it, its parameters, and its fact table.
-
-    `is_bulk` says that it comes in such numbers that the typed row is the only row: it says the
-    whole log, so it carries the transaction too, and no raw log is kept beside it.
-    """
-
-    contract: ContractName
-    name: str
-    table: str
-    fields: tuple[Field, ...]
-    is_bulk: bool = False
-
-    @property
-    def signature(self) -> str:
-        """Name and canonical types, as hashed into topic0."""
-        return f"{self.name}({','.join(field.canonical_type for field in self.fields)})"
-
-    @property
-    def topic0(self) -> Hash32:
-        """keccak256 of the signature."""
-        return keccak(self.signature.encode())
-
-    @property
-    def columns(self) -> tuple[Field, ...]:
-        """Every stored column, in order."""
-        return tuple(column for field in self.fields for column in field.columns)
-
-    @property
-    def is_static(self) -> bool:
-        """Whether every parameter is one word, so that topics and data say all values."""
-        return not any(field.is_dynamic for field in self.fields)
-
-
-def _indexed(name: str, abi_type: str) -> Field:
-    return Field(name, abi_type, indexed=True)
-
-
-_ASSET_TOTALS = tuple(
-    Field(name, "address" if name == "asset" else "uint256")
-    for name in (
-        "asset",
-        "paid_in",
-        "carried_in",
-        "allocated",
-        "escrow",
-        "unallocated",
-        "fees",
-    )
+    ),
 )
 
-EPOCH_CLOCK_STARTED = EventSpec(
-    ContractName.EPOCH_CLOCK,
-    "EpochClockStarted",
-    "fact_epoch_clock_started",
-    (Field("genesis", "uint64"), Field("length", "uint64"), Field("grace", "uint64")),
+EPOCH_CLOCK_STARTED = event(
+    ContractName.EPOCH_CLOCK, "EpochClockStarted", "uint64 genesis", "uint64 length", "uint64 grace"
 )
-PARAMETERS_SET = EventSpec(
+PARAMETERS_SET = event(
     ContractName.RULESET_PARAMETERS,
     "ParametersSet",
-    "fact_parameters_set",
-    (
-        _indexed("effective_epoch", "uint64"),
-        _indexed("digest", "bytes32"),
-        Field("parameters", "bytes"),
-    ),
+    "uint64 indexed effective_epoch",
+    "bytes32 indexed digest",
+    "bytes parameters",
 )
-WORK_REGISTERED = EventSpec(
+WORK_REGISTERED = event(
     ContractName.WORK_REGISTRY,
     "WorkRegistered",
-    "fact_work_registered",
-    (
-        _indexed("work_id", "bytes32"),
-        _indexed("registrant", "address"),
-        Field("salt", "bytes32"),
-    ),
+    "bytes32 indexed work_id",
+    "address indexed registrant",
+    "bytes32 salt",
 )
-WORK_TERMS_SET = EventSpec(
+WORK_TERMS_SET = event(
     ContractName.WORK_REGISTRY,
     "WorkTermsSet",
-    "fact_work_terms_set",
-    (
-        _indexed("work_id", "bytes32"),
-        _indexed("registrant", "address"),
-        _indexed("content_id", "bytes32"),
-        Field("effective_epoch", "uint64"),
-        Field("version", "uint32"),
-        Field("price_ppm", "uint64"),
-        Field("region_rule", "bytes32"),
-        Field("payees", "address[]"),
-        Field("shares_ppm", "uint32[]"),
-    ),
+    "bytes32 indexed work_id",
+    "address indexed registrant",
+    "bytes32 indexed content_id",
+    "uint64 effective_epoch",
+    "uint32 version",
+    "uint64 price_ppm",
+    "bytes32 region_rule",
+    "address[] payees",
+    "uint32[] shares_ppm",
 )
-VERDICT_PLACED = EventSpec(
+VERDICT_PLACED = event(
     ContractName.WORK_REGISTRY,
     "VerdictPlaced",
-    "fact_verdict_placed",
-    (_indexed("work_id", "bytes32"), _indexed("case_digest", "bytes32")),
+    "bytes32 indexed work_id",
+    "bytes32 indexed case_digest",
 )
-VERDICT_LIFTED = EventSpec(
+VERDICT_LIFTED = event(
     ContractName.WORK_REGISTRY,
     "VerdictLifted",
-    "fact_verdict_lifted",
-    (_indexed("work_id", "bytes32"), _indexed("case_digest", "bytes32")),
+    "bytes32 indexed work_id",
+    "bytes32 indexed case_digest",
 )
-TIER_SET = EventSpec(
+TIER_SET = event(
     ContractName.SUBSCRIPTION_TIERS,
     "TierSet",
-    "fact_tier_set",
-    (
-        _indexed("tier_id", "bytes32"),
-        _indexed("asset", "address"),
-        Field("effective_epoch", "uint64"),
-        Field("price", "uint256"),
-    ),
+    "bytes32 indexed tier_id",
+    "address indexed asset",
+    "uint64 effective_epoch",
+    "uint256 price",
 )
-SUBSCRIBED = EventSpec(
+SUBSCRIBED = event(
     ContractName.SUBSCRIPTION_TIERS,
     "Subscribed",
-    "fact_subscribed",
-    (
-        _indexed("subscriber", "address"),
-        _indexed("epoch", "uint64"),
-        _indexed("tier_id", "bytes32"),
-        Field("payer", "address"),
-        Field("asset", "address"),
-        Field("amount", "uint256"),
-    ),
+    "address indexed subscriber",
+    "uint64 indexed epoch",
+    "bytes32 indexed tier_id",
+    "address payer",
+    "address asset",
+    "uint256 amount",
 )
-CONSUMPTION_SUBMITTED = EventSpec(
+CONSUMPTION_SUBMITTED = event(
     ContractName.CONSUMPTION_SUBMISSIONS,
     "ConsumptionSubmitted",
-    "fact_consumption_submitted",
-    (
-        _indexed("submitter", "address"),
-        _indexed("epoch", "uint64"),
-        _indexed("tier_id", "bytes32"),
-        Field("part", "uint16"),
-        Field("work_ids", "bytes32[]"),
-        Field("minutes_played", "uint32[]"),
-        Field("plays", "uint32[]"),
-        Field("pseudonyms", "bytes32[]"),
-        Field("digest", "bytes32"),
-    ),
+    "address indexed submitter",
+    "uint64 indexed epoch",
+    "bytes32 indexed tier_id",
+    "uint16 part",
+    "bytes32[] work_ids",
+    "uint32[] minutes_played",
+    "uint32[] plays",
+    "bytes32[] pseudonyms",
+    "bytes32 digest",
 )
-SETTLEMENT_STARTED = EventSpec(
+SETTLEMENT_STARTED = event(
     ContractName.EPOCH_PAYOUTS,
     "SettlementStarted",
-    "fact_settlement_started",
-    (Field("clock", "address"), Field("registry", "address"), Field("veto_window", "uint64")),
+    "address clock",
+    "address registry",
+    "uint64 veto_window",
 )
-GUARDIAN_SET_CHANGED = EventSpec(
+GUARDIAN_SET_CHANGED = event(
     ContractName.EPOCH_PAYOUTS,
     "GuardianSetChanged",
-    "fact_guardian_set_changed",
-    (
-        _indexed("guardian_set", "uint32"),
-        Field("threshold", "uint32"),
-        Field("guardians", "address[]"),
-    ),
+    "uint32 indexed guardian_set",
+    "uint32 threshold",
+    "address[] guardians",
 )
-EPOCH_FUNDED = EventSpec(
+EPOCH_FUNDED = event(
     ContractName.EPOCH_PAYOUTS,
     "EpochFunded",
-    "fact_epoch_funded",
-    (
-        _indexed("epoch", "uint64"),
-        _indexed("asset", "address"),
-        _indexed("source", "address"),
-        Field("amount", "uint256"),
-    ),
+    "uint64 indexed epoch",
+    "address indexed asset",
+    "address indexed source",
+    "uint256 amount",
 )
-EPOCH_COMMITTED = EventSpec(
+EPOCH_COMMITTED = event(
     ContractName.EPOCH_PAYOUTS,
     "EpochCommitted",
-    "fact_epoch_committed",
-    (
-        _indexed("epoch", "uint64"),
-        _indexed("attempt", "uint32"),
-        _indexed("manifest_digest", "bytes32"),
-        Field("root", "bytes32"),
-        Field("active_at", "uint64"),
-        Field("guardian_set", "uint32"),
-        Field("signers", "address[]"),
-        Field("totals", "tuple[]", components=_ASSET_TOTALS),
-    ),
+    "uint64 indexed epoch",
+    "uint32 indexed attempt",
+    "bytes32 indexed manifest_digest",
+    "bytes32 root",
+    "uint64 active_at",
+    "uint32 guardian_set",
+    "address[] signers",
+    _TOTALS,
 )
-EPOCH_VETOED = EventSpec(
+EPOCH_VETOED = event(
     ContractName.EPOCH_PAYOUTS,
     "EpochVetoed",
-    "fact_epoch_vetoed",
-    (
-        _indexed("epoch", "uint64"),
-        _indexed("attempt", "uint32"),
-        _indexed("by", "address"),
-        Field("reason_digest", "bytes32"),
-    ),
+    "uint64 indexed epoch",
+    "uint32 indexed attempt",
+    "address indexed by",
+    "bytes32 reason_digest",
 )
-LEAF_WITHDRAWN = EventSpec(
+LEAF_WITHDRAWN = event(
     ContractName.EPOCH_PAYOUTS,
     "LeafWithdrawn",
-    "fact_leaf_withdrawn",
-    (
-        _indexed("op_id", "bytes32"),
-        _indexed("epoch", "uint64"),
-        _indexed("work_id", "bytes32"),
-        Field("part", "uint32"),
-        Field("asset", "address"),
-        Field("amount", "uint256"),
-    ),
+    "bytes32 indexed op_id",
+    "uint64 indexed epoch",
+    "bytes32 indexed work_id",
+    "uint32 part",
+    "address asset",
+    "uint256 amount",
 )
-PAYEE_PAID = EventSpec(
+PAYEE_PAID = event(
     ContractName.EPOCH_PAYOUTS,
     "PayeePaid",
-    "fact_payee_paid",
-    (
-        _indexed("op_id", "bytes32"),
-        _indexed("payee", "address"),
-        _indexed("asset", "address"),
-        Field("amount", "uint256"),
-        Field("line", "uint32"),
-    ),
+    "bytes32 indexed op_id",
+    "address indexed payee",
+    "address indexed asset",
+    "uint256 amount",
+    "uint32 line",
 )
-PAYEE_UNCLAIMED = EventSpec(
+PAYEE_UNCLAIMED = event(
     ContractName.EPOCH_PAYOUTS,
     "PayeeUnclaimed",
-    "fact_payee_unclaimed",
-    PAYEE_PAID.fields,
+    "bytes32 indexed op_id",
+    "address indexed payee",
+    "address indexed asset",
+    "uint256 amount",
+    "uint32 line",
 )
-WITHDRAW_REFUSED = EventSpec(
+PAYEE_HELD = event(
+    ContractName.EPOCH_PAYOUTS,
+    "PayeeHeld",
+    "bytes32 indexed op_id",
+    "address indexed payee",
+    "address indexed asset",
+    "uint256 amount",
+    "uint32 line",
+)
+WITHDRAW_REFUSED = event(
     ContractName.EPOCH_PAYOUTS,
     "WithdrawRefused",
-    "fact_withdraw_refused",
-    (
-        _indexed("op_id", "bytes32"),
-        _indexed("epoch", "uint64"),
-        _indexed("work_id", "bytes32"),
-        Field("part", "uint32"),
-        Field("asset", "address"),
-        Field("refusal", "uint8"),
-    ),
+    "bytes32 indexed op_id",
+    "uint64 indexed epoch",
+    "bytes32 indexed work_id",
+    "uint32 part",
+    "address asset",
+    "uint8 refusal",
 )
-UNCLAIMED_WITHDRAWN = EventSpec(
+UNCLAIMED_WITHDRAWN = event(
     ContractName.EPOCH_PAYOUTS,
     "UnclaimedWithdrawn",
-    "fact_unclaimed_withdrawn",
-    (
-        _indexed("payee", "address"),
-        _indexed("asset", "address"),
-        Field("to", "address"),
-        Field("amount", "uint256"),
-    ),
+    "address indexed payee",
+    "address indexed asset",
+    "address to",
+    "uint256 amount",
 )
-ERC20_TRANSFER = EventSpec(
+GUARDIANS_ANNOUNCED = event(
+    ContractName.EPOCH_PAYOUTS,
+    "GuardiansAnnounced",
+    "bytes32 indexed announcement",
+    "uint64 applicable_at",
+    "uint32 threshold",
+    "address[] guardians",
+)
+GUARDIANS_CANCELLED = event(
+    ContractName.EPOCH_PAYOUTS, "GuardiansCancelled", "bytes32 indexed announcement", "address by"
+)
+PAYEE_HOLD_PLACED = event(
+    ContractName.EPOCH_PAYOUTS,
+    "PayeeHoldPlaced",
+    "address indexed account",
+    "bytes32 indexed reason_digest",
+    "uint64 expires_at",
+)
+PAYEE_HOLD_LIFTED = event(ContractName.EPOCH_PAYOUTS, "PayeeHoldLifted", "address indexed account")
+ESCROW_RELEASED = event(
+    ContractName.EPOCH_PAYOUTS,
+    "EscrowReleased",
+    "bytes32 indexed op_id",
+    "uint64 indexed epoch",
+    "bytes32 indexed escrow_id",
+    "address asset",
+    "address beneficiary",
+    "uint256 amount",
+)
+ESCROW_EXPIRED = event(
+    ContractName.EPOCH_PAYOUTS,
+    "EscrowExpired",
+    "bytes32 indexed op_id",
+    "uint64 indexed epoch",
+    "bytes32 indexed escrow_id",
+    "address asset",
+    "uint256 amount",
+)
+UNALLOCATED_TRANSFER_ANNOUNCED = event(
+    ContractName.EPOCH_PAYOUTS,
+    "UnallocatedTransferAnnounced",
+    "bytes32 indexed transfer_id",
+    "uint64 indexed epoch",
+    "address indexed asset",
+    "address to",
+    "uint256 amount",
+    "uint64 applicable_at",
+)
+UNALLOCATED_TRANSFER_CANCELLED = event(
+    ContractName.EPOCH_PAYOUTS,
+    "UnallocatedTransferCancelled",
+    "bytes32 indexed transfer_id",
+    "address by",
+)
+UNALLOCATED_TRANSFERRED = event(
+    ContractName.EPOCH_PAYOUTS,
+    "UnallocatedTransferred",
+    "bytes32 indexed transfer_id",
+    "uint64 indexed epoch",
+    "address indexed asset",
+    "address to",
+    "uint256 amount",
+)
+ISSUER_SET = event(
+    ContractName.CREATOR_ATTESTATIONS, "IssuerSet", "address indexed issuer", "bool is_trusted"
+)
+ATTESTED = event(
+    ContractName.CREATOR_ATTESTATIONS,
+    "Attested",
+    "address indexed subject",
+    "bytes32 indexed credential",
+    "address indexed issuer",
+    "uint64 expires_at",
+)
+REVOKED = event(
+    ContractName.CREATOR_ATTESTATIONS,
+    "Revoked",
+    "address indexed subject",
+    "bytes32 indexed credential",
+    "address indexed by",
+)
+SPLIT_TERMS_SET = event(
+    ContractName.SPLIT_ACCOUNTS,
+    "SplitTermsSet",
+    "address indexed account",
+    "address indexed owner",
+    "uint64 effective_epoch",
+    "uint32 version",
+    "address[] payees",
+    "uint32[] shares_ppm",
+)
+CONTENT_CLAIMED = event(
+    ContractName.CONTENT_CLAIMS,
+    "ContentClaimed",
+    "bytes32 indexed content_id",
+    "address indexed claimant",
+    "bytes32 indexed work_id",
+    "uint64 final_at",
+)
+CLAIM_CHALLENGED = event(
+    ContractName.CONTENT_CLAIMS,
+    "ClaimChallenged",
+    "bytes32 indexed content_id",
+    "address indexed challenger",
+    "bytes32 evidence_digest",
+    "uint64 decide_by",
+)
+CLAIM_RESOLVED = event(
+    ContractName.CONTENT_CLAIMS,
+    "ClaimResolved",
+    "bytes32 indexed content_id",
+    "address indexed claimant",
+    "bool is_upheld",
+)
+BENEFICIARY_ANNOUNCED = event(
+    ContractName.CONTENT_CLAIMS,
+    "BeneficiaryAnnounced",
+    "bytes32 indexed escrow_id",
+    "address indexed account",
+    "uint64 applicable_at",
+)
+BENEFICIARY_CANCELLED = event(
+    ContractName.CONTENT_CLAIMS,
+    "BeneficiaryCancelled",
+    "bytes32 indexed escrow_id",
+    "address indexed account",
+)
+BENEFICIARY_ASSIGNED = event(
+    ContractName.CONTENT_CLAIMS,
+    "BeneficiaryAssigned",
+    "bytes32 indexed escrow_id",
+    "address indexed account",
+)
+ERC20_TRANSFER = event(
     ContractName.ERC20,
     "Transfer",
-    "fact_erc20_transfer",
-    (_indexed("source", "address"), _indexed("target", "address"), Field("amount", "uint256")),
+    "address indexed source",
+    "address indexed target",
+    "uint256 amount",
+    table="fact_erc20_transfer",
     is_bulk=True,
 )
-ERC20_APPROVAL = EventSpec(
+ERC20_APPROVAL = event(
     ContractName.ERC20,
     "Approval",
-    "fact_erc20_approval",
-    (_indexed("owner", "address"), _indexed("spender", "address"), Field("amount", "uint256")),
+    "address indexed owner",
+    "address indexed spender",
+    "uint256 amount",
+    table="fact_erc20_approval",
     is_bulk=True,
 )
 
@@ -350,8 +367,28 @@ EVENTS: tuple[EventSpec, ...] = (
     LEAF_WITHDRAWN,
     PAYEE_PAID,
     PAYEE_UNCLAIMED,
+    PAYEE_HELD,
     WITHDRAW_REFUSED,
     UNCLAIMED_WITHDRAWN,
+    GUARDIANS_ANNOUNCED,
+    GUARDIANS_CANCELLED,
+    PAYEE_HOLD_PLACED,
+    PAYEE_HOLD_LIFTED,
+    ESCROW_RELEASED,
+    ESCROW_EXPIRED,
+    UNALLOCATED_TRANSFER_ANNOUNCED,
+    UNALLOCATED_TRANSFER_CANCELLED,
+    UNALLOCATED_TRANSFERRED,
+    ISSUER_SET,
+    ATTESTED,
+    REVOKED,
+    SPLIT_TERMS_SET,
+    CONTENT_CLAIMED,
+    CLAIM_CHALLENGED,
+    CLAIM_RESOLVED,
+    BENEFICIARY_ANNOUNCED,
+    BENEFICIARY_CANCELLED,
+    BENEFICIARY_ASSIGNED,
     ERC20_TRANSFER,
     ERC20_APPROVAL,
 )

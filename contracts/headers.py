@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from contracts.bloom import BLOOM_BYTES
 from contracts.evm import BlockNumber, Hash32, Timestamp
 
-_PARENT_HASH, _LOGS_BLOOM, _NUMBER, _TIMESTAMP = 0, 6, 8, 11
+_PARENT_HASH, _STATE_ROOT, _LOGS_BLOOM, _NUMBER, _TIMESTAMP = 0, 3, 6, 8, 11
 _FIELDS_MIN = 15  # those of Frontier
 _HASH_BYTES = 32
 
@@ -23,9 +23,10 @@ class NotAHeader(ValueError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HeaderFields:
-    """The fields of a header that say where it stands and what its block's logs may be."""
+    """The fields of a header that say where it stands, and what state and logs it commits to."""
 
     parent_hash: Hash32
+    state_root: Hash32
     logs_bloom: bytes
     number: BlockNumber
     timestamp: Timestamp
@@ -40,10 +41,12 @@ def header_fields(data: bytes) -> HeaderFields:
     items = _strings(data)
     if len(items) < _FIELDS_MIN:
         raise NotAHeader(f"{len(items)} fields")
-    if len(items[_PARENT_HASH]) != _HASH_BYTES or len(items[_LOGS_BLOOM]) != BLOOM_BYTES:
-        raise NotAHeader("a parent hash or bloom of another length")
+    hashes = (items[_PARENT_HASH], items[_STATE_ROOT])
+    if any(len(one) != _HASH_BYTES for one in hashes) or len(items[_LOGS_BLOOM]) != BLOOM_BYTES:
+        raise NotAHeader("a hash, root or bloom of another length")
     return HeaderFields(
         parent_hash=Hash32(items[_PARENT_HASH]),
+        state_root=Hash32(items[_STATE_ROOT]),
         logs_bloom=items[_LOGS_BLOOM],
         number=BlockNumber(int.from_bytes(items[_NUMBER], "big")),
         timestamp=Timestamp(int.from_bytes(items[_TIMESTAMP], "big")),

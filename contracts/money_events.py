@@ -1,4 +1,4 @@
-"""Events of `EpochPayouts` that move or reserve money, one record per event.
+"""Events of `EpochPayouts` that move, hold or reserve money, one record per event.
 
 These are the facts that the books are made of. They come one at a time and in small numbers, so
 they are records and not columns. Field names are the column names of `events.py`.
@@ -61,7 +61,11 @@ class EpochVetoed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LeafWithdrawn:
-    """One call settled open lines of a leaf; its line events carry the same `op_id`."""
+    """One call settled open lines of a leaf; its line events carry the same `op_id`.
+
+    Lines that were held stay open, so a leaf can have several of these. `amount` is what this call
+    settled.
+    """
 
     ref: LogRef
     block_hash: Hash32
@@ -115,6 +119,111 @@ class UnclaimedWithdrawn:
     amount: BaseUnits
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PayeeHeld:
+    """A withdrawal left out one line, because a hold stands against its payee; it stays owed."""
+
+    ref: LogRef
+    block_hash: Hash32
+    timestamp: Timestamp
+    op_id: Hash32
+    payee: Address
+    asset: Address
+    amount: BaseUnits
+    line: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EscrowReleased:
+    """An escrow or suspense leaf became a pull balance of its beneficiary, as a whole."""
+
+    ref: LogRef
+    block_hash: Hash32
+    timestamp: Timestamp
+    op_id: Hash32
+    epoch: Epoch
+    escrow_id: Hash32
+    asset: Address
+    beneficiary: Address
+    amount: BaseUnits
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EscrowExpired:
+    """An escrow or suspense leaf that nobody came for is unallocated money now, as a whole."""
+
+    ref: LogRef
+    block_hash: Hash32
+    timestamp: Timestamp
+    op_id: Hash32
+    epoch: Epoch
+    escrow_id: Hash32
+    asset: Address
+    amount: BaseUnits
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnallocatedTransferred:
+    """Unallocated money of an epoch left the contract, by an announced transfer."""
+
+    ref: LogRef
+    block_hash: Hash32
+    timestamp: Timestamp
+    transfer_id: Hash32
+    epoch: Epoch
+    asset: Address
+    to: Address
+    amount: BaseUnits
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PayeeHoldPlaced:
+    """From this block on, and while block timestamps are below `expires_at`, a payee is held."""
+
+    ref: LogRef
+    block_hash: Hash32
+    timestamp: Timestamp
+    account: Address
+    reason_digest: Hash32
+    expires_at: Timestamp
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PayeeHoldLifted:
+    """The hold that stood against a payee is over before its time."""
+
+    ref: LogRef
+    block_hash: Hash32
+    timestamp: Timestamp
+    account: Address
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnallocatedTransferAnnounced:
+    """A transfer of unallocated money was announced; until it ends, the amount is reserved."""
+
+    ref: LogRef
+    block_hash: Hash32
+    timestamp: Timestamp
+    transfer_id: Hash32
+    epoch: Epoch
+    asset: Address
+    to: Address
+    amount: BaseUnits
+    applicable_at: Timestamp
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnallocatedTransferCancelled:
+    """An announced transfer was called off; nothing moved."""
+
+    ref: LogRef
+    block_hash: Hash32
+    timestamp: Timestamp
+    transfer_id: Hash32
+    by: Address
+
+
 MoneyEvent = (
     EpochFunded
     | EpochCommitted
@@ -122,5 +231,16 @@ MoneyEvent = (
     | LeafWithdrawn
     | PayeePaid
     | PayeeUnclaimed
+    | PayeeHeld
     | UnclaimedWithdrawn
+    | EscrowReleased
+    | EscrowExpired
+    | UnallocatedTransferred
 )
+"""What the books are posted from."""
+
+HoldEvent = PayeeHoldPlaced | PayeeHoldLifted
+"""What says which payees are held at a block; no money moves."""
+
+TransferEvent = UnallocatedTransferAnnounced | UnallocatedTransferCancelled | UnallocatedTransferred
+"""What says which transfers of unallocated money stand announced."""

@@ -7,12 +7,25 @@ obligation would carry the same id.
 
 from eth_abi.abi import encode
 
-from contracts.evm import Address, ChainId, Epoch, Hash32, keccak
+from contracts.evm import ZERO_HASH, Address, ChainId, Epoch, Hash32, keccak
 
 DOMAIN = keccak(b"quittance.operation.v1")
 KIND_WITHDRAW = keccak(b"WITHDRAW")
 KIND_COMMIT = keccak(b"COMMIT")
 """The commitment of an epoch: list = epoch, index = attempt. Only the engine uses this kind."""
+
+KIND_PAYOUT = keccak(b"PAYOUT")
+"""A line that `PayoutBatch` pays: list and line are those of our books."""
+
+KIND_TIP = keccak(b"TIP")
+"""A tip that `TipRelay` owes: one list, index = the tip's number."""
+
+TIP_LIST = ZERO_HASH
+"""The one list of a relay."""
+
+KIND_REMAINDER = keccak(b"REMAINDER")
+"""The lines of a leaf that a hold left open: list = the leaf's op-id, index = bitmap of the lines
+settled before. Only the engine uses this kind: the contract's events name the leaf."""
 
 
 def operation_id(
@@ -57,6 +70,13 @@ def withdraw_operation_id(
     )
 
 
+def remainder_operation_id(
+    leaf_op_id: Hash32, settled: int, *, chain_id: ChainId, contract: Address
+) -> Hash32:
+    """The op-id of paying what is open of a leaf once the lines in `settled` are settled."""
+    return operation_id(KIND_REMAINDER, leaf_op_id, settled, chain_id=chain_id, contract=contract)
+
+
 def commit_operation_id(
     epoch: Epoch, attempt: int, *, chain_id: ChainId, contract: Address
 ) -> Hash32:
@@ -64,3 +84,15 @@ def commit_operation_id(
     return operation_id(
         KIND_COMMIT, leaf_list_id(epoch), attempt, chain_id=chain_id, contract=contract
     )
+
+
+def payout_operation_id(
+    list_id: Hash32, index: int, *, chain_id: ChainId, contract: Address
+) -> Hash32:
+    """The op-id of one line that a payout batch pays."""
+    return operation_id(KIND_PAYOUT, list_id, index, chain_id=chain_id, contract=contract)
+
+
+def tip_operation_id(number: int, *, chain_id: ChainId, contract: Address) -> Hash32:
+    """The op-id of paying one tip to its creator."""
+    return operation_id(KIND_TIP, TIP_LIST, number, chain_id=chain_id, contract=contract)

@@ -1,7 +1,8 @@
 """EIP-712 messages that our contracts check, hashed as they hash them.
 
-Mirrors the type hashes in `src/cwe/WorkRegistry.sol` (Consent), `src/cwe/AttestorVerifier.sol`
-(Consumption) and the domain of `EpochPayouts` (its message is in `approvals.py`).
+Mirrors the type hashes in `src/cwe/WorkRegistry.sol` (Consent), `src/cwe/SplitAccounts.sol`
+(SplitConsent), `src/cwe/AttestorVerifier.sol` (Consumption) and the domain of `EpochPayouts` (its
+message is in `approvals.py`).
 """
 
 from collections.abc import Sequence
@@ -15,6 +16,9 @@ _DOMAIN_TYPE = keccak(
     b"EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)"
 )
 _CONSENT_TYPE = keccak(b"Consent(bytes32 workId,address payee,uint32 sharePpm,uint32 version)")
+_SPLIT_CONSENT_TYPE = keccak(
+    b"SplitConsent(address account,address payee,uint32 sharePpm,uint32 version)"
+)
 _CONSUMPTION_TYPE = keccak(b"Consumption(bytes32 digest,address submitter,uint64 epoch)")
 
 
@@ -57,6 +61,11 @@ def registry_domain(chain_id: ChainId, contract: Address) -> Domain:
     return Domain(name="Quittance Work Registry", chain_id=chain_id, contract=contract)
 
 
+def splits_domain(chain_id: ChainId, contract: Address) -> Domain:
+    """The domain of `SplitAccounts`."""
+    return Domain(name="Quittance Split Accounts", chain_id=chain_id, contract=contract)
+
+
 def attestor_domain(chain_id: ChainId, contract: Address) -> Domain:
     """The domain of `AttestorVerifier`."""
     return Domain(name="Quittance Attestor", chain_id=chain_id, contract=contract)
@@ -68,6 +77,16 @@ def consent_hash(*, work_id: Hash32, payee: Address, share_ppm: int, version: in
         encode(
             ("bytes32", "bytes32", "address", "uint32", "uint32"),
             (bytes(_CONSENT_TYPE), bytes(work_id), bytes(payee), share_ppm, version),
+        )
+    )
+
+
+def split_consent_hash(*, account: Address, payee: Address, share_ppm: int, version: int) -> Hash32:
+    """Struct hash of a payee's consent to one share in one version of a split account's terms."""
+    return keccak(
+        encode(
+            ("bytes32", "address", "address", "uint32", "uint32"),
+            (bytes(_SPLIT_CONSENT_TYPE), bytes(account), bytes(payee), share_ppm, version),
         )
     )
 
@@ -86,6 +105,12 @@ def work_id_of(registrant: Address, salt: Hash32) -> Hash32:
     """keccak256(abi.encode(registrant, salt)) >> 8: bound to the registrant, below the field."""
     word = keccak(encode(("address", "bytes32"), (bytes(registrant), bytes(salt))))
     return Hash32.from_int(int.from_bytes(word, "big") >> 8)
+
+
+def split_account_of(contract: Address, owner: Address, salt: Hash32) -> Address:
+    """The last 20 bytes of keccak256(abi.encode(contract, owner, salt)): without key or code."""
+    values = (bytes(contract), bytes(owner), bytes(salt))
+    return Address(keccak(encode(("address", "address", "bytes32"), values))[12:])
 
 
 def usage_digest(

@@ -19,7 +19,8 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from contracts.events import EVENTS, ContractName, EventSpec, Field
+from contracts.event_spec import ContractName, EventSpec, Field
+from contracts.events import EVENTS
 from contracts.evm import Address, BlockNumber, Hash32, LogIndex
 from indexer.completeness import LogFilter
 from indexer.event_values import COLUMN_INTEGER_MAX, INTEGER_BITS, NotTheEvent, event_values

@@ -348,3 +348,14 @@ class IndexDamaged(Corrupt):
     def __init__(self, chain_id: ChainId, what: str) -> None:
         super().__init__(f"index of chain {chain_id}: {what}")
         self.chain_id = chain_id
+
+
+class StoredShapeUnknown(Corrupt):
+    """A stored row has values of a width that no event has.
+
+    Source: `adapters.shard_reads`. Effect: the epoch is not allocated.
+    """
+
+    def __init__(self, table: str, what: str) -> None:
+        super().__init__(f"{table}: {what}")
+        self.table = table

@@ -10,11 +10,11 @@ log what `event_values` says of it.
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from contracts.events import EventSpec, Field
+from contracts.event_spec import EventSpec, Field
 from contracts.evm import Address, Hash32
 
 COLUMN_INTEGER_MAX = 2**63 - 1
-INTEGER_BITS = {"uint8": 8, "uint16": 16, "uint32": 32, "uint64": 64, "uint256": 256}
+INTEGER_BITS = {"bool": 1, "uint8": 8, "uint16": 16, "uint32": 32, "uint64": 64, "uint256": 256}
 
 
 class NotTheEvent(ValueError):

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from contracts.events import ContractName
+from contracts.event_spec import ContractName
 from contracts.evm import Address, BlockRef, ChainId
 from indexer.blocks import BlockBatch
 from indexer.decode import Decoded

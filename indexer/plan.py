@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from contracts.events import ContractName
+from contracts.event_spec import ContractName
 from contracts.evm import Address, BlockNumber, ChainId, Hash32, keccak
 from indexer.chain_profiles import ChainProfile
 from indexer.completeness import LogFilter

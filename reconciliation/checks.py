@@ -5,10 +5,13 @@
 | balance | token balance of the contract | cash |
 | accounted | `accounted(asset)` | sum of what is owed |
 | paid_in | `paidIn(epoch, asset)` | all funding of the epoch |
-| remaining | `remaining(epoch, asset)` | committed and payable of the epoch |
+| remaining | `remaining(epoch, asset)` | committed, fees and payable of the epoch |
+| escrowed | `escrowed(epoch, asset)` | escrowed, escrow and suspense of the epoch |
 | unallocated | `unallocated(epoch, asset)` | unallocated of the epoch |
+| announced | `unallocatedReserved(epoch, asset)` | transfers announced by indexed events |
 | unclaimed | `unclaimed(payee, asset)` | unclaimed of the payee |
-| paid_lines | `paidLines(leaf)` | lines that were posted out of the payables |
+| paid_lines | `paidLines(leaf)` | lines that were posted out of payables and escrow |
+| holds | `heldUntil(payee)` | holds that stand by indexed events |
 | commitment | `epochOf(epoch)`: manifest digest and root | the standing commitment |
 | manifest | root of `epochOf(epoch)` | root that we computed for that manifest |
 | trial_balance | | debits equal credits; cash equals what is owed |
@@ -81,7 +84,22 @@ def check_remaining(chain: ChainSnapshot, books: BookSnapshot) -> list[Discrepan
         subject=_epoch_asset,
         evidence=lambda key: (
             f"remaining({key[0]}, {key[1]})",
-            f"accounts committed:{key[0]} and payable:{key[0]}:…",
+            f"accounts committed:{key[0]}, fees:{key[0]} and payable:{key[0]}:…",
+        ),
+        chain=chain,
+    )
+
+
+def check_escrowed(chain: ChainSnapshot, books: BookSnapshot) -> list[Discrepancy]:
+    """The escrow of every epoch is the same."""
+    return _differences(
+        Kind.ESCROWED,
+        books.escrowed,
+        chain.escrowed,
+        subject=_epoch_asset,
+        evidence=lambda key: (
+            f"escrowed({key[0]}, {key[1]})",
+            f"accounts escrowed:{key[0]}, escrow:{key[0]}:… and suspense:{key[0]}:…",
         ),
         chain=chain,
     )
@@ -97,6 +115,21 @@ def check_unallocated(chain: ChainSnapshot, books: BookSnapshot) -> list[Discrep
         evidence=lambda key: (
             f"unallocated({key[0]}, {key[1]})",
             f"account unallocated:{key[0]}",
+        ),
+        chain=chain,
+    )
+
+
+def check_announced(chain: ChainSnapshot, books: BookSnapshot) -> list[Discrepancy]:
+    """The same part of what is unallocated is about to leave."""
+    return _differences(
+        Kind.ANNOUNCED,
+        books.announced,
+        chain.announced,
+        subject=_epoch_asset,
+        evidence=lambda key: (
+            f"unallocatedReserved({key[0]}, {key[1]})",
+            "events of transfers of unallocated money",
         ),
         chain=chain,
     )
@@ -124,6 +157,18 @@ def check_paid_lines(chain: ChainSnapshot, books: BookSnapshot) -> list[Discrepa
         evidence=lambda leaf: (f"paidLines({leaf.subject})", f"postings of payable:{leaf.subject}"),
         chain=chain,
         spell="{:#b}".format,
+    )
+
+
+def check_holds(chain: ChainSnapshot, books: BookSnapshot) -> list[Discrepancy]:
+    """The same payees are held until the same second: who is held gets no payout planned."""
+    return _differences(
+        Kind.HOLDS,
+        books.holds,
+        chain.holds,
+        subject=str,
+        evidence=lambda payee: (f"heldUntil({payee})", "events of holds"),
+        chain=chain,
     )
 
 
@@ -207,9 +252,12 @@ CHECKS: tuple[Check, ...] = (
     check_accounted,
     check_paid_in,
     check_remaining,
+    check_escrowed,
     check_unallocated,
+    check_announced,
     check_unclaimed,
     check_paid_lines,
+    check_holds,
     check_commitment,
     check_manifest,
     check_trial_balance,

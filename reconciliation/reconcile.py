@@ -5,14 +5,16 @@ hash: an endpoint that has another block at that height cannot answer.
 """
 
 import logging
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
 from contracts.evm import BlockNumber, BlockRef, Hash32
+from contracts.money_events import HoldEvent, TransferEvent
 from reconciliation.checks import CHECKS, discrepancies
 from reconciliation.discrepancy import Discrepancy
 from reconciliation.snapshot import BookSnapshot, ChainSnapshot, Questions
+from reconciliation.standing import announced_transfers, standing_holds
 
 log = logging.getLogger(__name__)
 
@@ -21,10 +23,23 @@ class Books(Protocol):
     """The books of one settlement."""
 
     def snapshot(self, *, since: BlockNumber) -> BookSnapshot | None:
-        """The books at their cursor, None if nothing is posted; `computed_roots` is empty.
+        """The books at their cursor, None if nothing is posted.
 
-        Of leaves that are settled whole, only those settled above block `since` are listed.
+        `holds`, `announced` and `computed_roots`, which the books do not know, are empty. Of leaves
+        that are settled whole, only those settled above block `since` are listed.
         """
+        ...
+
+
+class StandingFacts(Protocol):
+    """Indexed events that stand without moving money; a block that is not indexed is refused."""
+
+    def hold_events(self, upto: BlockRef) -> Sequence[HoldEvent]:
+        """Holds placed and lifted, in chain order."""
+        ...
+
+    def transfer_events(self, upto: BlockRef) -> Sequence[TransferEvent]:
+        """What became of transfers of unallocated money, in chain order."""
         ...
 
 
@@ -65,7 +80,9 @@ class Run:
     discrepancies: tuple[Discrepancy, ...]
 
 
-def reconcile(books: Books, computed: ComputedRoots, chain: Chain, runs: Runs) -> Run | None:
+def reconcile(
+    books: Books, facts: StandingFacts, computed: ComputedRoots, chain: Chain, runs: Runs
+) -> Run | None:
     """Compare books and chain at the books' cursor; None if nothing is posted yet.
 
     A settled line is settled for ever, so leaves that a clean run has compared are not compared
@@ -78,6 +95,7 @@ def reconcile(books: Books, computed: ComputedRoots, chain: Chain, runs: Runs) -
     booked = books.snapshot(since=runs.last_clean_block() or BlockNumber(0))
     if booked is None:
         return None
+    booked = _with_facts(booked, facts)
     on_chain = chain.snapshot(booked.block, booked.questions())
     digests = {each.manifest_digest for each in on_chain.committed.values()}
     booked = replace(booked, computed_roots=computed.roots(digests))
@@ -97,3 +115,14 @@ def reconcile(books: Books, computed: ComputedRoots, chain: Chain, runs: Runs) -
         },
     )
     return run
+
+
+def _with_facts(booked: BookSnapshot, facts: StandingFacts) -> BookSnapshot:
+    """The snapshot with what stands at its block, of things that move no money."""
+    events = facts.hold_events(booked.block)
+    ever_held = dict.fromkeys((event.account for event in events), 0)
+    return replace(
+        booked,
+        holds=ever_held | standing_holds(events, booked.block.timestamp),
+        announced=announced_transfers(facts.transfer_events(booked.block)),
+    )

@@ -47,11 +47,14 @@ class TrialLine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BookSnapshot:
-    """The books at their cursor.
+    """The books at their cursor, and the facts that payouts are planned with.
 
     `paid_in` is all that was ever paid for an epoch. `remaining` is what the leaves of an epoch
-    are still owed, active or not. `paid_lines` has a bit for each settled line. `overdrawn` lists
-    accounts below zero. `computed_roots` are the roots that we computed, by manifest digest.
+    are still owed, active or not, fees too; `escrowed` what is in escrow, also in suspense.
+    `announced` is the part of `unallocated` that is about to leave. `paid_lines` has a bit for each
+    settled line. `holds` says until when each payee is held, of those that ever were; 0 if none
+    stands. `overdrawn` lists accounts below zero. `computed_roots` are the roots that we computed,
+    by manifest digest.
     """
 
     block: BlockRef
@@ -59,9 +62,12 @@ class BookSnapshot:
     owed: Mapping[Address, int]
     paid_in: Mapping[EpochAsset, int]
     remaining: Mapping[EpochAsset, int]
+    escrowed: Mapping[EpochAsset, int]
     unallocated: Mapping[EpochAsset, int]
+    announced: Mapping[EpochAsset, int]
     unclaimed: Mapping[PayeeAsset, int]
     paid_lines: Mapping[LeafKey, int]
+    holds: Mapping[Address, int]
     committed: Mapping[Epoch, Committed]
     computed_roots: Mapping[Hash32, Hash32]
     trial_balance: tuple[TrialLine, ...]
@@ -75,6 +81,7 @@ class BookSnapshot:
             assets=frozenset(assets | self.cash.keys() | self.owed.keys()),
             unclaimed=tuple(sorted(self.unclaimed)),
             leaves=tuple(sorted(self.paid_lines)),
+            held=tuple(sorted(self.holds)),
         )
 
 
@@ -86,6 +93,7 @@ class Questions:
     assets: frozenset[Address]
     unclaimed: tuple[PayeeAsset, ...]
     leaves: tuple[LeafKey, ...]
+    held: tuple[Address, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,7 +105,10 @@ class ChainSnapshot:
     accounted: Mapping[Address, int]
     paid_in: Mapping[EpochAsset, int]
     remaining: Mapping[EpochAsset, int]
+    escrowed: Mapping[EpochAsset, int]
     unallocated: Mapping[EpochAsset, int]
+    announced: Mapping[EpochAsset, int]
     unclaimed: Mapping[PayeeAsset, int]
     paid_lines: Mapping[LeafKey, int]
+    holds: Mapping[Address, int]
     committed: Mapping[Epoch, Committed]

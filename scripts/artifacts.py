@@ -1,7 +1,7 @@
 """Committed contract artifacts: ABI and creation bytecode, equal to what the sources build.
 
 Deploying and decoding then need neither Node nor a compiler. `python -m scripts.artifacts` builds
-`contracts/src` and writes one file per contract; `--check` writes nothing, names every artifact
+the sources and writes one file per contract; `--check` writes nothing, names every artifact
 that differs from the build and exits 1 if there is one.
 
 Needs the standard library and the repository's `node_modules` only.
@@ -19,15 +19,27 @@ FORGE = ROOT / "node_modules" / ".bin" / "forge"
 BUILD_DIR = ROOT / "out"
 ARTIFACT_DIR = ROOT / "contracts" / "artifacts"
 
+SOURCES = (
+    "contracts/src",
+    "node_modules/@openzeppelin/contracts/governance/TimelockController.sol",
+)
+"""What is built: our contracts, and the one of others that is deployed as it is."""
+
 CONTRACT_NAMES = (
     "AttestorVerifier",
     "ConsumptionSubmissions",
+    "ContentClaims",
+    "CreatorAttestations",
     "DemoToken",
     "EpochClock",
     "EpochPayouts",
     "Groth16Verifier",
+    "PayoutBatch",
     "RulesetParameters",
+    "SplitAccounts",
     "SubscriptionTiers",
+    "TimelockController",
+    "TipRelay",
     "WorkRegistry",
 )
 
@@ -59,7 +71,7 @@ def artifact_text(name: str, build_output: str) -> str:
 
 
 def build_contracts() -> None:
-    """Compiles `contracts/src` into `out/`.
+    """Compiles the sources into `out/`.
 
     Raises:
         BuildUnavailable: Forge is not installed, or the sources do not compile.
@@ -67,7 +79,7 @@ def build_contracts() -> None:
     if not FORGE.exists():
         raise BuildUnavailable(f"{FORGE.relative_to(ROOT)} is missing; run: npm ci")
     built = subprocess.run(  # noqa: S603 - a fixed command from the repository's own node_modules
-        [FORGE, "build", "contracts/src"], cwd=ROOT, capture_output=True, text=True, check=False
+        [FORGE, "build", *SOURCES], cwd=ROOT, capture_output=True, text=True, check=False
     )
     if built.returncode != 0:
         raise BuildUnavailable(f"forge build failed:\n{built.stdout}{built.stderr}")

@@ -1,7 +1,7 @@
 """The composition root of settlement: builds the jobs, and the views of a chain, from settings."""
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from sqlalchemy import Engine
@@ -19,20 +19,29 @@ from scripts import wiring
 from scripts.bootstrap_indexer import RPC_LIMITS
 from scripts.errors import NotConfigured
 from scripts.jobs import JobName, Jobs
+from scripts.policed_chain import PolicedChain
+from scripts.policing import PolicyGate
+from scripts.policy_settings import policy_of
 from scripts.settings import ChainSettings, Settings
+from scripts.sharding import ShardedAllocation
+from scripts.signing import settlement_signer
 from settlement.ledger.accounts import Book
 from settlement.ledger.adapters.store import LedgerStore
 from settlement.ledger.post import post_step
-from settlement.payouts.adapters.chain import NodePayoutChain
-from settlement.payouts.adapters.ownership import payouts_owner
-from settlement.payouts.adapters.signer import LocalSigner
-from settlement.payouts.adapters.store import SqlPayoutStore
+from settlement.payouts.adapters.chain import OP_STACK_ORACLE, NodePayoutChain
+from settlement.payouts.adapters.ownership import PayoutsOwner, payouts_owner
+from settlement.payouts.adapters.policy_store import PolicyRecords
+from settlement.payouts.adapters.store import SqlHistories, SqlPayoutStore
 from settlement.payouts.gas import TRANSACTION_GAS_MAX, FeeCaps
+from settlement.payouts.guarded_signer import GuardedSigner
+from settlement.payouts.preview import Preview, preview
 from settlement.payouts.submit import SubmitLimits, Submitter
 from settlement.royalties.adapters.attempts import ComputedAttempts
 from settlement.royalties.adapters.chain import RPCChainCheck
 from settlement.royalties.adapters.store import ComputedEpochs
+from settlement.royalties.adapters.tree_processes import hashed_tree_by_two
 from settlement.royalties.compute_epoch import NotYetComputable, compute_epoch
+from settlement.royalties.derivation import ComputedEpoch
 from settlement.royalties.due import due_epoch
 
 log = logging.getLogger(__name__)
@@ -40,10 +49,12 @@ log = logging.getLogger(__name__)
 VERIFIER = Path(__file__).with_name("verify_epoch.py")
 _POST_BLOCKS_MAX = 1_000
 _LOG_RANGE_BLOCKS = 2_000
-_TIP_WEI = 1_000_000_000
+_TIP_WEI = 2_000_000_000
 _IN_FLIGHT_MAX = 16
 _OPEN_OPERATIONS_MAX = 10_000
 _NONCES_PER_OPERATION_MAX = 5
+_REPLACE_AFTER_BLOCKS = 10
+_OP_STACK_PROFILES = ("optimism", "base")
 
 
 def chain_check(chain: ChainSettings, settlement: Settlement) -> RPCChainCheck:
@@ -59,8 +70,13 @@ def chain_check(chain: ChainSettings, settlement: Settlement) -> RPCChainCheck:
 
 def payout_chain(chain: ChainSettings, settlement: Settlement) -> NodePayoutChain:
     """The payouts contract as the configured endpoint shows it."""
+    is_op_stack = chain.profile in _OP_STACK_PROFILES
     return NodePayoutChain(
-        chain.rpc[0], settlement.chain_id, settlement.payouts, timeout_s=RPC_LIMITS.timeout_s
+        chain.rpc[0],
+        settlement.chain_id,
+        settlement.payouts,
+        timeout_s=RPC_LIMITS.timeout_s,
+        data_fee_oracle=OP_STACK_ORACLE if is_op_stack else None,
     )
 
 
@@ -69,17 +85,38 @@ def book_of(settlement: Settlement) -> Book:
     return Book(chain_id=settlement.chain_id, contract=settlement.payouts)
 
 
+def policy_gate(settings: Settings, engine: Engine, settlement: Settlement) -> PolicyGate | None:
+    """The payout policy of a settlement; None on a development chain without one.
+
+    Raises:
+        NotConfigured: a policy is needed and there is none.
+    """
+    policy = policy_of(settings.policy, settlement.chain_id)
+    if policy is None:
+        return None
+    return PolicyGate(
+        engine=engine,
+        settlement=settlement,
+        book=book_of(settlement),
+        policy=policy,
+        screening=PolicyRecords,
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class SettlementJobs:
     """The jobs of all configured settlements, by name of the settlement."""
 
     settings: Settings
     engine: Engine
+    _sharded: dict[str, ShardedAllocation] = field(default_factory=dict)
+    _signers: dict[str, GuardedSigner | None] = field(default_factory=dict)
 
     def all(self) -> Jobs:
         """Every job that the worker runs."""
         return {
             JobName.POST_JOURNAL: self.post_journal,
+            JobName.ALLOCATE_SHARDS: self.allocate_shards,
             JobName.COMPUTE_EPOCHS: self.compute_epochs,
             JobName.SUBMIT_PAYOUTS: self.submit_payouts,
             JobName.RECONCILE: self.reconcile,
@@ -100,48 +137,74 @@ class SettlementJobs:
                 )
             is_caught_up = posted.is_caught_up
 
+    def allocate_shards(self, name: str) -> None:
+        """Do what is open of a large epoch that is due; small ones are left to `compute_epochs`."""
+        _, settlement = self._find(name)
+        self._shards_of(settlement).look()
+
     def compute_epochs(self, name: str) -> None:
-        """Compute every epoch that is due."""
+        """Compute every epoch that is due; a large one must agree with its shards."""
         _, settlement = self._find(name)
         while (epoch := self._compute_next(settlement)) is not None:
             log.info("epoch computed", extra={"settlement": name, "epoch": epoch})
 
     def submit_payouts(self, name: str) -> None:
         """One tick of the submitter; nothing without a signer."""
-        chain, settlement = self._find(name)
-        if self.settings.signer_key is None:
+        _, settlement = self._find(name)
+        signer = self._signer(settlement)
+        if signer is None:
             return
-        if self.settings.fee_per_gas_wei_max is None:
-            raise NotConfigured("fee_per_gas_wei_max has no default: say what a payout may cost")
-        signer = LocalSigner.from_hex(self.settings.signer_key.value)
-        book = book_of(settlement)
         with payouts_owner(
             self.engine, settlement.chain_id, sender=signer.address, contract=settlement.payouts
-        ) as connection:
-            Submitter(
-                chain_id=settlement.chain_id,
-                contract=settlement.payouts,
-                leaves=wiring.PostedLeaves(self.engine, settlement, book),
-                commits=wiring.ReadyCommits(
-                    self.engine, settlement, chain_check(chain, settlement)
-                ),
-                finality=wiring.FinalizedFacts(self.engine, settlement),
-                chain=payout_chain(chain, settlement),
-                store=SqlPayoutStore(
-                    connection,
-                    settlement.chain_id,
-                    settlement.payouts,
-                    wiring.LedgerReservations(book),
-                ),
-                signer=signer,
-                limits=SubmitLimits(
-                    caps=FeeCaps(max_fee_wei=self.settings.fee_per_gas_wei_max, tip_wei=_TIP_WEI),
-                    gas_max=TRANSACTION_GAS_MAX,
-                    in_flight_max=_IN_FLIGHT_MAX,
-                    open_operations_max=_OPEN_OPERATIONS_MAX,
-                    nonces_per_operation_max=_NONCES_PER_OPERATION_MAX,
-                ),
-            ).tick()
+        ) as owner:
+            self._submitter(name, owner, signer).tick()
+
+    def preview_payouts(self, name: str) -> Preview | None:
+        """A dry run of the next tick, without holding the key; None while nothing is final."""
+        _, settlement = self._find(name)
+        signer = self._signer(settlement)
+        if signer is None:
+            raise NotConfigured("no signer is configured: say who pays")
+        with self.engine.connect() as writer, self.engine.connect() as reader:
+            submitter = self._submitter(name, PayoutsOwner(writer), signer)
+            return preview(submitter, SqlHistories(reader))
+
+    def _signer(self, settlement: Settlement) -> GuardedSigner | None:
+        """The signer of a settlement; opening a key may take a second, or ask a service."""
+        if settlement.name not in self._signers:
+            self._signers[settlement.name] = settlement_signer(
+                self.settings, self.engine, settlement
+            )
+        return self._signers[settlement.name]
+
+    def _submitter(self, name: str, owner: PayoutsOwner, signer: GuardedSigner) -> Submitter:
+        chain, settlement = self._find(name)
+        book, gate = book_of(settlement), policy_gate(self.settings, self.engine, settlement)
+        finality = wiring.FinalizedFacts(self.engine, settlement)
+        node = payout_chain(chain, settlement)
+        return Submitter(
+            chain_id=settlement.chain_id,
+            contract=settlement.payouts,
+            leaves=wiring.PostedLeaves(self.engine, settlement, book, gate),
+            commits=wiring.ReadyCommits(self.engine, settlement, chain_check(chain, settlement)),
+            finality=finality,
+            chain=node if gate is None else PolicedChain(node, gate, finality),
+            store=SqlPayoutStore(
+                owner,
+                settlement.chain_id,
+                settlement.payouts,
+                wiring.LedgerReservations(book),
+            ),
+            signer=signer,
+            limits=SubmitLimits(
+                caps=FeeCaps(max_fee_wei=signer.policy.fee_per_gas_wei_max, tip_wei=_TIP_WEI),
+                gas_max=TRANSACTION_GAS_MAX,
+                in_flight_max=_IN_FLIGHT_MAX,
+                open_operations_max=_OPEN_OPERATIONS_MAX,
+                nonces_per_operation_max=_NONCES_PER_OPERATION_MAX,
+                replace_after_blocks=_REPLACE_AFTER_BLOCKS,
+            ),
+        )
 
     def reconcile(self, name: str) -> None:
         """Reconcile if the books have moved since the last run."""
@@ -152,6 +215,7 @@ class SettlementJobs:
         chain, settlement = self._find(name)
         return reconcile(
             SqlBooks(self.engine, book_of(settlement)),
+            wiring.IndexedFacts(self.engine, settlement),
             SqlComputedRoots(self.engine),
             RPCChain(chain.rpc[0], settlement, timeout_s=RPC_LIMITS.timeout_s),
             SqlRuns(self.engine, settlement.chain_id, settlement.payouts),
@@ -168,14 +232,26 @@ class SettlementJobs:
             store = ComputedEpochs(connection)
             latest = ComputedAttempts(connection).latest(settlement.chain_id, settlement.payouts)
             epoch = due_epoch(latest, settlement=settlement, source=source)
-            if epoch is None:
+            if epoch is None or not self._shards_of(settlement).is_allocated(epoch):
                 return None
-            computed = compute_epoch(epoch, settlement=settlement, source=source, store=store)
+            computed = compute_epoch(
+                epoch,
+                settlement=settlement,
+                source=source,
+                store=store,
+                make_tree=hashed_tree_by_two,
+            )
+            if isinstance(computed, ComputedEpoch):
+                self._shards_of(settlement).check(computed)
         if isinstance(computed, NotYetComputable):
             if computed.missing is not None:
                 log.warning("epoch %d cannot be computed: %s", epoch, computed.missing)
             return None
         return epoch
+
+    def _shards_of(self, settlement: Settlement) -> ShardedAllocation:
+        fresh = ShardedAllocation(engine=self.engine, settlement=settlement)
+        return self._sharded.setdefault(settlement.name, fresh)
 
     def _find(self, name: str) -> tuple[ChainSettings, Settlement]:
         for chain in self.settings.chains:

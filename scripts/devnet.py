@@ -6,12 +6,14 @@ enter the committed address book.
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import fields
 from pathlib import Path
 
 from eth_account.signers.local import LocalAccount
 
 from contracts.addresses import Settlement, settlements_to_json
-from scripts.deploy import DeploymentPlan, deploy_settlement
+from contracts.evm import Timestamp
+from scripts.deploy import Delays, DeploymentPlan, Offices, deploy_settlement
 from scripts.devnode import DevNode, account_from_seed, address_of
 from scripts.embedded.anvil import DevChain, running_anvil
 
@@ -23,7 +25,7 @@ FINALITY_DEPTH_BLOCKS = 12
 GUARDIANS, THRESHOLD = 3, 2
 SEED = 0
 _GAS_MONEY_WEI = 10**20
-_EPOCH_LENGTH_S, _GRACE_S, _VETO_WINDOW_S = 86_400, 7_200, 3_600
+_EPOCH_LENGTH_S, _GRACE_S, _TIMELOCK_S = 86_400, 7_200, 60
 
 
 @contextmanager
@@ -65,20 +67,45 @@ def guardian(seed: int, index: int) -> LocalAccount:
     return account_from_seed(seed, "guardian", index)
 
 
+def offices(seed: int) -> Offices:
+    """Who acts at once on a development chain: for each office, the account of that name."""
+    holders = {one.name: address_of(account_from_seed(seed, one.name)) for one in fields(Offices)}
+    return Offices(**holders)
+
+
+def officials(seed: int) -> list[LocalAccount]:
+    """The keys of everybody who runs a settlement on a development chain, to be given gas."""
+    roles = ("admin", "submitter", "governor", *(one.name for one in fields(Offices)))
+    return [account_from_seed(seed, role) for role in roles]
+
+
+def plan_of(
+    seed: int, *, name: str, genesis: Timestamp, epoch_length_s: int, grace_s: int, delays: Delays
+) -> DeploymentPlan:
+    """A settlement of a development chain, run by the accounts of a seed."""
+    return DeploymentPlan(
+        name=name,
+        genesis=genesis,
+        epoch_length_s=epoch_length_s,
+        grace_s=grace_s,
+        guardians=tuple(address_of(guardian(seed, index)) for index in range(GUARDIANS)),
+        threshold=THRESHOLD,
+        attestor=address_of(account_from_seed(seed, "attestor")),
+        governors=(address_of(account_from_seed(seed, "governor")),),
+        offices=offices(seed),
+        delays=delays,
+    )
+
+
 def _deploy(node: DevNode) -> Settlement:
-    admin = account_from_seed(SEED, "admin")
-    node.fund([admin, account_from_seed(SEED, "submitter")], _GAS_MONEY_WEI)
+    node.fund(officials(SEED), _GAS_MONEY_WEI)
     _, now = node.head()
-    guardians = tuple(address_of(guardian(SEED, index)) for index in range(GUARDIANS))
-    plan = DeploymentPlan(
+    plan = plan_of(
+        SEED,
         name="dev",
         genesis=now,
         epoch_length_s=_EPOCH_LENGTH_S,
         grace_s=_GRACE_S,
-        veto_window_s=_VETO_WINDOW_S,
-        guardians=guardians,
-        threshold=THRESHOLD,
-        attestor=address_of(account_from_seed(SEED, "attestor")),
-        watcher=address_of(account_from_seed(SEED, "watcher")),
+        delays=Delays(timelock_s=_TIMELOCK_S),
     )
-    return deploy_settlement(node, admin, plan).settlement
+    return deploy_settlement(node, account_from_seed(SEED, "admin"), plan).settlement

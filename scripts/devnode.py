@@ -162,6 +162,15 @@ class DevNode:
             raise NodeRefused(f"deployment of {name} reverted")
         return Address.from_hex(receipt["contractAddress"])
 
+    def creation_address(self, account: LocalAccount, *, creations_before: int) -> Address:
+        """Where the account's next contract but so many will stand: keccak of RLP([it, nonce])."""
+        nonce = self.next_nonce(account) + creations_before
+        number = nonce.to_bytes((nonce.bit_length() + 7) // 8, "big")
+        is_byte = len(number) == 1 and nonce < 0x80
+        item = number if is_byte else bytes([0x80 + len(number)]) + number
+        payload = b"\x94" + address_of(account) + item
+        return Address(keccak(bytes([0xC0 + len(payload)]) + payload)[12:])
+
     def fund(self, accounts: Iterable[LocalAccount], wei: int) -> None:
         """Give accounts native coins for gas."""
         self.requests("anvil_setBalance", [(one.address, hex(wei)) for one in accounts])

@@ -29,6 +29,7 @@ class JobName(StrEnum):
     """The use cases that run by themselves."""
 
     POST_JOURNAL = "post_journal"
+    ALLOCATE_SHARDS = "allocate_shards"
     COMPUTE_EPOCHS = "compute_epochs"
     SUBMIT_PAYOUTS = "submit_payouts"
     RECONCILE = "reconcile"

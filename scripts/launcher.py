@@ -43,17 +43,21 @@ class ChildProcess:
     def kill(self) -> None:
         """Kill -9, as a crash would."""
         self.process.kill()
+        self._close_pipe()
         self.process.wait()
 
     def stop(self) -> None:
         """Close the pipe and wait; kill what does not stop in time."""
-        if self.process.stdin is not None:
-            with suppress(BrokenPipeError):
-                self.process.stdin.close()
+        self._close_pipe()
         try:
             self.process.wait(_STOP_LIMIT_S)
         except subprocess.TimeoutExpired:
             self.kill()
+
+    def _close_pipe(self) -> None:
+        if self.process.stdin is not None:
+            with suppress(BrokenPipeError):
+                self.process.stdin.close()
 
 
 def start_process(

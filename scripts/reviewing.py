@@ -15,6 +15,10 @@ from settlement.royalties.derivation import ComputedEpoch, derive
 from settlement.royalties.difference import Difference, StoredOutcome, difference
 from settlement.royalties.manifest import Manifest, manifest_digest
 from settlement.royalties.manifest_reading import manifest_from_bytes
+from settlement.royalties.parameters import parameters_from_bytes
+from settlement.royalties.shadow import Shadow, announced_parameters, shadow
+
+_LAST_EPOCH = Epoch(2**63 - 1)
 
 
 class NotComputed(Rejected):
@@ -23,6 +27,15 @@ class NotComputed(Rejected):
     def __init__(self, epoch: int) -> None:
         super().__init__(
             f"epoch {epoch} is not computed yet: run `quittance epoch compute {epoch}`"
+        )
+
+
+class NothingAnnounced(Rejected):
+    """No parameters are announced that are not in force in the epoch."""
+
+    def __init__(self, epoch: int) -> None:
+        super().__init__(
+            f"no parameters are announced for after epoch {epoch}: name a file with --parameters"
         )
 
 
@@ -58,6 +71,31 @@ def recomputed(
             epoch, facts.attempt, stored=digest, computed=computed.manifest_digest
         )
     return computed
+
+
+def shadowed(
+    epoch: Epoch, *, engine: Engine, settlement: Settlement, parameters: bytes | None
+) -> Shadow | NotYetComputable:
+    """An epoch under other parameters: the given ones, or those announced last.
+
+    Raises:
+        NothingAnnounced: none are given, and none are announced.
+        BadParameters, UnknownName: they cannot be used.
+        NotComputed, ConflictingComputation: as `recomputed`.
+    """
+    computed = recomputed(epoch, engine=engine, settlement=settlement)
+    if isinstance(computed, NotYetComputable):
+        return computed
+    if parameters is not None:
+        return shadow(computed, parameters_from_bytes(parameters))
+    with snapshot(engine) as connection:
+        source = FactReads(connection, settlement)
+        head = source.head()
+        columns = None if head is None else source.parameters(head, _LAST_EPOCH)
+    announced = None if columns is None else announced_parameters(columns, epoch)
+    if announced is None:
+        raise NothingAnnounced(epoch)
+    return shadow(computed, announced)
 
 
 def difference_to_previous(

@@ -18,11 +18,13 @@ from contracts.addresses import (
     committed_settlements,
     settlements_from_json,
 )
-from contracts.events import ContractName
+from contracts.event_spec import ContractName
 from contracts.evm import Address, BlockNumber, ChainId
 from indexer.chain_profiles import CHAIN_PROFILES
 from scripts.embedded.places import data_directory
+from scripts.policy_settings import PolicySettings, policy_settings
 from scripts.setting_values import Secret, Table, TopLevel, is_url
+from scripts.signer_settings import SignerSettings, signer_settings
 
 AddressBook = Callable[[ChainId], tuple[Settlement, ...]]
 """The settlements of one chain."""
@@ -90,7 +92,9 @@ class Settings:
     database_url: str | None = field(repr=False)
     broker_url: str | None = field(repr=False)
     chains: tuple[ChainSettings, ...]
-    signer_key: Secret | None
+    signer: SignerSettings | None
+    policy: PolicySettings | None = None
+    watcher_key: Secret | None = None
     fee_per_gas_wei_max: int | None
     poll_interval_ms: int
     api_host: str
@@ -113,12 +117,16 @@ def load_settings(
     problems: list[str] = []
     document, base = _document(environ, problems)
     reader = TopLevel(document, environ, problems)
+    chains = _chains(document, base, committed, problems)
+    paying = tuple(chain.id for chain in chains if chain.settlements)
     settings = Settings(
         data_directory=data_directory(environ),
         database_url=reader.url("database_url", "postgresql://"),
         broker_url=reader.url("broker_url", "redis"),
-        chains=_chains(document, base, committed, problems),
-        signer_key=reader.secret("signer_key"),
+        chains=chains,
+        signer=signer_settings(reader, base, paying),
+        policy=policy_settings(reader, paying),
+        watcher_key=reader.secret("watcher_key"),
         fee_per_gas_wei_max=reader.integer("fee_per_gas_wei_max"),
         poll_interval_ms=reader.integer("poll_interval_ms", least=1) or 1_000,
         api_host=reader.text("api_host") or "127.0.0.1",

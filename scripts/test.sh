@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Set-up, then every check and test. `scripts/test.sh fast` stops before what needs services (under two minutes).
+# Set-up, then every check and test. `scripts/test.sh fast` stops before what needs services (under two minutes);
+# `scripts/test.sh planted` plants bugs in either verifier, and wants each exposed by the other (ten minutes).
 set -euo pipefail
 cd "$(dirname "$0")/.."
 scripts/setup.sh
@@ -14,6 +15,10 @@ step() {
 
 bin=.venv/bin
 export PATH="$PWD/node_modules/.bin:$PATH"
+if [ "${1:-}" = planted ]; then
+    step "planted bugs" $bin/pytest -q -n 2 -m planted tests/integration
+    exit
+fi
 step "format" $bin/ruff format --check --quiet .
 step "lint" $bin/ruff check --quiet .
 step "types" $bin/mypy
@@ -28,4 +33,4 @@ step "Solidity tests" forge test
 if [ ! tests/ganache/node_modules/.package-lock.json -nt tests/ganache/package-lock.json ]; then
     step "Ganache, a second kind of node" npm ci --prefix tests/ganache --no-audit --no-fund --loglevel=error
 fi
-step "all Python tests" $bin/pytest -q -n 2 --dist loadfile tests/unit tests/property tests/architecture tests/integration tests/e2e
+step "all Python tests" $bin/pytest -q -n 2 --dist loadfile -m "not planted" tests/unit tests/property tests/architecture tests/simulation tests/integration tests/e2e

@@ -1,43 +1,61 @@
-"""Recompute one epoch of a Quittance settlement from its public bundle, trusting nothing else.
+"""Recompute one epoch of a Quittance settlement from public data, trusting nothing else.
 
-    python3 -I -S verify_epoch.py BUNDLE [--rpc URL] [--json]
+    python3 -I -S verify_epoch.py BUNDLE [--rpc URL] [--workers N]              a whole bundle
+    python3 -I -S verify_epoch.py BUNDLE --work ID [--rpc URL]                  one work of it
+    python3 -I -S verify_epoch.py BUNDLE --shard I/N                            some subscribers
+    python3 -I -S verify_epoch.py --rpc URL --settlement FILE --epoch N         no bundle at all
 
 One file, the standard library, integers only. It shares no code with the engine; read it from top
 to bottom, in the order of the argument:
 
     1 outcomes     2 keccak-256       3 JSON          4 ABI and events    5 the bundle's files
-    6 time         7 what was in force                8 usage rows        9 shares of each fee
-    10 splits, leaves, tree           11 completeness                     12 totals and manifest
-    13 receipts and their trie        14 the chain (--rpc)                15 main
+    6 time         7 what was in force                8 half-life and usage rows
+    9 shares of each fee              10 splits, leaves, tree             11 completeness
+    12 totals and manifest            13 receipts and their trie          14 the chain (--rpc)
+    15 an epoch from a node alone     16 payments, one work, one shard    17 main
 
-Without --rpc this shows that the manifest follows from logs.jsonl by the published rules, and that
-blocks without logs have none by the bloom filters of their headers. Whether the headers are the
-chain's, and the logs of the other blocks all there and real, only a node can say: --rpc asks yours,
-and rebuilds the receipts root of every block that is claimed to be proved. In both cases compare
-the contract addresses and the start block with the settlement's published addresses: they say
-*which* settlement this is. Offline, nothing shows that `previous_manifest_digest`, `attempt`,
-`settlement.name` and the certificate of the epoch before are right; a commitment on chain binds
-them through the manifest digest, and --rpc computes the certificates of all epochs before again.
+Without --rpc a bundle shows that the manifest follows from logs.jsonl by the published rules, and
+that blocks without logs have none by the bloom filters of their headers. Whether the headers are
+the chain's, and the logs of the other blocks all there and real, only a node can say: --rpc asks
+yours, and rebuilds the receipts root of every block that is claimed to be proved. It also compares
+what was paid since with the leaves. In any case compare the contract addresses and the start block
+with the settlement's published addresses: they say *which* settlement this is. Offline, nothing
+shows that `previous_manifest_digest`, `attempt`, `settlement.name` and the certificate of the epoch
+before are right; a commitment on chain binds them through the manifest digest, and --rpc computes
+the certificates of all epochs before again.
+
+Without a bundle everything is read from the node. Block hashes, blooms and the logs of earlier
+epochs are its word; the logs of this epoch's blocks are proved by receipts where the parameters
+demand it. The published addresses come from FILE. What was computed is compared with what is
+committed, so that a watcher may veto.
+
+--work and --shard recompute a part, quickly: they do not bind logs.jsonl to the manifest.
 
 Exit code: 0 everything agrees, 1 a difference (the first one is printed), 2 the input cannot be
-read (file and field are printed), 3 the node was unavailable.
+read (file and field are printed), 3 the node was unavailable, or the epoch is not over.
 """
 
 import argparse
 import functools
+import hashlib
 import itertools
 import json
+import multiprocessing
 import os
 import re
 import struct
 import sys
+import threading
 import urllib.error
 import urllib.parse
 import urllib.request
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import BrokenExecutor, ProcessPoolExecutor
 from http.client import HTTPException
 from typing import Any, NamedTuple, TypeVar
+
+Item = TypeVar("Item")
 
 # ------------------------------------------------------------------------------- 1. outcomes
 
@@ -54,7 +72,7 @@ class BadInput(Exception):
 
 
 class Unavailable(Exception):
-    """The node did not answer, or cannot answer this: exit 3."""
+    """The node (or a helping process) did not answer, or cannot answer this: exit 3."""
 
 
 def expect(place: str, expected: object, found: object) -> None:
@@ -81,7 +99,8 @@ def spell(value: object) -> str:
 # SIDE_BY_SIDE messages in slots of 128 bits: 64 bits of lane, 64 bits of room for a rotation.
 
 RATE = 136  # bytes absorbed per permutation: 1600 - 2 * 256 bits
-SIDE_BY_SIDE = 32
+SIDE_BY_SIDE = 128
+PIECE = 4_096  # messages that a helper is given at once
 LANE_MASK = 2**64 - 1
 ROUND_CONSTANTS = (
     0x0000000000000001, 0x0000000000008082, 0x800000000000808A, 0x8000000080008000,
@@ -211,6 +230,62 @@ def _hash_side_by_side(padded: Sequence[bytes]) -> list[bytes]:
     return digests
 
 
+def _end_with_parent() -> None:
+    """See to it that a helper does not outlive the program, however that ends."""
+    parent = multiprocessing.parent_process()
+
+    def wait() -> None:
+        if parent is not None:
+            parent.join()
+            os._exit(1)
+
+    threading.Thread(target=wait, daemon=True).start()
+
+
+class Helpers:
+    """Processes that hash beside this one.
+
+    What they were asked is asked for again where the argument needs it, so that the first
+    difference is the same however many there are.
+    """
+
+    def __init__(self, workers: int) -> None:
+        context = multiprocessing.get_context("spawn")
+        self._pool = None
+        if workers > 1:
+            self._pool = ProcessPoolExecutor(workers, context, _end_with_parent)
+
+    def __enter__(self) -> "Helpers":
+        """Helpers end with the block."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._pool is not None:
+            self._pool.shutdown(cancel_futures=True)
+
+    def start(self, function: Callable[..., Item], *arguments: object) -> Callable[[], Item]:
+        """Begin to compute; the answer waits until it is there. Alone: compute when asked."""
+        if self._pool is None:
+            return functools.partial(function, *arguments)
+        future = self._pool.submit(function, *arguments)
+
+        def answer() -> Item:
+            try:
+                return future.result()
+            except BrokenExecutor:
+                raise Unavailable("a helping process was ended; try --workers 1") from None
+
+        return answer
+
+    def hash_many(self, messages: Sequence[bytes]) -> list[bytes]:
+        """keccak256 of each message, in their order."""
+        pieces = [
+            self.start(keccak256_many, messages[first : first + PIECE])
+            for first in range(0, len(messages), PIECE)
+        ]
+        return [digest for piece in pieces for digest in piece()]
+
+
 # ----------------------------------------------------------------------------------- 3. JSON
 #
 # Canonical JSON (RFC 8785) of strings, arrays and objects only; numbers are decimal strings. All
@@ -241,7 +316,8 @@ def _refuse_other_kinds(value: object, place: str) -> None:
     if isinstance(value, dict | list):
         members = value.items() if isinstance(value, dict) else enumerate(value)
         for key, member in members:
-            _refuse_other_kinds(member, f"{place} {key}")
+            if not isinstance(member, str):
+                _refuse_other_kinds(member, f"{place} {key}")
     elif not isinstance(value, str):
         raise BadInput(f"{place}: {json.dumps(value)} is not a string, an array or an object")
 
@@ -288,11 +364,15 @@ class Record:
 
 def bytes_from_hex(text: str, length: int | None, place: str) -> bytes:
     """Read 0x and lower-case hexadecimal, of `length` bytes if given."""
-    if not re.fullmatch("0x([0-9a-f]{2})*", text):
+    try:
+        value = bytes.fromhex(text[2:])
+    except ValueError:
+        value = b""
+    if hex0x(value) != text:
         raise BadInput(f"{place}: {text[:80]!r} is not 0x and lower-case hexadecimal bytes")
-    if length is not None and len(text) != 2 + 2 * length:
-        raise BadInput(f"{place}: {(len(text) - 2) >> 1} bytes where {length} are needed")
-    return bytes.fromhex(text[2:])
+    if length is not None and len(value) != length:
+        raise BadInput(f"{place}: {len(value)} bytes where {length} are needed")
+    return value
 
 
 def hex0x(value: bytes) -> str:
@@ -300,13 +380,26 @@ def hex0x(value: bytes) -> str:
     return "0x" + value.hex()
 
 
-@functools.cache
 def eip55(address: bytes) -> str:
     """Spell an address: a letter is a capital where the hash of the spelling has a digit >= 8."""
-    digits = address.hex()
-    signs = keccak256(digits.encode()).hex()[:40]
-    pairs = zip(digits, signs, strict=True)
-    return "0x" + "".join(digit.upper() if sign >= "8" else digit for digit, sign in pairs)
+    if address not in SPELLED:
+        eip55_many([address])
+    return SPELLED[address]
+
+
+SPELLED: dict[bytes, str] = {}
+"""Addresses that were spelled before."""
+
+
+def eip55_many(addresses: Iterable[bytes]) -> None:
+    """Spell many addresses side by side, for later."""
+    new = sorted(set(addresses) - SPELLED.keys())
+    signs = keccak256_many([address.hex().encode() for address in new])
+    for address, sign in zip(new, signs, strict=True):
+        pairs = zip(address.hex(), sign.hex(), strict=False)
+        SPELLED[address] = "0x" + "".join(
+            digit.upper() if sign >= "8" else digit for digit, sign in pairs
+        )
 
 
 def compare(place: str, expected: object, found: object) -> None:
@@ -328,6 +421,7 @@ def compare(place: str, expected: object, found: object) -> None:
 # ------------------------------------------------------------------------- 4. ABI and events
 
 EVENTS = (
+    # The inputs of an epoch.
     "EpochClock EpochClockStarted(uint64 genesis, uint64 length, uint64 grace)",
     "RulesetParameters ParametersSet(uint64 indexed effectiveEpoch, bytes32 indexed digest, "
     "bytes parameters)",
@@ -336,6 +430,8 @@ EVENTS = (
     "bytes32 regionRule, address[] payees, uint32[] sharesPpm)",
     "WorkRegistry VerdictPlaced(bytes32 indexed workId, bytes32 indexed caseDigest)",
     "WorkRegistry VerdictLifted(bytes32 indexed workId, bytes32 indexed caseDigest)",
+    "SplitAccounts SplitTermsSet(address indexed account, address indexed owner, "
+    "uint64 effectiveEpoch, uint32 version, address[] payees, uint32[] sharesPpm)",
     "SubscriptionTiers Subscribed(address indexed subscriber, uint64 indexed epoch, "
     "bytes32 indexed tierId, address payer, address asset, uint256 amount)",
     "EpochPayouts EpochFunded(uint64 indexed epoch, address indexed asset, "
@@ -343,7 +439,7 @@ EVENTS = (
     "ConsumptionSubmissions ConsumptionSubmitted(address indexed submitter, "
     "uint64 indexed epoch, bytes32 indexed tierId, uint16 part, bytes32[] workIds, "
     "uint32[] minutesPlayed, uint32[] plays, bytes32[] pseudonyms, bytes32 digest)",
-    # The following are no inputs; --rpc reads them.
+    # What --rpc reads besides: what was committed.
     "EpochPayouts SettlementStarted(address clock, address registry, uint64 vetoWindow)",
     "EpochPayouts EpochCommitted(uint64 indexed epoch, uint32 indexed attempt, "
     "bytes32 indexed manifestDigest, bytes32 root, uint64 activeAt, uint32 guardianSet, "
@@ -351,19 +447,45 @@ EVENTS = (
     "EpochPayouts EpochVetoed(uint64 indexed epoch, uint32 indexed attempt, "
     "address indexed by, bytes32 reasonDigest)",
 )
-
-
+PAYMENT_EVENTS = (
+    "EpochPayouts LeafWithdrawn(bytes32 indexed opId, uint64 indexed epoch, "
+    "bytes32 indexed workId, uint32 part, address asset, uint256 amount)",
+    "EpochPayouts PayeePaid(bytes32 indexed opId, address indexed payee, "
+    "address indexed asset, uint256 amount, uint32 line)",
+    "EpochPayouts PayeeUnclaimed(bytes32 indexed opId, address indexed payee, "
+    "address indexed asset, uint256 amount, uint32 line)",
+    "EpochPayouts PayeeHeld(bytes32 indexed opId, address indexed payee, "
+    "address indexed asset, uint256 amount, uint32 line)",
+    "EpochPayouts EscrowReleased(bytes32 indexed opId, uint64 indexed epoch, "
+    "bytes32 indexed escrowId, address asset, address beneficiary, uint256 amount)",
+    "EpochPayouts EscrowExpired(bytes32 indexed opId, uint64 indexed epoch, "
+    "bytes32 indexed escrowId, address asset, uint256 amount)",
+)
+"""What happened to committed leaves; read from the reference block on, by --rpc with a bundle."""
 OTHER_EVENTS = (
     "WorkRegistered(bytes32,address,bytes32)",
     "TierSet(bytes32,address,uint64,uint256)",
     "GuardianSetChanged(uint32,uint32,address[])",
-    "LeafWithdrawn(bytes32,uint64,bytes32,uint32,address,uint256)",
-    "PayeePaid(bytes32,address,address,uint256,uint32)",
-    "PayeeUnclaimed(bytes32,address,address,uint256,uint32)",
+    "GuardiansAnnounced(bytes32,uint64,uint32,address[])",
+    "GuardiansCancelled(bytes32,address)",
+    "PayeeHoldPlaced(address,bytes32,uint64)",
+    "PayeeHoldLifted(address)",
     "WithdrawRefused(bytes32,uint64,bytes32,uint32,address,uint8)",
     "UnclaimedWithdrawn(address,address,address,uint256)",
+    "UnallocatedTransferAnnounced(bytes32,uint64,address,address,uint256,uint64)",
+    "UnallocatedTransferCancelled(bytes32,address)",
+    "UnallocatedTransferred(bytes32,uint64,address,address,uint256)",
+    "IssuerSet(address,bool)",
+    "Attested(address,bytes32,address,uint64)",
+    "Revoked(address,bytes32,address)",
+    "ContentClaimed(bytes32,address,bytes32,uint64)",
+    "ClaimChallenged(bytes32,address,bytes32,uint64)",
+    "ClaimResolved(bytes32,address,bool)",
+    "BeneficiaryAnnounced(bytes32,address,uint64)",
+    "BeneficiaryCancelled(bytes32,address)",
+    "BeneficiaryAssigned(bytes32,address)",
 )
-"""Events that change no epoch, but are part of what completeness is certified for."""
+"""Events that are not read here, but are part of what completeness is certified for."""
 
 
 class Event(NamedTuple):
@@ -409,10 +531,10 @@ def select(facts: Iterable[Fact], *names: str) -> list[Fact]:
 
 
 @functools.cache
-def declared_events() -> tuple[Event, ...]:
-    """Read EVENTS; in each, the indexed parameters come first."""
+def declared(declarations: tuple[str, ...]) -> tuple[Event, ...]:
+    """Read declarations of events; in each, the indexed parameters come first."""
     events = []
-    for declaration in EVENTS:
+    for declaration in declarations:
         contract, name, inside = re.fullmatch(r"(\w+) (\w+)\((.*)\)", declaration).groups()  # type: ignore[union-attr]
         words = [parameter.split(" ") for parameter in inside.split(", ")]
         signature = f"{name}({','.join(word[0] for word in words)})"
@@ -422,12 +544,14 @@ def declared_events() -> tuple[Event, ...]:
     return tuple(events)
 
 
-def decode_log(log: Log, contracts: dict[str, bytes]) -> Fact | None:
-    """Decode a log, told by address and topic0 together; None if it is no event of ours.
+def decode_log(
+    log: Log, contracts: dict[str, bytes], declarations: tuple[str, ...] = EVENTS
+) -> Fact | None:
+    """Decode a log, told by address and topic0 together; None if it is no event of these.
 
     Strict: only what the Solidity compiler emits for these types is accepted.
     """
-    for event in declared_events():
+    for event in declared(declarations):
         if log.topics[:1] == (event.topic0,) and log.address == contracts[event.contract]:
             break
     else:
@@ -502,12 +626,12 @@ def encode(*values: int | bytes) -> bytes:
 # ------------------------------------------------------------------- 5. the bundle's files
 
 FILES = (
-    "manifest.json blocks.jsonl headers.jsonl logs.jsonl works.jsonl quarantine.jsonl "
-    "allocations.jsonl leaves.jsonl"
+    "manifest.json blocks.jsonl headers.jsonl logs.jsonl works.jsonl splits.jsonl "
+    "quarantine.jsonl allocations.jsonl leaves.jsonl"
 )
 CONTRACTS = (
     "EpochClock RulesetParameters WorkRegistry SubscriptionTiers ConsumptionSubmissions "
-    "EpochPayouts"
+    "EpochPayouts CreatorAttestations SplitAccounts ContentClaims"
 )
 CLAIMS = {"unproved": 0, "empty": 1, "proved": 2}
 ANCHOR = "anchor"
@@ -515,6 +639,7 @@ MANIFEST = (
     "format settlement contracts epoch attempt previous_manifest_digest clock boundary_block "
     "reference_block completeness inputs registry_digest ruleset usage_mode totals quarantine tree"
 )
+MANIFEST_BYTES_MAX = 1_000_000
 ZERO32 = bytes(32)
 
 
@@ -545,34 +670,26 @@ class Clock(NamedTuple):
     grace: int
 
 
-class Bundle(NamedTuple):
-    """The files, read and with their digests checked; the rest is what the manifest claims."""
+class Inputs(NamedTuple):
+    """Which epoch of which settlement, and everything that it is computed from."""
 
-    contents: dict[str, bytes]
-    digests: dict[str, bytes]
-    blocks: dict[int, Block]
-    headers: list[Header]
-    logs: list[Log]
-    manifest: dict[str, Any]
+    name: str
     chain_id: int
     start_block: int
     contracts: dict[str, bytes]
     epoch: int
     attempt: int
+    previous: bytes  # digest of the manifest of the epoch before
     clock: Clock
     boundary: Block
     reference: Block
+    blocks: dict[int, Block]
+    logs: list[Log]
 
     @property
     def start(self) -> int:
         """The first second of the epoch."""
         return self.clock.genesis + self.epoch * self.clock.length
-
-    @property
-    def certified(self) -> list[Header]:
-        """The headers that something is claimed of: all but an anchor at the beginning."""
-        has_anchor = bool(self.headers) and self.headers[0].claim == ANCHOR
-        return self.headers[has_anchor:]
 
     @property
     def end(self) -> int:
@@ -584,50 +701,73 @@ class Bundle(NamedTuple):
         return (self.blocks[block_number].timestamp - self.clock.genesis) // self.clock.length
 
 
+class Bundle(NamedTuple):
+    """The files, read; `inputs` are as the manifest claims."""
+
+    contents: dict[str, bytes]
+    manifest_digest: bytes
+    headers: list[Header]
+    manifest: dict[str, Any]
+    inputs: Inputs
+
+    @property
+    def certified(self) -> list[Header]:
+        """The headers that something is claimed of: all but an anchor at the beginning."""
+        has_anchor = bool(self.headers) and self.headers[0].claim == ANCHOR
+        return self.headers[has_anchor:]
+
+
 def read_bundle(directory: str) -> Bundle:
-    """Read every file, and compare its keccak256 with bundle.json."""
+    """Read every file, and compare its SHA-256 with bundle.json."""
     listing = parse(_read(directory, "bundle.json").removesuffix(b"\n"), "bundle.json")
     claims = Record(listing, "bundle.json", "files manifest_digest")
     files = claims.record("files", FILES)
     contents = {name: _read(directory, name) for name in FILES.split()}
-    digests = dict(zip(contents, keccak256_many(list(contents.values())), strict=True))
-    for name, digest in digests.items():
-        expect(f"{name}, keccak256 by bundle.json", files.data(name, 32), digest)
+    for name, data in contents.items():
+        digest = hashlib.sha256(data).digest()
+        expect(f"{name}, SHA-256 by bundle.json", files.data(name, 32), digest)
+    if len(contents["manifest.json"]) > MANIFEST_BYTES_MAX:
+        raise BadInput(f"manifest.json: longer than {MANIFEST_BYTES_MAX} bytes")
+    manifest_digest = keccak256(contents["manifest.json"])
     claimed = claims.data("manifest_digest", 32)
-    expect(
-        "manifest.json, keccak256 by bundle.json manifest_digest", claimed, digests["manifest.json"]
-    )
-    top = Record(parse(contents["manifest.json"], "manifest.json"), "manifest.json", MANIFEST)
-    top.data("previous_manifest_digest", 32)
+    expect("manifest.json, keccak256 by bundle.json manifest_digest", claimed, manifest_digest)
+    manifest = parse(contents["manifest.json"], "manifest.json")
+    headers = read_headers(contents["headers.jsonl"])
+    inputs = read_inputs(contents, manifest)
+    return Bundle(contents, manifest_digest, headers, manifest, inputs)
+
+
+def read_inputs(contents: dict[str, bytes], manifest: object) -> Inputs:
+    """Read the logs and their blocks, and what the manifest says that they are about."""
+    top = Record(manifest, "manifest.json", MANIFEST)
     completeness = top.record("completeness", "level digest previous")
     completeness.data("digest", 32)
     completeness.data("previous", 32)
     settlement = top.record("settlement", "name chain_id contract start_block")
-    settlement.text("name")
     contracts = {
         name: top.record("contracts", CONTRACTS).address(name) for name in CONTRACTS.split()
     }
-    expect("manifest.json contracts, different addresses", 6, len(set(contracts.values())))
+    expect("manifest.json contracts, different addresses", 9, len(set(contracts.values())))
     contract = settlement.address("contract")
     expect("manifest.json settlement contract", contracts["EpochPayouts"], contract)
     clock = top.record("clock", "genesis length grace")
     if clock.number("length", 64) == 0:
         raise BadInput("manifest.json clock length: zero")
-    return Bundle(
-        contents=contents,
-        digests=digests,
-        blocks=read_blocks(contents["blocks.jsonl"]),
-        headers=read_headers(contents["headers.jsonl"]),
-        logs=read_logs(contents["logs.jsonl"]),
-        manifest=top.value,
+    if top.number("attempt", 32) == 0:
+        raise Difference("manifest.json attempt", "at least 1", 0)
+    return Inputs(
+        name=settlement.text("name"),
         chain_id=settlement.number("chain_id", 256),
         start_block=settlement.number("start_block", 64),
         contracts=contracts,
         epoch=top.number("epoch", 64),
         attempt=top.number("attempt", 32),
+        previous=top.data("previous_manifest_digest", 32),
         clock=Clock(*(clock.number(key, 64) for key in ("genesis", "length", "grace"))),
         boundary=_block(top.value["boundary_block"], "manifest.json boundary_block"),
         reference=_block(top.value["reference_block"], "manifest.json reference_block"),
+        blocks=read_blocks(contents["blocks.jsonl"]),
+        logs=read_logs(contents["logs.jsonl"]),
     )
 
 
@@ -757,25 +897,25 @@ def rolling_hash(logs: Sequence[Log]) -> bytes:
     return rolled
 
 
-def is_input(fact: Fact, bundle: Bundle) -> bool:
+def is_input(fact: Fact, inputs: Inputs) -> bool:
     """Tell whether a fact counts for the epoch: it is of the epoch, or in force in it."""
-    if fact.log.block_number > bundle.reference.number:
+    if fact.log.block_number > inputs.reference.number:
         return False
     if fact.name in ("Subscribed", "EpochFunded", "ConsumptionSubmitted"):
-        return bool(fact["epoch"] == bundle.epoch)
-    if fact.name in ("ParametersSet", "WorkTermsSet"):
-        return bool(fact["effectiveEpoch"] <= bundle.epoch)
+        return bool(fact["epoch"] == inputs.epoch)
+    if fact.name in ("ParametersSet", "WorkTermsSet", "SplitTermsSet"):
+        return bool(fact["effectiveEpoch"] <= inputs.epoch)
     return fact.name in ("EpochClockStarted", "VerdictPlaced", "VerdictLifted")
 
 
-def decode_inputs(bundle: Bundle) -> list[Fact]:
-    """Decode logs.jsonl; nothing in it may be from elsewhere or count for another epoch."""
+def decode_inputs(inputs: Inputs) -> list[Fact]:
+    """Decode the logs; nothing among them may be from elsewhere or count for another epoch."""
     facts: list[Fact] = []
-    for log in bundle.logs:
-        fact = decode_log(log, bundle.contracts)
-        if fact is None or not is_input(fact, bundle):
+    for log in inputs.logs:
+        fact = decode_log(log, inputs.contracts)
+        if fact is None or not is_input(fact, inputs):
             found = fact.name if fact else f"topics {spell(log.topics)} of {hex0x(log.address)}"
-            raise Difference(log.place, f"an input of epoch {bundle.epoch}", found)
+            raise Difference(log.place, f"an input of epoch {inputs.epoch}", found)
         facts.append(fact)
     return facts
 
@@ -788,88 +928,102 @@ def decode_inputs(bundle: Bundle) -> list[Fact]:
 #             the start                   block             block
 
 
-def check_blocks(bundle: Bundle) -> None:
+def check_blocks(inputs: Inputs) -> None:
     """Every log names a listed block; the border blocks lie where the clock puts them.
 
     Listed are the blocks of the logs, both border blocks, the last one before the start; no more.
     """
-    for log in bundle.logs:
-        block = bundle.blocks.get(log.block_number)
+    for log in inputs.logs:
+        block = inputs.blocks.get(log.block_number)
         if block is None:
             raise Difference("blocks.jsonl", f"block {log.block_number} of {log.place}", "none")
         expect(f"{log.place} block_hash, by blocks.jsonl", block.hash, log.block_hash)
-    needed = {log.block_number for log in bundle.logs}
+    needed = {log.block_number for log in inputs.logs}
     for name, last, limit in (
-        ("boundary", bundle.boundary, bundle.end),
-        ("reference", bundle.reference, bundle.end + bundle.clock.grace),
+        ("boundary", inputs.boundary, inputs.end),
+        ("reference", inputs.reference, inputs.end + inputs.clock.grace),
     ):
         needed.add(last.number)
-        expect(f"blocks.jsonl, the {name} block", last, bundle.blocks.get(last.number, "none"))
-        for block in bundle.blocks.values():
+        expect(f"blocks.jsonl, the {name} block", last, inputs.blocks.get(last.number, "none"))
+        for block in inputs.blocks.values():
             if (block.number <= last.number) != (block.timestamp < limit):
                 expected = f"time below {limit} exactly up to the {name} block {last.number}"
                 raise Difference(f"blocks.jsonl, block {block.number}", expected, block.timestamp)
-    before = [block.number for block in bundle.blocks.values() if block.timestamp < bundle.start]
-    unneeded = set(bundle.blocks) - needed - set(before[-1:])
+    before = [block.number for block in inputs.blocks.values() if block.timestamp < inputs.start]
+    unneeded = set(inputs.blocks) - needed - set(before[-1:])
     expect("blocks.jsonl, blocks that are not needed", [], sorted(unneeded))
 
 
-def check_clock(facts: Sequence[Fact], bundle: Bundle) -> None:
+def check_clock(facts: Sequence[Fact], inputs: Inputs) -> None:
     """The clock is the contract's own, and inputs are read from where it was made or earlier.
 
     Every other contract is given the clock's address when it is made, so no log is older.
     """
     started = select(facts, "EpochClockStarted")
     expect("logs.jsonl, number of EpochClockStarted", 1, len(started))
-    made, (genesis, length, grace) = started[0], bundle.clock
+    made, (genesis, length, grace) = started[0], inputs.clock
     values = (made["genesis"], made["length"], made["grace"])
     expect("manifest.json clock", values, (genesis, length, grace))
-    expect("logs.jsonl, its first log", made.log.position, bundle.logs[0].position)
-    if bundle.start_block > made.log.block_number:
+    expect("logs.jsonl, its first log", made.log.position, inputs.logs[0].position)
+    if inputs.start_block > made.log.block_number:
         limit = f"at most {made.log.block_number}, where the clock was made"
-        raise Difference("manifest.json settlement start_block", limit, bundle.start_block)
+        raise Difference("manifest.json settlement start_block", limit, inputs.start_block)
 
 
-def check_epochs(facts: Sequence[Fact], bundle: Bundle) -> None:
-    """Every fact lies in an epoch in which its contract accepts it, by the time of its block.
+def check_epochs(facts: Sequence[Fact], inputs: Inputs) -> None:
+    """Payments and terms lie in an epoch in which their contract accepts them, by block time.
 
-    Payments: their epoch or the one before. Usage: its epoch or the one after (within grace, as
-    no block after the reference block is listed). First terms and parameters are in force at
-    once, later ones from the next epoch. A work's versions count up from 1.
+    Payments: their epoch or the one before. First terms and parameters are in force at once,
+    later terms from the next epoch, later parameters from the next epoch or a later one. Versions
+    of a work or a split account count up from 1. Usage is judged in section 8.
     """
-    versions: dict[bytes, int] = defaultdict(int)
+    versions: dict[object, int] = defaultdict(int)
     for fact in facts:
-        now, about = bundle.epoch_of(fact.log.block_number), bundle.epoch
-        allowed = {now}
+        now, place = inputs.epoch_of(fact.log.block_number), fact.log.place
         if fact.name in ("Subscribed", "EpochFunded"):
-            allowed = {now, now + 1}
-        elif fact.name == "ConsumptionSubmitted":
-            allowed = {now, now - 1}
-        elif fact.name in ("WorkTermsSet", "ParametersSet"):
-            key = fact["workId"] if fact.name == "WorkTermsSet" else b""
-            versions[key] += 1
-            allowed, about = {now + (versions[key] > 1)}, fact["effectiveEpoch"]
-            if fact.name == "WorkTermsSet":
-                expect(f"{fact.log.place} version", versions[key], fact["version"])
+            first, last, about = now, now + 1, fact["epoch"]
+        elif fact.name in ("WorkTermsSet", "SplitTermsSet", "ParametersSet"):
+            key = {"WorkTermsSet": "workId", "SplitTermsSet": "account"}.get(fact.name)
+            subject = fact.name, fact[key] if key else None
+            versions[subject] += 1
+            first, about = now + (versions[subject] > 1), fact["effectiveEpoch"]
+            last = first if key or versions[subject] == 1 else max(first, inputs.epoch)
+            if key:
+                expect(f"{place} version", versions[subject], fact["version"])
         else:
             continue
-        if about not in allowed:
-            expected = " or ".join(map(str, sorted(allowed)))
-            raise Difference(f"{fact.log.place}, its epoch by its block's time", expected, about)
+        if not first <= about <= last:
+            expected = str(first) if first == last else f"{first} to {last}"
+            raise Difference(f"{place}, its epoch by its block's time", expected, about)
 
 
 # --------------------------------------------------------------------- 7. what was in force
+
+
+class Fee(NamedTuple):
+    """An entry of the parameters' list of fees."""
+
+    payee: bytes
+    ppm: int
 
 
 class Parameters(NamedTuple):
     """Parameters of usercentric-v1 in force in the epoch."""
 
     document: dict[str, Any]
+    log: Log
     digest: bytes
     k_ppm: int
     plays_max: int
+    minutes_max: int
     regions: dict[bytes, int]
+    fees: list[Fee]
+    has_half_life: bool
     completeness: str
+
+
+PLAYS_MAX = 100_000
+OPTIONAL_PARAMETERS = ("completeness", "fees", "half_life", "minutes_max")
 
 
 def parameters_in_force(facts: Sequence[Fact]) -> Parameters:
@@ -882,23 +1036,51 @@ def parameters_in_force(facts: Sequence[Fact]) -> Parameters:
     place = f"{changes[-1].log.place}, parameters"
     document = parse(changes[-1]["parameters"], place)
     level = completeness_level(document, place)
-    keys = "k_ppm plays_max regions ruleset" + " completeness" * ("completeness" in document)
-    record = Record(document, place, keys)
+    given = [key for key in OPTIONAL_PARAMETERS if key in document]
+    record = Record(document, place, " ".join(["k_ppm plays_max regions ruleset", *given]))
     expect(f"{place} ruleset", "usercentric-v1", record.text("ruleset"))
-    if record.number("plays_max", 64) == 0:
-        raise BadInput(f"{place} plays_max: zero")
+    if "half_life" in given and record.text("half_life") != "v1":
+        raise BadInput(f"{place} half_life: not v1")
+    if not 1 <= record.number("plays_max", 64) <= PLAYS_MAX:
+        raise BadInput(f"{place} plays_max: not 1 to {PLAYS_MAX}")
+    minutes_max = record.number("minutes_max", 32) if "minutes_max" in given else 2**32 - 1
+    if minutes_max == 0:
+        raise BadInput(f"{place} minutes_max: zero")
     rules = record.value["regions"]
     if not isinstance(rules, dict):
         raise BadInput(f"{place} regions: not an object")
     regions = record.record("regions", " ".join(rules))
     return Parameters(
         document=record.value,
+        log=changes[-1].log,
         digest=changes[-1]["digest"],
         k_ppm=record.number("k_ppm", 64),
         plays_max=record.number("plays_max", 64),
+        minutes_max=minutes_max,
         regions={bytes_from_hex(rule, 32, place): regions.number(rule, 64) for rule in rules},
+        fees=read_fees(document["fees"], f"{place} fees") if "fees" in given else [],
+        has_half_life="half_life" in given,
         completeness=level,
     )
+
+
+def read_fees(entries: object, place: str) -> list[Fee]:
+    """Read the list of fees: 1 to 8, of different names, and at most half of the money."""
+    if not isinstance(entries, list) or not 1 <= len(entries) <= 8:
+        raise BadInput(f"{place}: not an array of 1 to 8 entries")
+    fees, names = [], set()
+    for index, entry in enumerate(entries):
+        record = Record(entry, f"{place} {index}", "name payee ppm")
+        name, fee = record.text("name"), Fee(record.data("payee", 20), record.number("ppm", 32))
+        if not re.fullmatch("[a-z_]{1,16}", name) or name in names:
+            raise BadInput(f"{place} {index} name: not 1 to 16 of a-z and _, or given twice")
+        if fee.payee == bytes(20) or fee.ppm == 0:
+            raise BadInput(f"{place} {index}: payee or ppm is zero")
+        names.add(name)
+        fees.append(fee)
+    if sum(fee.ppm for fee in fees) > 500_000:
+        raise BadInput(f"{place}: more than 500000 ppm together")
+    return fees
 
 
 def completeness_level(document: object, place: str) -> str:
@@ -909,30 +1091,87 @@ def completeness_level(document: object, place: str) -> str:
     return str(level)
 
 
-def terms_in_force(facts: Sequence[Fact]) -> dict[bytes, Fact]:
-    """The last WorkTermsSet of each work with effectiveEpoch <= e counts; ascending work id."""
-    latest: dict[bytes, Fact] = {}
-    for terms in select(facts, "WorkTermsSet"):
-        place, payees = terms.log.place, terms["payees"]
-        expect(f"{place} payees, ascending and different", sorted(set(payees)), payees)
-        expect(f"{place}, number of shares", len(payees), len(terms["sharesPpm"]))
-        expect(f"{place}, sum of shares", 1_000_000, sum(terms["sharesPpm"]))
-        latest[terms["workId"]] = terms
+def in_force(facts: Sequence[Fact], name: str, key: str) -> dict[bytes, Fact]:
+    """The last terms of each work or account, of those with effectiveEpoch <= e; ascending."""
+    latest = {terms[key]: terms for terms in select(facts, name)}
     return dict(sorted(latest.items()))
 
 
-def works_lines(terms_of: dict[bytes, Fact]) -> Iterator[dict[str, Any]]:
+SCALAR_ORDER = 21888242871839275222246405745257275088548364400416034343698204186575808495617
+"""Ids are below the order of BN254's scalar field; contracts refuse others."""
+
+
+class Work(NamedTuple):
+    """A work in force: its terms, and when its first terms were set."""
+
+    terms: Fact
+    registered_at: int
+
+    @property
+    def is_malformed(self) -> bool:
+        """Terms that nobody can be paid by. Without payees a work is recognised: well formed."""
+        price, is_recognised = self.terms["pricePpm"], not parties(self.terms)
+        return not 0 < price < 2**40 or not (is_recognised or is_split(self.terms))
+
+
+def works_in_force(facts: Sequence[Fact], inputs: Inputs) -> dict[bytes, Work]:
+    """Give the works that are registered, ascending by id.
+
+    Ids with another first byte than zero are of other leaves; the registry makes none.
+    """
+    first_at: dict[bytes, int] = {}
+    for terms in select(facts, "WorkTermsSet"):
+        if terms["workId"][0]:
+            first_byte = "a work id that begins with a zero byte"
+            raise Difference(f"{terms.log.place} workId", first_byte, terms["workId"])
+        first_at.setdefault(terms["workId"], inputs.blocks[terms.log.block_number].timestamp)
+    latest = in_force(facts, "WorkTermsSet", "workId")
+    return {work_id: Work(terms, first_at[work_id]) for work_id, terms in latest.items()}
+
+
+def parties(terms: Fact) -> list[tuple[bytes | None, int | None]]:
+    """Pair payees and shares; None for what is missing where there are not as many."""
+    return list(itertools.zip_longest(terms["payees"], terms["sharesPpm"]))
+
+
+def is_split(terms: Fact) -> bool:
+    """Tell whether payees ascend, and have shares above zero that are the whole together."""
+    payees, shares = terms["payees"], terms["sharesPpm"]
+    is_ascending = all(low < high for low, high in itertools.pairwise(payees))
+    return is_ascending and len(payees) == len(shares) and all(shares) and sum(shares) == 10**6
+
+
+def parties_line(terms: Fact) -> list[list[str]]:
+    """Spell payees and shares; what is missing is empty."""
+    return [
+        ["" if payee is None else eip55(payee), "" if share is None else str(share)]
+        for payee, share in parties(terms)
+    ]
+
+
+def works_lines(works: dict[bytes, Work]) -> Iterator[dict[str, Any]]:
     """works.jsonl: the registry as in force in the epoch."""
-    for work_id, terms in terms_of.items():
-        payees = zip(terms["payees"], terms["sharesPpm"], strict=True)
+    for work_id, (terms, registered_at) in works.items():
         yield {
             "content_id": hex0x(terms["contentId"]),
-            "payees": [[eip55(payee), str(share)] for payee, share in payees],
+            "payees": parties_line(terms),
             "price_ppm": str(terms["pricePpm"]),
             "region_rule": hex0x(terms["regionRule"]),
+            "registered_at": str(registered_at),
             "registrant": eip55(terms["registrant"]),
             "version": str(terms["version"]),
             "work_id": hex0x(work_id),
+        }
+
+
+def splits_lines(splits: dict[bytes, Fact]) -> Iterator[dict[str, Any]]:
+    """splits.jsonl: the split accounts as in force in the epoch."""
+    for account, terms in splits.items():
+        yield {
+            "account": eip55(account),
+            "owner": eip55(terms["owner"]),
+            "payees": parties_line(terms),
+            "version": str(terms["version"]),
         }
 
 
@@ -945,19 +1184,45 @@ def compare_lines(bundle: Bundle, name: str, expected: Iterable[dict[str, Any]])
     expect(f"{name}, number of lines", len(records), len(found))
 
 
-def held_works(facts: Sequence[Fact], bundle: Bundle) -> set[bytes]:
+def held_works(facts: Sequence[Fact], inputs: Inputs) -> set[bytes]:
     """Works under verdict at both ends: just before the start, and at the reference block."""
     at_start: set[bytes] = set()
     at_reference: set[bytes] = set()
     for fact in select(facts, "VerdictPlaced", "VerdictLifted"):
         change = set.add if fact.name == "VerdictPlaced" else set.discard
         change(at_reference, fact["workId"])
-        if bundle.blocks[fact.log.block_number].timestamp < bundle.start:
+        if inputs.blocks[fact.log.block_number].timestamp < inputs.start:
             change(at_start, fact["workId"])
     return at_start & at_reference
 
 
-# ------------------------------------------------------------------------------ 8. usage rows
+# --------------------------------------------------------------- 8. half-life and usage rows
+#
+# A work keeps 10 % of its weight for ever; the rest shrinks by 4/9 in every ten years, so that a
+# work of ten years weighs half. X_n is (4/9)^(n / 120) in units of 10^-30, n in steps of a month.
+
+HALF_LIFE_STEP_S = 2_629_800  # a twelfth of a Julian year
+HALF_LIFE_SCALE = 10**30
+HALF_LIFE_RATIO = 993265030455071799108401672492  # floor(10^30 * (4/9)^(1/120))
+HALF_LIFE_STEPS = 2_400
+
+
+@functools.cache
+def half_life_factors() -> list[int]:
+    """Give the factor in ppm for each number of steps; the last one stands for all later ones."""
+    factors, remainder = [], HALF_LIFE_SCALE
+    for _ in range(HALF_LIFE_STEPS):
+        weight = 100_000 * HALF_LIFE_SCALE + 900_000 * remainder
+        factors.append((weight + (HALF_LIFE_SCALE >> 1)) // HALF_LIFE_SCALE)
+        remainder = remainder * HALF_LIFE_RATIO // HALF_LIFE_SCALE
+    return factors
+
+
+def half_life_ppm(registered_at: int, inputs: Inputs) -> int:
+    """Give the factor of a work, by the whole epochs of its age at the reference block."""
+    length = inputs.clock.length
+    epochs = (inputs.reference.timestamp - registered_at) // length
+    return half_life_factors()[min(epochs * length // HALF_LIFE_STEP_S, HALF_LIFE_STEPS - 1)]
 
 
 class Row(NamedTuple):
@@ -968,11 +1233,12 @@ class Row(NamedTuple):
     plays: int
     price_ppm: int
     region_ppm: int
+    age_ppm: int
     held: bool
 
 
 class Quarantined(NamedTuple):
-    """A row, or a payee's line of `amount` in `asset`, that is left out. Sorts in chain order."""
+    """A row, or `amount` in `asset` of one payee, that is left out. Sorts in chain order."""
 
     block_number: int
     log_index: int
@@ -984,43 +1250,110 @@ class Quarantined(NamedTuple):
     amount: int
 
 
+class Usage(NamedTuple):
+    """What rows are judged by, and what was accepted before."""
+
+    inputs: Inputs
+    parameters: Parameters
+    works: dict[bytes, Work]
+    malformed: set[bytes]
+    paid: set[tuple[bytes, bytes]]
+    parts: set[tuple[bytes, int]]
+    used: set[tuple[bytes, bytes]]
+    pseudonyms: set[bytes]
+
+
+ROWS_MAX = 16
+
+
+def columns_of(submission: Fact) -> list[list[Any]]:
+    """Give the arrays of a submission: one entry a row, if it is well formed."""
+    return [submission[key] for key in ("workIds", "minutesPlayed", "plays", "pseudonyms")]
+
+
+def reason_against_submission(submission: Fact, usage: Usage) -> str:
+    """Name the first reason to leave a whole submission out; empty if there is none."""
+    lengths = {len(column) for column in columns_of(submission)}
+    if len(lengths) > 1 or lengths == {0}:
+        return "malformed_submission"
+    if len(submission["workIds"]) > ROWS_MAX:
+        return "too_many_rows"
+    if usage.inputs.blocks[submission.log.block_number].timestamp < usage.inputs.start:
+        return "outside_grace"
+    is_repeated = (submission["submitter"], submission["part"]) in usage.parts
+    return "duplicate_submission" if is_repeated else ""
+
+
+def reason_against_row(
+    submission: Fact, work_id: bytes, minutes: int, pseudonym: bytes, usage: Usage
+) -> str:
+    """Name the first reason to leave a row out; empty if there is none."""
+    submitter, work = submission["submitter"], usage.works.get(work_id)
+    highest_id = max(int.from_bytes(work_id, "big"), int.from_bytes(pseudonym, "big"))
+    region_rule = work.terms["regionRule"] if work else ZERO32
+    reasons = {
+        "non_canonical_id": highest_id >= SCALAR_ORDER,
+        "unpaid_tier": (submitter, submission["tierId"]) not in usage.paid,
+        "unregistered_work": work is None,
+        "duplicate_work": (submitter, work_id) in usage.used,
+        "reused_pseudonym": pseudonym in usage.pseudonyms,
+        "absurd_minutes": minutes > usage.parameters.minutes_max,
+        "malformed_terms": work_id in usage.malformed,
+        "unknown_region_rule": region_rule not in usage.parameters.regions,
+    }
+    return next((reason for reason, applies in reasons.items() if applies), "")
+
+
 def sort_rows(
-    facts: Sequence[Fact], terms_of: dict[bytes, Fact], regions: dict[bytes, int], held: set[bytes]
+    facts: Sequence[Fact], works: dict[bytes, Work], parameters: Parameters, inputs: Inputs
 ) -> tuple[dict[bytes, list[Row]], list[Quarantined]]:
     """Take every submitted row, in chain order, into the formula or into quarantine.
 
-    A row that is left out does not count as seen: a later one with its work or pseudonym may stand.
+    What is left out does not count as seen: a later row with its work or pseudonym may stand. A row
+    of a held work does, and stays in the denominator.
     """
     paid = {(fact["subscriber"], fact["tierId"]) for fact in select(facts, "Subscribed")}
-    seen: set[object] = set()
+    malformed = {work_id for work_id, work in works.items() if work.is_malformed}
+    usage = Usage(inputs, parameters, works, malformed, paid, set(), set(), set())
+    held = held_works(facts, inputs)
     rows: dict[bytes, list[Row]] = defaultdict(list)
     quarantined: list[Quarantined] = []
-    for usage in select(facts, "ConsumptionSubmitted"):
-        submitter, place = usage["submitter"], usage.log.place
-        columns = [usage[key] for key in ("workIds", "minutesPlayed", "plays", "pseudonyms")]
-        expect(f"{place}, different array lengths", 1, len(set(map(len, columns))))
-        for position, (work_id, minutes, plays, pseudonym) in enumerate(zip(*columns, strict=True)):
-            terms = terms_of.get(work_id)
-            region_ppm = regions.get(terms["regionRule"]) if terms else None
-            if (submitter, usage["tierId"]) not in paid:
-                reason = "unpaid_tier"
-            elif terms is None:
-                reason = "unregistered_work"
-            elif (submitter, work_id) in seen:
-                reason = "duplicate_work"
-            elif pseudonym in seen:
-                reason = "reused_pseudonym"
-            elif region_ppm is None:
-                reason = "unknown_region_rule"
-            else:
-                seen |= {(submitter, work_id), pseudonym}
-                price, is_held = terms["pricePpm"], work_id in held
-                rows[submitter].append(Row(work_id, minutes, plays, price, region_ppm, is_held))
-                reason = "work_under_verdict" if is_held else ""
+    for submission in select(facts, "ConsumptionSubmitted"):
+        submitter, at = submission["submitter"], submission.log.position
+        reason = reason_against_submission(submission, usage)
+        if reason:
+            listed = [ZERO32] if reason == "malformed_submission" else submission["workIds"]
+            for index, work_id in enumerate(listed):
+                entry = Quarantined(*at, index, b"", reason, submitter, work_id, 0)
+                quarantined.append(entry)
+            continue
+        usage.parts.add((submitter, submission["part"]))
+        for index, row in enumerate(zip(*columns_of(submission), strict=True)):
+            work_id, minutes, plays, pseudonym = row
+            reason = reason_against_row(submission, work_id, minutes, pseudonym, usage)
+            if not reason:
+                usage.used.add((submitter, work_id))
+                usage.pseudonyms.add(pseudonym)
+                rows[submitter].append(weighed(work_id, minutes, plays, usage, held))
+                reason = "work_under_verdict" if work_id in held else ""
             if reason:
-                at = (*usage.log.position, position)
-                quarantined.append(Quarantined(*at, b"", reason, submitter, work_id, 0))
+                quarantined.append(Quarantined(*at, index, b"", reason, submitter, work_id, 0))
     return rows, quarantined
+
+
+def weighed(work_id: bytes, minutes: int, plays: int, usage: Usage, held: set[bytes]) -> Row:
+    """Give a row what its work and the parameters say of its weight."""
+    terms, registered_at = usage.works[work_id]
+    has_half_life = usage.parameters.has_half_life
+    return Row(
+        work_id,
+        minutes,
+        plays,
+        price_ppm=terms["pricePpm"],
+        region_ppm=usage.parameters.regions[terms["regionRule"]],
+        age_ppm=half_life_ppm(registered_at, usage.inputs) if has_half_life else 10**6,
+        held=work_id in held,
+    )
 
 
 def quarantine_lines(quarantined: Iterable[Quarantined]) -> Iterator[dict[str, Any]]:
@@ -1042,18 +1375,19 @@ def quarantine_lines(quarantined: Iterable[Quarantined]) -> Iterator[dict[str, A
 
 
 class Allocation(NamedTuple):
-    """One subscriber's fee in one asset, divided over the rows of that subscriber."""
+    """One subscriber's fee in one asset: charged by the fees, and divided over the rows."""
 
     subscriber: bytes
     asset: bytes
     fee: int
+    charged: list[int]
     rows: list[Row]
     credited: list[int]
 
     @property
     def unallocated(self) -> int:
-        """What no row earned."""
-        return self.fee - sum(self.credited)
+        """What is neither charged nor earned by a row."""
+        return self.fee - sum(self.charged) - sum(self.credited)
 
 
 def multipliers(plays: Iterable[int], k_ppm: int, plays_max: int) -> dict[int, int]:
@@ -1093,23 +1427,33 @@ def divide_fee(fee: int, raw: Sequence[int], credible: Sequence[int]) -> list[in
     return largest_remainder(fee * sum(credible) // sum(raw), credible)
 
 
-def allocate(
-    facts: Sequence[Fact], rows_of: dict[bytes, list[Row]], parameters: Parameters
-) -> list[Allocation]:
-    """Divide what each subscriber paid, asset by asset, over that subscriber's own rows."""
+def fees_paid(facts: Sequence[Fact]) -> dict[tuple[bytes, bytes], int]:
+    """Sum up what each subscriber paid in each asset; ascending by subscriber and asset."""
     fees: dict[tuple[bytes, bytes], int] = defaultdict(int)
     for payment in select(facts, "Subscribed"):
         fees[payment["subscriber"], payment["asset"]] += payment["amount"]
+    return dict(sorted(fees.items()))
+
+
+def allocate(
+    fees: dict[tuple[bytes, bytes], int],
+    rows_of: dict[bytes, list[Row]],
+    parameters: Parameters,
+) -> list[Allocation]:
+    """Charge what each subscriber paid in each asset, and divide the rest over its own rows."""
     plays = {row.plays for rows in rows_of.values() for row in rows}
     factor = multipliers(plays, parameters.k_ppm, parameters.plays_max)
     allocations = []
-    for (subscriber, asset), fee in sorted(fees.items()):
+    for (subscriber, asset), fee in fees.items():
         rows = rows_of.get(subscriber, [])
-        full = [row.minutes * row.price_ppm * row.region_ppm for row in rows]
-        raw = [weight * factor[row.plays] // 10**6 for weight, row in zip(full, rows, strict=True)]
+        charged = [fee * entry.ppm // 10**6 for entry in parameters.fees]
+        raw = []
+        for row in rows:
+            weight = row.minutes * row.price_ppm * row.region_ppm * factor[row.plays] // 10**6
+            raw.append(weight * row.age_ppm // 10**6)
         credible = [0 if row.held else weight for weight, row in zip(raw, rows, strict=True)]
-        credited = divide_fee(fee, raw, credible)
-        allocations.append(Allocation(subscriber, asset, fee, rows, credited))
+        credited = divide_fee(fee - sum(charged), raw, credible)
+        allocations.append(Allocation(subscriber, asset, fee, charged, rows, credited))
     return allocations
 
 
@@ -1119,6 +1463,7 @@ def allocation_lines(allocations: Iterable[Allocation]) -> Iterator[dict[str, An
         credits = zip(each.rows, each.credited, strict=True)
         yield {
             "asset": eip55(each.asset),
+            "charged": [str(amount) for amount in each.charged],
             "fee": str(each.fee),
             "rows": [{"credited": str(c), "work_id": hex0x(row.work_id)} for row, c in credits],
             "subscriber": eip55(each.subscriber),
@@ -1127,12 +1472,41 @@ def allocation_lines(allocations: Iterable[Allocation]) -> Iterator[dict[str, An
 
 
 # ---------------------------------------------------------------- 10. splits, leaves, tree
+#
+# Leaves of works have ids with a first byte of zero. Three kinds more, told apart by that byte:
+#
+#     1  fees       what the parameters' fees charged, in lines of their payees
+#     2  escrow     what works of one content earned that nobody has claimed yet
+#     3  suspense   what payees of one work cannot be paid
+#
+# Escrow and suspense are one line to EpochPayouts itself, which nobody can withdraw.
 
+LEAF = "amount asset leaf lines part split_hash work_id"
 LINES_MAX = 32
+DEPTH_MAX = 8  # split accounts on one path
+VISITS_MAX = 4_096  # payees that one work's amount in one asset is divided over, all levels
+FEES, ESCROW, SUSPENSE = 1, 2, 3
+TERMS_OF_TAGS = {0: "allocated", FEES: "fees", ESCROW: "escrow", SUSPENSE: "escrow"}
+
+
+def tagged_id(tag: int, rest: bytes = ZERO32) -> bytes:
+    """Give an id with this first byte; the first byte of `rest` makes room."""
+    return bytes([tag]) + rest[1:]
+
+
+def escrow_ids(works: dict[bytes, Work]) -> dict[bytes, bytes]:
+    """Give the escrow id of the content of each recognised work: its hash, shifted by a byte."""
+    recognised = {work.terms["contentId"] for work in works.values() if not parties(work.terms)}
+    contents = sorted(recognised)
+    hashes = keccak256_many(contents)
+    return {
+        content: tagged_id(ESCROW, b"\0" + digest[:31])
+        for content, digest in zip(contents, hashes, strict=True)
+    }
 
 
 class Leaf(NamedTuple):
-    """What one work earned in one asset, as at most 32 lines (payee, amount)."""
+    """What one work (or one of the other ids) gets in one asset, as at most 32 lines."""
 
     work_id: bytes
     part: int
@@ -1145,51 +1519,169 @@ class Leaf(NamedTuple):
         return sum(amount for _, amount in self.lines)
 
 
-def split_works(
-    allocations: Sequence[Allocation], terms_of: dict[bytes, Fact], payouts: bytes
-) -> tuple[list[Leaf], list[Quarantined]]:
-    """Divide each work's amount over its payees, and cut the lines into leaves.
+class Registry(NamedTuple):
+    """Who is paid: works, split accounts, and the contracts that are no payees."""
 
-    Payees are ascending, so the lower address wins a tie. Lines of zero are dropped. A payee that
-    the contract cannot pay (the asset itself, EpochPayouts, zero) loses its line to unallocated.
+    works: dict[bytes, Work]
+    splits: dict[bytes, Fact]
+    payouts: bytes
+    split_accounts: bytes
+
+    def is_unpayable(self, payee: bytes, asset: bytes) -> bool:
+        """Tell whether money for this payee would be lost, or refused by the contract."""
+        return payee in (bytes(20), asset, self.payouts, self.split_accounts)
+
+
+class Destination(NamedTuple):
+    """Where a unit of a work's amount ends: with a payee, or refused for a reason."""
+
+    position: int  # of the payee in the work's own terms
+    reason: str
+    payee: bytes
+
+
+def divide(amount: int, terms: Fact) -> list[tuple[bytes, int]]:
+    """Divide by shares. Payees ascend, so the lower address wins a tie; zero lines are dropped."""
+    shares = largest_remainder(amount, terms["sharesPpm"])
+    return [line for line in zip(terms["payees"], shares, strict=True) if line[1]]
+
+
+def destinations(
+    amount: int, terms: Fact, asset: bytes, registry: Registry
+) -> dict[Destination, int]:
+    """Follow a work's amount through split accounts, dividing to the unit at every level.
+
+    More than VISITS_MAX payees in all lists that are divided: the whole amount is refused.
+    """
+    found: dict[Destination, int] = defaultdict(int)
+    top = divide(amount, terms)
+    path: tuple[bytes, ...] = ()
+    todo = [(terms["payees"].index(payee), payee, share, path) for payee, share in top]
+    visits = len(terms["payees"])
+    while todo and visits <= VISITS_MAX:
+        position, payee, share, path = todo.pop()
+        split = registry.splits.get(payee)
+        reason = reason_against_payee(payee, path, asset, registry)
+        if split is None or reason:
+            found[Destination(position, reason, b"" if reason else payee)] += share
+            continue
+        visits += len(split["payees"])
+        todo += [(position, one, part, (*path, payee)) for one, part in divide(share, split)]
+    if visits > VISITS_MAX:
+        return {Destination(0, "split_too_large", b""): amount}
+    return found
+
+
+def reason_against_payee(
+    payee: bytes, path: tuple[bytes, ...], asset: bytes, registry: Registry
+) -> str:
+    """Name the first reason not to pay this payee, or not to divide its share further."""
+    if registry.is_unpayable(payee, asset):
+        return "unpayable_payee"
+    if payee not in registry.splits:
+        return ""
+    if payee in path:
+        return "split_cycle"
+    if len(path) == DEPTH_MAX:
+        return "split_too_deep"
+    return "" if is_split(registry.splits[payee]) else "split_malformed"
+
+
+def leaves_of_lines(work_id: bytes, asset: bytes, amounts: dict[bytes, int]) -> list[Leaf]:
+    """Cut lines, ascending by payee and none of zero, into leaves."""
+    lines = sorted(line for line in amounts.items() if line[1])
+    parts = range(0, len(lines), LINES_MAX)
+    return [
+        Leaf(work_id, part, asset, lines[first : first + LINES_MAX])
+        for part, first in enumerate(parts)
+    ]
+
+
+def split_works(
+    allocations: Sequence[Allocation], registry: Registry
+) -> tuple[list[Leaf], list[Quarantined]]:
+    """Divide each work's amount over its payees; what nobody can be paid goes to suspense.
+
+    The amount of a work without payees goes to the escrow of its content.
     """
     earned: dict[tuple[bytes, bytes], int] = defaultdict(int)
     for each in allocations:
         for row, amount in zip(each.rows, each.credited, strict=True):
             earned[row.work_id, each.asset] += amount
+    escrow_of = escrow_ids(registry.works)
+    kept: dict[tuple[bytes, bytes], int] = defaultdict(int)
     leaves: list[Leaf] = []
-    unpayable: list[Quarantined] = []
+    refused: list[Quarantined] = []
     for (work_id, asset), amount in earned.items():
-        terms = terms_of[work_id]
-        shares = largest_remainder(amount, terms["sharesPpm"])
-        lines = [line for line in zip(terms["payees"], shares, strict=True) if line[1]]
-        paid = [line for line in lines if line[0] not in (asset, payouts, bytes(20))]
-        for payee, share in set(lines) - set(paid):
-            at, who = (*terms.log.position, terms["payees"].index(payee)), terms["registrant"]
-            unpayable.append(Quarantined(*at, asset, "unpayable_payee", who, work_id, share))
-        for part, first in enumerate(range(0, len(paid), LINES_MAX)):
-            leaves.append(Leaf(work_id, part, asset, paid[first : first + LINES_MAX]))
-    return sorted(leaves), unpayable
+        terms = registry.works[work_id].terms
+        if not amount:
+            continue
+        if not parties(terms):
+            kept[escrow_of[terms["contentId"]], asset] += amount
+            continue
+        lines: dict[bytes, int] = defaultdict(int)
+        for (position, reason, payee), units in destinations(
+            amount, terms, asset, registry
+        ).items():
+            if not reason:
+                lines[payee] += units
+                continue
+            kept[tagged_id(SUSPENSE, work_id), asset] += units
+            at = (*terms.log.position, position)
+            refused.append(Quarantined(*at, asset, reason, terms["registrant"], work_id, units))
+        leaves += leaves_of_lines(work_id, asset, lines)
+    for (leaf_id, asset), amount in kept.items():
+        leaves += leaves_of_lines(leaf_id, asset, {registry.payouts: amount})
+    return leaves, refused
 
 
-def split_hashes(leaves: Sequence[Leaf]) -> list[bytes]:
-    """keccak256(abi.encode(address[] payees, uint256[] amounts)) of each leaf."""
+def collect_fees(
+    allocations: Sequence[Allocation], parameters: Parameters, registry: Registry
+) -> tuple[list[Leaf], list[Quarantined]]:
+    """Sum up what each fee charged in each asset, in one leaf an asset.
+
+    A split account is not followed here: as a payee of fees it cannot be paid.
+    """
+    leaves: list[Leaf] = []
+    refused: list[Quarantined] = []
+    fees_id = tagged_id(FEES)
+    for asset in sorted({each.asset for each in allocations}):
+        charged = [each.charged for each in allocations if each.asset == asset]
+        lines: dict[bytes, int] = defaultdict(int)
+        for position, (fee, amounts) in enumerate(
+            zip(parameters.fees, zip(*charged, strict=True), strict=True)
+        ):
+            if not registry.is_unpayable(fee.payee, asset) and fee.payee not in registry.splits:
+                lines[fee.payee] += sum(amounts)
+            elif sum(amounts):
+                at = (*parameters.log.position, position)
+                refused.append(
+                    Quarantined(*at, asset, "unpayable_payee", bytes(20), fees_id, sum(amounts))
+                )
+        leaves += leaves_of_lines(fees_id, asset, lines)
+    return leaves, refused
+
+
+def encoded_splits(leaves: Sequence[Leaf]) -> list[bytes]:
+    """Give abi.encode(address[] payees, uint256[] amounts) of each leaf."""
     encoded = []
     for leaf in leaves:
         count = len(leaf.lines)
         payees, amounts = zip(*leaf.lines, strict=True)
         encoded.append(encode(64, 96 + 32 * count, count, *payees, count, *amounts))
-    return keccak256_many(encoded)
+    return encoded
 
 
-def leaf_hashes(leaves: Sequence[Leaf], splits: Sequence[bytes], bundle: Bundle) -> list[bytes]:
+def leaf_hashes(
+    leaves: Sequence[Leaf], splits: Sequence[bytes], inputs: Inputs, helpers: Helpers
+) -> list[bytes]:
     """Hash each leaf twice, so that no inner node can pass for a leaf."""
-    where = (bundle.chain_id, bundle.contracts["EpochPayouts"], bundle.epoch)
+    where = (inputs.chain_id, inputs.contracts["EpochPayouts"], inputs.epoch)
     encoded = [
         encode(*where, leaf.work_id, leaf.part, leaf.asset, leaf.amount, split)
         for leaf, split in zip(leaves, splits, strict=True)
     ]
-    return keccak256_many(keccak256_many(encoded))
+    return helpers.hash_many(helpers.hash_many(encoded))
 
 
 def leaf_lines(
@@ -1208,22 +1700,39 @@ def leaf_lines(
         }
 
 
-def tree_root(hashes: Sequence[bytes]) -> bytes:
-    """Root of OpenZeppelin's standard tree: a heap of 2n - 1 nodes, root first.
+def tree_heap(hashes: Sequence[bytes]) -> list[bytes]:
+    """Build OpenZeppelin's standard tree: a heap of 2n - 1 nodes, root first; none for no leaves.
 
     The leaves stand at its end, in descending order; node i hashes its children 2i + 1 and 2i + 2,
-    the lower one first. Without leaves the root is zero.
+    the lower one first.
     """
-    if not hashes:
-        return ZERO32
-    known = len(hashes) - 1  # nodes from here on are known
+    known = max(len(hashes) - 1, 0)  # nodes from here on are known
     heap = [b""] * known + sorted(hashes, reverse=True)
     while known:
         ready = known >> 1  # from here on both children are known
         pairs = [sorted(heap[2 * node + 1 : 2 * node + 3]) for node in range(ready, known)]
         heap[ready:known] = keccak256_many([left + right for left, right in pairs])
         known = ready
-    return heap[0]
+    return heap
+
+
+def tree_root(hashes: Sequence[bytes]) -> bytes:
+    """Give the root; without leaves it is zero."""
+    return tree_heap(hashes)[0] if hashes else ZERO32
+
+
+def hash_pair(one: bytes, other: bytes) -> bytes:
+    """Hash two nodes, the lower one first."""
+    return keccak256(min(one, other) + max(one, other))
+
+
+def proof_of(heap: Sequence[bytes], leaf: bytes) -> list[bytes]:
+    """Give the sibling of each node on the way from a leaf to the root."""
+    node, proof = heap.index(leaf, len(heap) >> 1), []
+    while node:
+        proof.append(heap[node + 1 if node & 1 else node - 1])
+        node = (node - 1) >> 1
+    return proof
 
 
 # --------------------------------------------------------------------------- 11. completeness
@@ -1248,7 +1757,7 @@ class Filter(NamedTuple):
 
 def settlement_filter(contracts: dict[str, bytes]) -> Filter:
     """Give the contracts' addresses and the topics of all their events, ascending."""
-    topics = [event.topic0 for event in declared_events()]
+    topics = [event.topic0 for event in declared(EVENTS) + declared(PAYMENT_EVENTS)]
     topics += keccak256_many([signature.encode() for signature in OTHER_EVENTS])
     return Filter(sorted(contracts.values()), sorted(topics))
 
@@ -1282,16 +1791,16 @@ def claim_at(level: str, *, is_possible: bool) -> str:
 
 
 def certificate_digest(
-    bundle: Bundle, level: str, start: int, claims: Sequence[tuple[bytes, str]], previous: bytes
+    inputs: Inputs, level: str, start: int, claims: Sequence[tuple[bytes, str]], previous: bytes
 ) -> bytes:
     """keccak256 of the certificate: eight members, each behind its length in four bytes.
 
     `claims` are block hash and claim of each block from `start` on.
     """
-    wanted = settlement_filter(bundle.contracts)
+    wanted = settlement_filter(inputs.contracts)
     members = [
         b"quittance-completeness-v1",
-        bundle.chain_id.to_bytes(32, "big"),
+        inputs.chain_id.to_bytes(32, "big"),
         keccak256(prefixed(b"".join(wanted.addresses)) + prefixed(b"".join(wanted.topics))),
         level.encode(),
         start.to_bytes(8, "big"),
@@ -1314,20 +1823,20 @@ def check_completeness(level: str, bundle: Bundle) -> None:
     """
     check_links(bundle)
     check_first_header(bundle)
-    wanted = settlement_filter(bundle.contracts)
+    wanted = settlement_filter(bundle.inputs.contracts)
     for header in bundle.certified:
         expected = claim_at(level, is_possible=may_hold(header.bloom, wanted))
         expect(f"{header.place} claim, at level {level} by its bloom", expected, header.claim)
     blooms = {header.block.number: header.bloom for header in bundle.headers}
-    for log in bundle.logs:
+    for log in bundle.inputs.logs:
         for value in (log.address, *log.topics) if log.block_number in blooms else ():
             if not in_bloom(blooms[log.block_number], value):
                 raise Difference(log.place, "only what the bloom of its block holds", value)
     completeness = bundle.manifest["completeness"]
     previous = bytes.fromhex(completeness["previous"][2:])
     claims = [(header.block.hash, header.claim) for header in bundle.certified]
-    start = bundle.reference.number + 1 - len(claims)
-    digest = certificate_digest(bundle, level, start, claims, previous)
+    start = bundle.inputs.reference.number + 1 - len(claims)
+    digest = certificate_digest(bundle.inputs, level, start, claims, previous)
     made = {"level": level, "digest": hex0x(digest), "previous": completeness["previous"]}
     compare("manifest.json completeness", made, completeness)
 
@@ -1343,9 +1852,9 @@ def check_links(bundle: Bundle) -> None:
             expected = f"at least {below.block.timestamp}"
             raise Difference(f"{header.place} timestamp", expected, header.block.timestamp)
     for header in bundle.headers:
-        listed = bundle.blocks.get(header.block.number, header.block)
+        listed = bundle.inputs.blocks.get(header.block.number, header.block)
         expect(f"blocks.jsonl, block {listed.number}", header.block, listed)
-    expect("headers.jsonl, its last block", bundle.reference, bundle.headers[-1].block)
+    expect("headers.jsonl, its last block", bundle.inputs.reference, bundle.headers[-1].block)
 
 
 def check_first_header(bundle: Bundle) -> None:
@@ -1353,7 +1862,7 @@ def check_first_header(bundle: Bundle) -> None:
 
     Only the settlement's first epoch, that of the start block, has nothing before it.
     """
-    first, start = bundle.headers[0], bundle.start_block
+    first, start = bundle.headers[0], bundle.inputs.start_block
     is_first_epoch = first.claim != ANCHOR
     for name, digest in (
         ("previous_manifest_digest", bundle.manifest["previous_manifest_digest"]),
@@ -1364,12 +1873,12 @@ def check_first_header(bundle: Bundle) -> None:
             raise Difference(f"manifest.json {name}", expected, digest)
     if is_first_epoch:
         expect(f"{first.place} number, the start block", start, first.block.number)
-        epoch = (first.block.timestamp - bundle.clock.genesis) // bundle.clock.length
-        expect(f"{first.place}, its epoch by its time", bundle.epoch, epoch)
+        epoch = (first.block.timestamp - bundle.inputs.clock.genesis) // bundle.inputs.clock.length
+        expect(f"{first.place}, its epoch by its time", bundle.inputs.epoch, epoch)
         return
-    if start in bundle.blocks and bundle.epoch_of(start) == bundle.epoch:
+    if start in bundle.inputs.blocks and bundle.inputs.epoch_of(start) == bundle.inputs.epoch:
         raise Difference(f"{first.place} claim", "no anchor in the first epoch", first.claim)
-    limit = bundle.start + bundle.clock.grace
+    limit = bundle.inputs.start + bundle.inputs.clock.grace
     for header in bundle.headers:
         if (header.block.timestamp < limit) != (header is first):
             expected = f"time below {limit} in the anchor and only there"
@@ -1380,13 +1889,12 @@ def check_first_header(bundle: Bundle) -> None:
 
 
 class Outcome(NamedTuple):
-    """Everything recomputed that the manifest, the summary and the chain checks need."""
+    """Everything recomputed; `files` are the records of the files that follow from the logs."""
 
     parameters: Parameters
-    works: int
-    subscribers: int
-    quarantined: int
-    leaves: int
+    allocations: list[Allocation]
+    leaves: list[Leaf]
+    files: dict[str, list[dict[str, Any]]]
     totals: list[dict[str, Any]]
     root: bytes
 
@@ -1399,8 +1907,8 @@ def total_up(
 ) -> list[dict[str, Any]]:
     """Check for each asset that every unit paid in is in a leaf or unallocated.
 
-    Unallocated is what subscribers' rows did not earn, lines that cannot be paid, and money that
-    came without a subscription. Nothing is carried in, held in escrow or taken as a fee.
+    Unallocated is what subscribers' rows did not earn, fees whose payee cannot be paid, and money
+    that came without a subscription. Nothing is carried in.
     """
     paid_in: dict[bytes, int] = defaultdict(int)
     for funded in select(facts, "EpochFunded"):
@@ -1412,7 +1920,10 @@ def total_up(
         unallocated[each.asset] += each.unallocated
     for line in unpayable:
         unallocated[line.asset] += line.amount
-    totals = []
+    in_leaves: dict[tuple[bytes, str], int] = defaultdict(int)
+    for leaf in leaves:
+        in_leaves[leaf.asset, TERMS_OF_TAGS[leaf.work_id[0]]] += leaf.amount
+    totals: list[dict[str, Any]] = []
     for asset in sorted({*paid_in, *fees}):
         unsubscribed = paid_in[asset] - fees[asset]
         if unsubscribed < 0:
@@ -1420,77 +1931,176 @@ def total_up(
             raise Difference(
                 place, f"at least {fees[asset]}, the sum of Subscribed", paid_in[asset]
             )
-        allocated = sum(leaf.amount for leaf in leaves if leaf.asset == asset)
         remaining = unallocated[asset] + unsubscribed
-        expect(f"conservation of {eip55(asset)}", paid_in[asset], allocated + remaining)
-        term = {"asset": asset, "paid_in": paid_in[asset], "carried_in": 0, "allocated": allocated}
-        term |= {"escrow": 0, "unallocated": remaining, "fees": 0}
-        totals.append(term)
+        allocated, escrow, charged = (
+            in_leaves[asset, term] for term in ("allocated", "escrow", "fees")
+        )
+        divided = allocated + escrow + remaining + charged
+        expect(f"conservation of {eip55(asset)}", paid_in[asset], divided)
+        totals.append(
+            {
+                "asset": asset,
+                "paid_in": paid_in[asset],
+                "carried_in": 0,
+                "allocated": allocated,
+                "escrow": escrow,
+                "unallocated": remaining,
+                "fees": charged,
+            }
+        )
     return totals
 
 
-def check_manifest(outcome: Outcome, bundle: Bundle) -> None:
-    """Every field of the manifest that follows from the inputs is what was recomputed."""
-    if bundle.attempt == 0:
-        raise Difference("manifest.json attempt", "at least 1", 0)
-    parameters, count = outcome.parameters, len(bundle.contents["quarantine.jsonl"].splitlines())
-    expected = {
+class Judged(NamedTuple):
+    """The facts of an epoch, and what they say before any money is divided."""
+
+    facts: list[Fact]
+    parameters: Parameters
+    registry: Registry
+    fees: dict[tuple[bytes, bytes], int]
+    rows_of: dict[bytes, list[Row]]
+    quarantined: list[Quarantined]
+
+
+def judge(inputs: Inputs) -> Judged:
+    """Decode the logs, check their places in time, and judge every submitted row."""
+    facts = decode_inputs(inputs)
+    check_blocks(inputs)
+    check_clock(facts, inputs)
+    check_epochs(facts, inputs)
+    parameters, registry = parameters_in_force(facts), registry_in_force(facts, inputs)
+    rows = sort_rows(facts, registry.works, parameters, inputs)
+    return Judged(facts, parameters, registry, fees_paid(facts), *rows)
+
+
+def recompute(inputs: Inputs, helpers: Helpers) -> Outcome:
+    """Run the rules: from the logs to the root."""
+    facts, parameters, registry, fees, rows_of, quarantined = judge(inputs)
+    allocations = allocate(fees, rows_of, parameters)
+    of_works, refused = split_works(allocations, registry)
+    of_fees, unpayable = collect_fees(allocations, parameters, registry)
+    leaves = sorted(of_works + of_fees)
+    split_digests = helpers.hash_many(encoded_splits(leaves))
+    hashes = leaf_hashes(leaves, split_digests, inputs, helpers)
+    spell_all(registry, allocations, leaves)
+    files = {
+        "works.jsonl": works_lines(registry.works),
+        "splits.jsonl": splits_lines(registry.splits),
+        "quarantine.jsonl": quarantine_lines(quarantined + refused + unpayable),
+        "allocations.jsonl": allocation_lines(allocations),
+        "leaves.jsonl": leaf_lines(leaves, split_digests, hashes),
+    }
+    return Outcome(
+        parameters=parameters,
+        allocations=allocations,
+        leaves=leaves,
+        files={name: list(records) for name, records in files.items()},
+        totals=total_up(facts, allocations, leaves, unpayable),
+        root=tree_root(hashes),
+    )
+
+
+def registry_in_force(facts: Sequence[Fact], inputs: Inputs) -> Registry:
+    """Give everything that says who is paid."""
+    splits, contracts = in_force(facts, "SplitTermsSet", "account"), inputs.contracts
+    no_payees = contracts["EpochPayouts"], contracts["SplitAccounts"]
+    return Registry(works_in_force(facts, inputs), splits, *no_payees)
+
+
+def spell_all(
+    registry: Registry, allocations: Sequence[Allocation], leaves: Sequence[Leaf]
+) -> None:
+    """Spell the addresses of all files at once, which is much quicker than one by one."""
+    terms = [work.terms for work in registry.works.values()]
+    addresses = {one["registrant"] for one in terms} | {each.subscriber for each in allocations}
+    for one in (*terms, *registry.splits.values()):
+        addresses.update(one["payees"])
+    for leaf in leaves:
+        addresses.update(payee for payee, _ in leaf.lines)
+    eip55_many(addresses)
+
+
+def manifest_of(
+    outcome: Outcome, inputs: Inputs, completeness: dict[str, str], digests: dict[str, bytes]
+) -> dict[str, Any]:
+    """Write the manifest; what follows from no log is as `inputs` and `completeness` have it.
+
+    `digests` are those of the logs (rolling), the registry and quarantine.jsonl.
+    """
+    parameters = outcome.parameters
+    return {
         "format": "quittance-manifest-v1",
-        "usage_mode": "attested",
-        "inputs": {
-            "count": str(len(bundle.logs)),
-            "rolling_hash": hex0x(rolling_hash(bundle.logs)),
+        "settlement": {
+            "name": inputs.name,
+            "chain_id": str(inputs.chain_id),
+            "contract": eip55(inputs.contracts["EpochPayouts"]),
+            "start_block": str(inputs.start_block),
         },
-        "registry_digest": hex0x(bundle.digests["works.jsonl"]),
+        "contracts": {name: eip55(address) for name, address in inputs.contracts.items()},
+        "epoch": str(inputs.epoch),
+        "attempt": str(inputs.attempt),
+        "previous_manifest_digest": hex0x(inputs.previous),
+        "clock": {key: str(value) for key, value in inputs.clock._asdict().items()},
+        "boundary_block": block_record(inputs.boundary),
+        "reference_block": block_record(inputs.reference),
+        "completeness": completeness,
+        "usage_mode": "attested",
+        "inputs": {"count": str(len(inputs.logs)), "rolling_hash": hex0x(digests["logs"])},
+        "registry_digest": hex0x(digests["registry"]),
         "ruleset": {
             "name": "usercentric-v1",
             "parameters_digest": hex0x(parameters.digest),
             "parameters": parameters.document,
         },
-        "totals": [
-            {key: eip55(value) if key == "asset" else str(value) for key, value in term.items()}
-            for term in outcome.totals
-        ],
-        "quarantine": {"count": str(count), "digest": hex0x(bundle.digests["quarantine.jsonl"])},
+        "totals": totals_records(outcome.totals),
+        "quarantine": {
+            "count": str(len(outcome.files["quarantine.jsonl"])),
+            "digest": hex0x(digests["quarantine"]),
+        },
         "tree": {
             "profile": "quittance-v1",
-            "leaf_count": str(outcome.leaves),
+            "leaf_count": str(len(outcome.leaves)),
             "root": hex0x(outcome.root),
         },
     }
-    for key, value in expected.items():
-        compare(f"manifest.json {key}", value, bundle.manifest[key])
 
 
-def verify(bundle: Bundle) -> Outcome:
+def block_record(block: Block) -> dict[str, str]:
+    """Spell a block."""
+    number, digest, timestamp = block
+    return {"number": str(number), "hash": hex0x(digest), "timestamp": str(timestamp)}
+
+
+def totals_records(totals: Sequence[dict[str, Any]]) -> list[dict[str, str]]:
+    """Spell the totals."""
+    return [
+        {key: eip55(value) if key == "asset" else str(value) for key, value in term.items()}
+        for term in totals
+    ]
+
+
+def manifest_digests(
+    inputs: Inputs, files: dict[str, bytes], helpers: Helpers
+) -> Callable[[], dict[str, bytes]]:
+    """Begin to hash what the manifest names; these are the longest hashes of all."""
+    started = {
+        "registry": helpers.start(keccak256, files["works.jsonl"] + files["splits.jsonl"]),
+        "logs": helpers.start(rolling_hash, inputs.logs),
+        "quarantine": helpers.start(keccak256, files["quarantine.jsonl"]),
+    }
+    return lambda: {name: digest() for name, digest in started.items()}
+
+
+def verify(bundle: Bundle, helpers: Helpers) -> Outcome:
     """Run the whole argument that needs no node."""
-    facts = decode_inputs(bundle)
-    check_blocks(bundle)
-    check_clock(facts, bundle)
-    check_epochs(facts, bundle)
-    parameters, terms_of = parameters_in_force(facts), terms_in_force(facts)
-    check_completeness(parameters.completeness, bundle)
-    compare_lines(bundle, "works.jsonl", works_lines(terms_of))
-    held = held_works(facts, bundle)
-    rows_of, quarantined = sort_rows(facts, terms_of, parameters.regions, held)
-    allocations = allocate(facts, rows_of, parameters)
-    leaves, unpayable = split_works(allocations, terms_of, bundle.contracts["EpochPayouts"])
-    quarantined += unpayable
-    compare_lines(bundle, "quarantine.jsonl", quarantine_lines(quarantined))
-    compare_lines(bundle, "allocations.jsonl", allocation_lines(allocations))
-    splits = split_hashes(leaves)
-    hashes = leaf_hashes(leaves, splits, bundle)
-    compare_lines(bundle, "leaves.jsonl", leaf_lines(leaves, splits, hashes))
-    outcome = Outcome(
-        parameters=parameters,
-        works=len(terms_of),
-        subscribers=len({each.subscriber for each in allocations}),
-        quarantined=len(quarantined),
-        leaves=len(leaves),
-        totals=total_up(facts, allocations, leaves, unpayable),
-        root=tree_root(hashes),
-    )
-    check_manifest(outcome, bundle)
+    digests = manifest_digests(bundle.inputs, bundle.contents, helpers)
+    outcome = recompute(bundle.inputs, helpers)
+    check_completeness(outcome.parameters.completeness, bundle)
+    for name, records in outcome.files.items():
+        compare_lines(bundle, name, records)
+    completeness = bundle.manifest["completeness"]
+    expected = manifest_of(outcome, bundle.inputs, completeness, digests())
+    compare("manifest.json", expected, bundle.manifest)
     return outcome
 
 
@@ -1608,6 +2218,8 @@ class Node:
     """An Ethereum JSON-RPC node that the auditor trusts."""
 
     def __init__(self, url: str) -> None:
+        if url.startswith("env:"):
+            url = os.environ.get(url[4:], "")
         try:
             parts = urllib.parse.urlsplit(url)
         except ValueError:
@@ -1649,34 +2261,58 @@ class Node:
         error = answer.get("error") if isinstance(answer, dict) else answer
         raise Refused(spell(json.dumps(error)))
 
-    def blocks(self, start: int, end: int) -> list[tuple[Block, bytes, int]]:
-        """Give the blocks [start, end), each with the hash of its parent and its bloom."""
+    def headers(self, start: int, end: int) -> list[Header]:
+        """Give the headers of the blocks [start, end), as the node tells them."""
         params = [(hex(number), False) for number in range(start, end)]
-        blocks = []
+        headers = []
         answers = self.ask_many("eth_getBlockByNumber", params)
         for number, header in zip(range(start, end), answers, strict=True):
             if header is None:
                 raise Unavailable(f"{self.name} has no block {number}")
             try:
-                hashes = [bytes.fromhex(header[key][2:]) for key in ("hash", "parentHash")]
-                block = Block(number, hashes[0], int(header["timestamp"], 16))
-                blocks.append((block, hashes[1], int(header["logsBloom"], 16)))
+                names = ("hash", "parentHash", "receiptsRoot")
+                digest, parent, root = (bytes.fromhex(header[name][2:]) for name in names)
+                block = Block(number, digest, int(header["timestamp"], 16))
+                bloom = int(header["logsBloom"], 16)
             except (KeyError, TypeError, ValueError):
                 raise Unavailable(f"{self.name} gave block {number} in another form") from None
-        return blocks
+            headers.append(Header(f"the node's block {number}", block, parent, root, bloom, ""))
+        return headers
 
-    def logs(self, start: int, end: int, contracts: Iterable[bytes]) -> list[Log]:
-        """Give all logs of our events by our contracts in the blocks [start, end)."""
+    def block_at(self, number: int) -> Block:
+        """Give one block."""
+        return next(in_pieces(number, number + 1, 1, self.headers)).block
+
+    def facts(
+        self, start: int, contracts: dict[str, bytes], events: tuple[str, ...] = EVENTS
+    ) -> tuple[list[Fact], Block]:
+        """Give all facts from a block on, in chain order, and the head they are known up to."""
         criteria = {
-            "fromBlock": hex(start),
-            "toBlock": hex(end - 1),
-            "address": [hex0x(address) for address in contracts],
-            "topics": [[hex0x(event.topic0) for event in declared_events()]],
+            "address": [hex0x(address) for address in contracts.values()],
+            "topics": [[hex0x(event.topic0) for event in declared(events)]],
         }
+
+        def fetch(start: int, end: int) -> list[Log]:
+            span = {"fromBlock": hex(start), "toBlock": hex(end - 1)}
+            try:
+                entries = self.ask("eth_getLogs", criteria | span)
+                return [_log_from_node(entry) for entry in entries]
+            except (KeyError, TypeError, ValueError):
+                raise Unavailable(f"{self.name} gave a log in another form") from None
+
+        head = self.number("eth_blockNumber")
+        logs = sorted(
+            in_pieces(start, head + 1, BLOCKS_PER_REQUEST, fetch), key=lambda log: log.position
+        )
+        decoded = [decode_log(log, contracts, events) for log in logs]
+        return [fact for fact in decoded if fact is not None], self.block_at(head)
+
+    def number(self, method: str) -> int:
+        """Ask for a number."""
         try:
-            return [_log_from_node(entry) for entry in self.ask("eth_getLogs", criteria)]
-        except (KeyError, TypeError, ValueError):
-            raise Unavailable(f"{self.name} gave a log in another form") from None
+            return int(self.ask(method), 16)
+        except (Refused, TypeError, ValueError) as error:
+            raise Unavailable(f"{self.name} did not answer {method}: {error}") from None
 
     def receipts(self, number: int) -> list[dict[str, Any]]:
         """Give all receipts of a block, one by one where the node knows no other way."""
@@ -1706,13 +2342,11 @@ def _log_from_node(entry: dict[str, Any]) -> Log:
     )
 
 
-Item = TypeVar("Item")
-
-
 def in_pieces(
     start: int, end: int, size: int, fetch: Callable[[int, int], list[Item]]
 ) -> Iterator[Item]:
     """Fetch [start, end) piece by piece; what the node refuses is asked again in halves."""
+    is_shown = end - start > size and sys.stderr.isatty()
     while start < end:
         stop = min(start + size, end)
         try:
@@ -1723,93 +2357,100 @@ def in_pieces(
             size = (stop - start) >> 1
             continue
         start = stop
-        if sys.stderr.isatty():
+        if is_shown:
             print(f"\r  read up to block {stop - 1} of {end - 1}", end="", file=sys.stderr)
-    if sys.stderr.isatty():
+    if is_shown:
         print(file=sys.stderr)
 
 
-def check_on_chain(outcome: Outcome, bundle: Bundle, url: str) -> str:
-    """Check against a node; say whether the epoch is committed: equal, vetoed or absent."""
-    node, contracts = Node(url), bundle.contracts
-    try:
-        chain_id = int(node.ask("eth_chainId"), 16)
-        head = int(node.ask("eth_blockNumber"), 16)
-    except (Refused, TypeError, ValueError) as error:
-        raise Unavailable(f"{node.name} did not name its chain and head: {error}") from None
-    expect("manifest.json settlement chain_id", chain_id, bundle.chain_id)
-    check_border_blocks(node, bundle)
-    seen = check_headers(node, bundle)
+class Seen(NamedTuple):
+    """A block of the node's chain, and whether it can have a log of the settlement."""
 
-    def fetch(start: int, end: int) -> list[Log]:
-        return node.logs(start, end, contracts.values())
-
-    logs = in_pieces(bundle.start_block, head + 1, BLOCKS_PER_REQUEST, fetch)
-    decoded = [decode_log(log, contracts) for log in sorted(logs, key=lambda log: log.position)]
-    facts = [fact for fact in decoded if fact is not None]
-    check_logs(facts, bundle)
-    check_previous_certificates(seen, facts, bundle)
-    check_receipts(node, [fact.log for fact in facts], bundle)
-    started = [(fact["clock"], fact["registry"]) for fact in select(facts, "SettlementStarted")]
-    expected = [(contracts["EpochClock"], contracts["WorkRegistry"])]
-    expect("clock and registry that EpochPayouts started with", expected, started)
-    return check_commitment(facts, outcome, bundle)
+    block: Block
+    receipts_root: bytes
+    is_possible: bool
 
 
-def check_border_blocks(node: Node, bundle: Bundle) -> None:
+def read_chain(node: Node, inputs: Inputs) -> list[Seen]:
+    """Give all blocks of the node's chain from the start block to the reference block."""
+    seen: list[Seen] = []
+    wanted, end = settlement_filter(inputs.contracts), inputs.reference.number + 1
+    for header in in_pieces(inputs.start_block, end, HEADERS_PER_REQUEST, node.headers):
+        if seen and header.parent != seen[-1].block.hash:
+            number = header.block.number
+            raise Unavailable(f"{node.name} changed its chain at block {number}; try again")
+        seen.append(Seen(header.block, header.receipts_root, may_hold(header.bloom, wanted)))
+    return seen
+
+
+def check_chain_id(node: Node, place: str, chain_id: int) -> None:
+    """The node is one of the settlement's chain."""
+    expect(place, node.number("eth_chainId"), chain_id)
+
+
+def check_on_chain(outcome: Outcome, bundle: Bundle, node: Node) -> "Commitment | None":
+    """Check a bundle against a node; give the commitment of its attempt, if there is one."""
+    inputs = bundle.inputs
+    check_chain_id(node, "manifest.json settlement chain_id", inputs.chain_id)
+    check_border_blocks(node, inputs)
+    seen = read_chain(node, inputs)
+    check_listed_blocks(seen, inputs)
+    facts, head = node.facts(inputs.start_block, inputs.contracts)
+    check_logs(facts, inputs)
+    previous, _ = certificate_before(seen, facts, inputs)
+    named = bundle.manifest["completeness"]["previous"]
+    expect("manifest.json completeness previous", hex0x(previous), named)
+    check_receipts(node, facts, bundle.certified, inputs)
+    check_settlement(facts, inputs)
+    before = standing(facts, inputs.epoch - 1, head)
+    if before is not None:
+        place = "manifest.json previous_manifest_digest"
+        expect(place, before.fact["manifestDigest"], inputs.previous)
+    commitment = commitment_of(facts, inputs.epoch, inputs.attempt, head)
+    check_commitment(commitment, outcome, bundle.manifest_digest, inputs)
+    return commitment
+
+
+def check_border_blocks(node: Node, inputs: Inputs) -> None:
     """Boundary and reference block are on the chain, and the block after each is too late."""
     for name, claimed, limit in (
-        ("boundary_block", bundle.boundary, bundle.end),
-        ("reference_block", bundle.reference, bundle.end + bundle.clock.grace),
+        ("boundary_block", inputs.boundary, inputs.end),
+        ("reference_block", inputs.reference, inputs.end + inputs.clock.grace),
     ):
-        pair = in_pieces(claimed.number, claimed.number + 2, 1, node.blocks)
-        (block, *_), (following, *_) = pair
+        pair = in_pieces(claimed.number, claimed.number + 2, 1, node.headers)
+        block, following = (header.block for header in pair)
         expect(f"manifest.json {name}", block, claimed)
         if following.timestamp < limit:
             expected = f"the last block before time {limit}"
             raise Difference(f"manifest.json {name}", expected, f"one before {spell(following)}")
 
 
-class Seen(NamedTuple):
-    """A block of the node, and whether it can have a log of the settlement."""
+def check_listed_blocks(seen: Sequence[Seen], inputs: Inputs) -> None:
+    """Every block of blocks.jsonl is on the chain; the last one before the epoch is listed.
 
-    block: Block
-    is_possible: bool
-
-
-def check_headers(node: Node, bundle: Bundle) -> list[Seen]:
-    """Give all blocks of the node's chain from the start block to the reference block.
-
-    Every block of blocks.jsonl is among them, and so is the last block before the epoch's start.
     Those of headers.jsonl are: they link to the reference block, which the node has too.
     """
-    listed, before = dict(bundle.blocks), None
-    seen: list[Seen] = []
-    wanted, end = settlement_filter(bundle.contracts), bundle.reference.number + 1
-    pieces = in_pieces(bundle.start_block, end, HEADERS_PER_REQUEST, node.blocks)
-    for block, parent, bloom in pieces:
-        if seen and parent != seen[-1].block.hash:
-            raise Unavailable(f"{node.name} changed its chain at block {block.number}; try again")
-        seen.append(Seen(block, may_hold(bloom, wanted)))
+    listed, before = dict(inputs.blocks), None
+    for block, _, _ in seen:
         if block.number in listed:
             expect(f"blocks.jsonl, block {block.number}", block, listed.pop(block.number))
-        if block.timestamp < bundle.start:
+        if block.timestamp < inputs.start:
             before = block
     expect("blocks.jsonl, blocks before the start block", [], list(listed))
-    if before is not None and before.number not in bundle.blocks:
+    if before is not None and before.number not in inputs.blocks:
         raise Difference("blocks.jsonl", f"block {before.number}, last before the epoch", "none")
-    return seen
 
 
-def check_previous_certificates(
-    seen: Sequence[Seen], facts: Sequence[Fact], bundle: Bundle
-) -> None:
-    """The certificates of all epochs before, computed from the node's chain, end in the named one.
+def certificate_before(
+    seen: Sequence[Seen], facts: Sequence[Fact], inputs: Inputs
+) -> tuple[bytes, int]:
+    """Compute the certificates of all epochs before; give the last one's digest, and its end.
 
-    Blooms of those epochs are the node's word; this epoch's are in headers that hash to its blocks.
+    The end is the index in `seen` of the first block that this epoch's own certificate is about.
+    Blooms of those epochs are the node's word.
     """
-    digest, first, clock = ZERO32, 0, bundle.clock
-    for epoch in range((seen[0].block.timestamp - clock.genesis) // clock.length, bundle.epoch):
+    digest, first, clock = ZERO32, 0, inputs.clock
+    for epoch in range((seen[0].block.timestamp - clock.genesis) // clock.length, inputs.epoch):
         limit, end = clock.genesis + (epoch + 1) * clock.length + clock.grace, first
         while end < len(seen) and seen[end].block.timestamp < limit:
             end += 1
@@ -1823,24 +2464,25 @@ def check_previous_certificates(
             (one.block.hash, claim_at(level, is_possible=one.is_possible))
             for one in seen[first:end]
         ]
-        start = bundle.start_block + first
-        digest, first = certificate_digest(bundle, level, start, claims, digest), end
-    named = bundle.manifest["completeness"]["previous"]
-    expect("manifest.json completeness previous", hex0x(digest), named)
+        start = inputs.start_block + first
+        digest, first = certificate_digest(inputs, level, start, claims, digest), end
+    return digest, first
 
 
-def check_receipts(node: Node, logs: Sequence[Log], bundle: Bundle) -> None:
+def check_receipts(
+    node: Node, facts: Sequence[Fact], certified: Iterable[Header], inputs: Inputs
+) -> None:
     """Blocks claimed to be proved are: their receipts give the root in the header, and the logs.
 
     So the node cannot have kept a log of theirs back. Blocks claimed to be empty have none.
     """
     by_block: dict[int, list[tuple[int, ReceiptLog]]] = defaultdict(list)
-    for log in logs:
+    for log in (fact.log for fact in facts):
         found = ReceiptLog(log.address, log.topics, log.data)
         by_block[log.block_number].append((log.log_index, found))
-    topics = {event.topic0 for event in declared_events()}
-    addresses = set(bundle.contracts.values())
-    for header in bundle.certified:
+    topics = {event.topic0 for event in declared(EVENTS)}
+    addresses = set(inputs.contracts.values())
+    for header in certified:
         number = header.block.number
         place = f"the node's logs of block {number}"
         if header.claim == "empty":
@@ -1871,38 +2513,384 @@ def check_receipts_root(node: Node, header: Header) -> list[ReceiptLog]:
     return logs
 
 
-def check_logs(facts: Sequence[Fact], bundle: Bundle) -> None:
+def check_logs(facts: Sequence[Fact], inputs: Inputs) -> None:
     """logs.jsonl holds exactly the input logs that the chain holds: none missing, none added."""
-    chain = [fact.log for fact in facts if is_input(fact, bundle)]
-    for real, log in zip(chain, bundle.logs, strict=False):
+    chain = [fact.log for fact in facts if is_input(fact, inputs)]
+    for real, log in zip(chain, inputs.logs, strict=False):
         expect(f"{log.place}, block number and log index", real.position, log.position)
         for key, value in real._asdict().items():
             if key != "place":
                 expect(f"{log.place} {key}", value, getattr(log, key))
-    expect("logs.jsonl, number of logs", len(chain), len(bundle.logs))
+    expect("logs.jsonl, number of logs", len(chain), len(inputs.logs))
 
 
-def check_commitment(facts: Sequence[Fact], outcome: Outcome, bundle: Bundle) -> str:
-    """A commitment of this attempt holds what was recomputed; the previous epoch's is named."""
+def check_settlement(facts: Sequence[Fact], inputs: Inputs) -> None:
+    """EpochPayouts was started with this clock and this registry."""
+    started = [(fact["clock"], fact["registry"]) for fact in select(facts, "SettlementStarted")]
+    expected = [(inputs.contracts["EpochClock"], inputs.contracts["WorkRegistry"])]
+    expect("clock and registry that EpochPayouts started with", expected, started)
+
+
+class Commitment(NamedTuple):
+    """What was committed, and whether it is pending, active or vetoed at the node's head."""
+
+    fact: Fact
+    status: str
+
+
+def commitment_of(
+    facts: Sequence[Fact], epoch: int, attempt: int, head: Block
+) -> Commitment | None:
+    """Give the commitment of an attempt at an epoch."""
     vetoed = {(fact["epoch"], fact["attempt"]) for fact in select(facts, "EpochVetoed")}
-    commitment = "absent"
     for fact in select(facts, "EpochCommitted"):
-        key = (fact["epoch"], fact["attempt"])
-        if fact["epoch"] == bundle.epoch - 1 and key not in vetoed:
-            place, found = "manifest.json previous_manifest_digest", bundle.manifest
-            expect(place, hex0x(fact["manifestDigest"]), found["previous_manifest_digest"])
-        if key == (bundle.epoch, bundle.attempt):
-            place = f"EpochCommitted of epoch {bundle.epoch}, attempt {bundle.attempt},"
-            digest = bundle.digests["manifest.json"]
-            expect(f"{place} root", outcome.root, fact["root"])
-            expect(f"{place} manifest digest", digest, fact["manifestDigest"])
-            totals = [tuple(term.values()) for term in outcome.totals]
-            expect(f"{place} totals", totals, fact["totals"])
-            commitment = "vetoed" if key in vetoed else "equal"
-    return commitment
+        if (fact["epoch"], fact["attempt"]) == (epoch, attempt):
+            status = "active" if head.timestamp >= fact["activeAt"] else "pending"
+            return Commitment(fact, "vetoed" if (epoch, attempt) in vetoed else status)
+    return None
 
 
-# --------------------------------------------------------------------------------- 15. main
+def attempts_vetoed(facts: Sequence[Fact], epoch: int) -> int:
+    """Count the vetoes against an epoch."""
+    return sum(fact["epoch"] == epoch for fact in select(facts, "EpochVetoed"))
+
+
+def standing(facts: Sequence[Fact], epoch: int, head: Block) -> Commitment | None:
+    """Give the commitment of an epoch that was not vetoed."""
+    return commitment_of(facts, epoch, attempts_vetoed(facts, epoch) + 1, head)
+
+
+def check_commitment(
+    commitment: Commitment | None, outcome: Outcome, manifest_digest: bytes, inputs: Inputs
+) -> None:
+    """A commitment of this attempt holds what was recomputed."""
+    if commitment is None:
+        return
+    place, fact = (
+        f"EpochCommitted of epoch {inputs.epoch}, attempt {inputs.attempt},",
+        commitment[0],
+    )
+    expect(f"{place} root", outcome.root, fact["root"])
+    totals = [tuple(term.values()) for term in outcome.totals]
+    expect(f"{place} totals", totals, fact["totals"])
+    expect(f"{place} manifest digest", manifest_digest, fact["manifestDigest"])
+
+
+# ------------------------------------------------------------- 15. an epoch from a node alone
+
+
+def read_addresses(path: str, name: str | None) -> Inputs:
+    """Read which settlement is meant from an address book; the rest of the inputs is empty."""
+    try:
+        with open(path, encoding="utf-8") as file:
+            book = json.load(file)
+        entries = book["settlements"]
+        if name is None:
+            (name,) = entries
+        entry = entries[name]
+        contracts = {
+            key: bytes_from_hex(entry["contracts"][key].lower(), 20, f"{path} contracts {key}")
+            for key in CONTRACTS.split()
+        }
+        chain_id, start_block = int(book["chain_id"]), int(entry["start_block"])
+    except OSError as error:
+        raise BadInput(f"{path}: {error.strerror or error}") from None
+    except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
+        what = "not an address book that holds this settlement, or --name is needed"
+        raise BadInput(f"{path}: {what} ({spell(repr(error))})") from None
+    if len(set(contracts.values())) != len(contracts):
+        raise BadInput(f"{path}: two contracts with one address")
+    nothing = Block(0, ZERO32, 0)
+    clock = Clock(0, 1, 0)
+    return Inputs(
+        str(name), chain_id, start_block, contracts, 0, 1, ZERO32, clock, nothing, nothing, {}, []
+    )
+
+
+def read_inputs_from(
+    node: Node, settlement: Inputs, epoch: int
+) -> tuple[Inputs, list[Seen], list[Fact], Block]:
+    """Read the inputs of an epoch from a node, its blocks, all facts, and the node's head."""
+    facts, head = node.facts(settlement.start_block, settlement.contracts)
+    started = select(facts, "EpochClockStarted")
+    try:
+        check_chain_id(node, "chain_id", settlement.chain_id)
+        expect("number of EpochClockStarted", 1, len(started))
+        check_settlement(facts, settlement)
+    except Difference as error:  # nothing is said against a commitment
+        raise BadInput(f"--settlement: not that of this node's chain: {error}") from None
+    clock = Clock(*(started[0][key] for key in ("genesis", "length", "grace")))
+    inputs = settlement._replace(epoch=epoch, clock=clock)
+    limit = inputs.end + clock.grace
+    if head.timestamp < limit:
+        when = f"its grace ends at {limit}, and the node's head is at {head.timestamp}"
+        raise Unavailable(f"epoch {epoch} is not over: {when}")
+    first = node.block_at(settlement.start_block)
+    if first.timestamp >= inputs.end:
+        raise BadInput(f"--epoch: {epoch} was over before the settlement's start block")
+    inputs = inputs._replace(reference=last_before(node, first, head, limit))
+    seen = read_chain(node, inputs)
+    blocks = {one.block.number: one.block for one in seen}
+    logs = [fact.log for fact in facts if is_input(fact, inputs)]
+    boundary = max(block for block in blocks.values() if block.timestamp < inputs.end)
+    earlier = [block.number for block in blocks.values() if block.timestamp < inputs.start]
+    needed = {log.block_number for log in logs} | {boundary.number, inputs.reference.number}
+    needed.update(earlier[-1:])
+    attempt, previous = attempts_vetoed(facts, epoch) + 1, ZERO32
+    if (first.timestamp - clock.genesis) // clock.length < epoch:
+        before = standing(facts, epoch - 1, head)
+        if before is None:
+            raise Unavailable(f"epoch {epoch - 1} is not committed, so {epoch} has no manifest yet")
+        previous = before.fact["manifestDigest"]
+    listed = {number: block for number, block in blocks.items() if number in needed}
+    inputs = inputs._replace(
+        attempt=attempt, previous=previous, boundary=boundary, blocks=listed, logs=logs
+    )
+    return inputs, seen, facts, head
+
+
+def last_before(node: Node, low: Block, high: Block, limit: int) -> Block:
+    """Find the last block before a time by halving; `low` is before it, `high` is not."""
+    while high.number - low.number > 1:
+        middle = node.block_at((low.number + high.number) >> 1)
+        low, high = (middle, high) if middle.timestamp < limit else (low, middle)
+    return low
+
+
+def certify(
+    node: Node, level: str, seen: Sequence[Seen], facts: Sequence[Fact], inputs: Inputs
+) -> dict[str, str]:
+    """Compute the epoch's certificate, as far as its level demands, and check the receipts."""
+    previous, first = certificate_before(seen, facts, inputs)
+    certified = []
+    for block, root, is_possible in seen[first:]:
+        claim = claim_at(level, is_possible=is_possible)
+        certified.append(Header(f"block {block.number}", block, b"", root, 0, claim))
+    check_receipts(node, facts, certified, inputs)
+    claims = [(header.block.hash, header.claim) for header in certified]
+    start = inputs.start_block + first
+    digest = certificate_digest(inputs, level, start, claims, previous)
+    return {"level": level, "digest": hex0x(digest), "previous": hex0x(previous)}
+
+
+def recompute_from(
+    node: Node, settlement: Inputs, epoch: int, helpers: Helpers, report: dict[str, Any]
+) -> tuple[Outcome, Inputs]:
+    """Recompute an epoch from a node alone, and compare it with its commitment if there is one."""
+    inputs, seen, facts, head = read_inputs_from(node, settlement, epoch)
+    report |= {"epoch": str(epoch), "attempt": str(inputs.attempt)}
+    commitment = commitment_of(facts, epoch, inputs.attempt, head)
+    shown = commitment or commitment_of(facts, epoch, inputs.attempt - 1, head)
+    report["committed"] = shown and {
+        "attempt": str(shown.fact["attempt"]),
+        "root": hex0x(shown.fact["root"]),
+        "manifest_digest": hex0x(shown.fact["manifestDigest"]),
+        "active_at": str(shown.fact["activeAt"]),
+        "status": shown.status,
+    }
+    outcome = recompute(inputs, helpers)
+    report |= {"root": hex0x(outcome.root), "totals": totals_records(outcome.totals)}
+    files = {name: json_lines(records) for name, records in outcome.files.items()}
+    digests = manifest_digests(inputs, files, helpers)
+    completeness = certify(node, outcome.parameters.completeness, seen, facts, inputs)
+    document = manifest_of(outcome, inputs, completeness, digests())
+    manifest_digest = keccak256(canonical(document))
+    report["manifest_digest"] = hex0x(manifest_digest)
+    check_commitment(commitment, outcome, manifest_digest, inputs)
+    return outcome, inputs
+
+
+def json_lines(records: Iterable[dict[str, Any]]) -> bytes:
+    """Write a JSON Lines file."""
+    return b"".join(canonical(record) + b"\n" for record in records)
+
+
+# ------------------------------------------------------- 16. payments, one work, one shard
+
+OPERATION_DOMAIN = b"quittance.operation.v1"
+WITHDRAW = b"WITHDRAW"
+
+
+def operation_ids(leaves: Sequence[Leaf], inputs: Inputs) -> list[bytes]:
+    """Give the permanent id of each leaf's payment: of a line in the list that its epoch is."""
+    domain, kind = keccak256_many([OPERATION_DOMAIN, WITHDRAW])
+    where = (domain, inputs.chain_id, inputs.contracts["EpochPayouts"], kind, inputs.epoch)
+    keys = [encode(leaf.work_id, leaf.part, leaf.asset) for leaf in leaves]
+    return keccak256_many([encode(*where, line) for line in keccak256_many(keys)])
+
+
+LINE_EVENTS = {"PayeePaid": "paid", "PayeeUnclaimed": "unclaimed", "PayeeHeld": "held"}
+ESCROW_EVENTS = {"EscrowReleased": "released", "EscrowExpired": "expired"}
+
+
+def check_payments(
+    facts: Sequence[Fact], leaves: Sequence[Leaf], inputs: Inputs
+) -> dict[bytes, list[str]]:
+    """What was paid of these leaves is what they hold; give by op-id the state of every line.
+
+    A line is open, held, paid, unclaimed (refused by its payee, and kept for it), released or
+    expired (of escrow). Only open and held ones change; LeafWithdrawn sums up what was settled.
+    """
+    leaf_of = dict(zip(operation_ids(leaves, inputs), leaves, strict=True))
+    states = {op_id: ["open"] * len(leaf.lines) for op_id, leaf in leaf_of.items()}
+    settled: dict[bytes, int] = defaultdict(int)
+    for fact in facts:
+        op_id, place = fact["opId"], f"{fact.log.place}, {fact.name}"
+        leaf = leaf_of.get(op_id)
+        if leaf is None:
+            continue
+        if fact.name == "LeafWithdrawn":
+            found = tuple(fact[key] for key in ("epoch", "workId", "part", "asset"))
+            expect(f"{place} leaf", (inputs.epoch, leaf.work_id, leaf.part, leaf.asset), found)
+            settled[op_id] -= fact["amount"]
+            continue
+        index = fact["line"] if fact.name in LINE_EVENTS else 0
+        if index >= len(leaf.lines):
+            raise Difference(f"{place} line", f"below {len(leaf.lines)}", index)
+        payee, amount = leaf.lines[index]
+        expect(f"{place} asset and amount", (leaf.asset, amount), (fact["asset"], fact["amount"]))
+        if states[op_id][index] not in ("open", "held"):
+            raise Difference(place, "a line that is open", f"one that is {states[op_id][index]}")
+        if fact.name in LINE_EVENTS:
+            expect(f"{place} payee", payee, fact["payee"])
+            states[op_id][index] = LINE_EVENTS[fact.name]
+            settled[op_id] += 0 if fact.name == "PayeeHeld" else amount
+        else:
+            expect(f"{place} leaf", (inputs.epoch, leaf.work_id), (fact["epoch"], fact["escrowId"]))
+            states[op_id][index] = ESCROW_EVENTS[fact.name]
+    for op_id, amount in settled.items():
+        expect(f"LeafWithdrawn of {hex0x(op_id)}, sum less that of its lines", 0, amount)
+    return states
+
+
+def read_payments(node: Node, inputs: Inputs) -> list[Fact]:
+    """Read what happened to leaves from the reference block on; those of this epoch are known."""
+    facts, _ = node.facts(inputs.reference.number, inputs.contracts, PAYMENT_EVENTS)
+    return facts
+
+
+def check_no_other_payments(facts: Sequence[Fact], leaves: Sequence[Leaf], inputs: Inputs) -> None:
+    """No payment names this epoch and a leaf that it does not have."""
+    known = set(operation_ids(leaves, inputs))
+    for fact in facts:
+        names_epoch = fact.name not in LINE_EVENTS and fact["epoch"] == inputs.epoch
+        if names_epoch and fact["opId"] not in known:
+            place = f"{fact.log.place}, {fact.name} opId"
+            raise Difference(place, f"that of a leaf of epoch {inputs.epoch}", fact["opId"])
+
+
+def verify_allocations(bundle: Bundle, part: Judged, subscribers: set[bytes]) -> list[Allocation]:
+    """Recompute the lines of allocations.jsonl of these subscribers."""
+    chosen = {key: fee for key, fee in part.fees.items() if key[0] in subscribers}
+    allocations = allocate(chosen, part.rows_of, part.parameters)
+    eip55_many({*subscribers, *(asset for _, asset in chosen)})
+    name = "allocations.jsonl"
+    lines = lines_of(bundle.contents[name], name)
+    expect(f"{name}, number of lines", len(part.fees), len(lines))
+    listed = [line for key, line in zip(part.fees, lines, strict=True) if key in chosen]
+    for (place, line), record in zip(listed, allocation_lines(allocations), strict=True):
+        compare(place, record, parse(line, place))
+    return allocations
+
+
+def verify_shard(bundle: Bundle, shard: int, shards: int) -> dict[str, Any]:
+    """Recompute the shares of one of N shards of the subscribers, by ascending address.
+
+    The sums over all N shards are those of the file: one shard begins where another ends.
+    """
+    part = judge(bundle.inputs)
+    subscribers = sorted({subscriber for subscriber, _ in part.fees})
+    first, end = (len(subscribers) * number // shards for number in (shard - 1, shard))
+    allocations = verify_allocations(bundle, part, set(subscribers[first:end]))
+    sums = []
+    for asset in sorted({asset for _, asset in part.fees}):
+        own = [each for each in allocations if each.asset == asset]
+        total = {
+            "fee": sum(each.fee for each in own),
+            "charged": sum(sum(each.charged) for each in own),
+            "credited": sum(sum(each.credited) for each in own),
+            "unallocated": sum(each.unallocated for each in own),
+        }
+        sums.append({"asset": eip55(asset)} | {key: str(value) for key, value in total.items()})
+    return {"shard": f"{shard}/{shards}", "subscribers": str(end - first), "sums": sums}
+
+
+def verify_work(bundle: Bundle, work_id: bytes) -> tuple[list[Leaf], dict[str, Any]]:
+    """Recompute what one work got: shares, split, leaves and their proofs.
+
+    A recognised work shares its escrow leaf with all works of its content.
+    """
+    inputs, part = bundle.inputs, judge(bundle.inputs)
+    work = part.registry.works.get(work_id)
+    if work is None:
+        raise BadInput(f"--work: {hex0x(work_id)} is not registered in epoch {inputs.epoch}")
+    ids = {work_id, tagged_id(SUSPENSE, work_id)}
+    works = {work_id}
+    if not parties(work.terms):
+        content = work.terms["contentId"]
+        works = {
+            one
+            for one, other in part.registry.works.items()
+            if other.terms["contentId"] == content and not parties(other.terms)
+        }
+        ids.add(escrow_ids(part.registry.works)[content])
+    users = {who for who, rows in part.rows_of.items() if works & {row.work_id for row in rows}}
+    allocations = [only_of(works, each) for each in verify_allocations(bundle, part, users)]
+    leaves = sorted(split_works(allocations, part.registry)[0])
+    records, proofs = verify_leaves(bundle, leaves, ids)
+    for record, op_id, proof in zip(records, operation_ids(leaves, inputs), proofs, strict=True):
+        record |= {"op_id": hex0x(op_id), "proof": [hex0x(node) for node in proof]}
+    credited = [
+        {
+            "asset": eip55(each.asset),
+            "credited": str(sum(each.credited)),
+            "subscriber": eip55(each.subscriber),
+        }
+        for each in allocations
+    ]
+    return leaves, {"work": hex0x(work_id), "credited": credited, "leaves": records}
+
+
+def only_of(works: set[bytes], each: Allocation) -> Allocation:
+    """Keep the rows of these works."""
+    kept = [
+        (row, amount)
+        for row, amount in zip(each.rows, each.credited, strict=True)
+        if row.work_id in works
+    ]
+    return each._replace(rows=[row for row, _ in kept], credited=[amount for _, amount in kept])
+
+
+def verify_leaves(
+    bundle: Bundle, leaves: Sequence[Leaf], ids: set[bytes]
+) -> tuple[list[dict[str, Any]], list[list[bytes]]]:
+    """The leaves of these ids are the recomputed ones, and proved by the manifest's root.
+
+    Of all other leaves the listed hash is taken: a wrong one gives another root.
+    """
+    splits = keccak256_many(encoded_splits(leaves))
+    hashes = leaf_hashes(leaves, splits, bundle.inputs, Helpers(1))
+    expected = list(leaf_lines(leaves, splits, hashes))
+    spelled, own, listed = {hex0x(one) for one in ids}, [], []
+    for place, line in lines_of(bundle.contents["leaves.jsonl"], "leaves.jsonl"):
+        record = Record(parse(line, place), place, LEAF)
+        listed.append(record.data("leaf", 32))
+        if record.text("work_id") in spelled:
+            own.append(record)
+    for wanted, found in zip(expected, own, strict=False):
+        compare(found.place, wanted, found.value)
+    expect("leaves.jsonl, number of leaves of the work", len(expected), len(own))
+    heap = tree_heap(listed)
+    tree = Record(bundle.manifest["tree"], "manifest.json tree", "profile leaf_count root")
+    root = tree.data("root", 32)
+    expect("manifest.json tree root", heap[0] if heap else ZERO32, root)
+    proofs = [proof_of(heap, leaf) for leaf in hashes]
+    for leaf, proof in zip(hashes, proofs, strict=True):
+        expect("Merkle proof, its root", root, functools.reduce(hash_pair, proof, leaf))
+    return expected, proofs
+
+
+# --------------------------------------------------------------------------------- 17. main
 
 NOTES = {
     None: "not checked: that headers and logs are the chain's (give --rpc URL)",
@@ -1910,6 +2898,8 @@ NOTES = {
     "vetoed": "chain: inputs are complete; this root was committed and then VETOED",
     "absent": "chain: inputs are complete; this epoch and attempt are not committed yet",
 }
+IN_PART = "in part: this does not bind logs.jsonl to the manifest, as a run without {} does"
+LARGE_BYTES = 4_000_000
 
 
 def spell_claims(bundle: Bundle) -> str:
@@ -1919,73 +2909,190 @@ def spell_claims(bundle: Bundle) -> str:
     return f"{len(claims)} blocks, {', '.join(counts) or 'none'}"
 
 
-def summary(outcome: Outcome, bundle: Bundle, commitment: str | None) -> str:
-    """Tell a person what was verified."""
+def summary(outcome: Outcome, inputs: Inputs, middle: str, last: Sequence[str]) -> str:
+    """Tell a person what was recomputed."""
+    files = outcome.files
     lines = [
-        f"OK  epoch {bundle.epoch}, attempt {bundle.attempt}, of settlement "
-        f"{bundle.manifest['settlement']['name']!a} on chain {bundle.chain_id}",
-        f"  EpochPayouts     {eip55(bundle.contracts['EpochPayouts'])}",
-        f"  start block      {bundle.start_block}",
-        f"  inputs           {len(bundle.logs)} logs",
-        f"  completeness     {outcome.parameters.completeness}: {spell_claims(bundle)}",
-        f"  subscribers      {outcome.subscribers}",
-        f"  works in force   {outcome.works}",
-        f"  quarantined      {outcome.quarantined}",
-        f"  leaves           {outcome.leaves}",
+        f"OK  epoch {inputs.epoch}, attempt {inputs.attempt}, of settlement "
+        f"{inputs.name!a} on chain {inputs.chain_id}",
+        f"  EpochPayouts     {eip55(inputs.contracts['EpochPayouts'])}",
+        f"  start block      {inputs.start_block}",
+        f"  inputs           {len(inputs.logs)} logs",
+        f"  completeness     {outcome.parameters.completeness}{middle}",
+        f"  subscribers      {len({each.subscriber for each in outcome.allocations})}",
+        f"  works in force   {len(files['works.jsonl'])}",
+        f"  split accounts   {len(files['splits.jsonl'])}",
+        f"  quarantined      {len(files['quarantine.jsonl'])}",
+        f"  leaves           {len(outcome.leaves)}",
     ]
     for term in outcome.totals:
         lines.append(f"  asset            {eip55(term['asset'])}")
-        for key in ("paid_in", "allocated", "unallocated"):
+        for key in ("paid_in", "allocated", "fees", "escrow", "unallocated"):
             lines.append(f"    {key:<14} {term[key]}")
-    lines += [
-        f"  root             {hex0x(outcome.root)}",
-        f"  manifest digest  {hex0x(bundle.digests['manifest.json'])}",
-        f"  {NOTES[commitment]}",
+    return "\n".join([*lines, f"  root             {hex0x(outcome.root)}", *last])
+
+
+def run_bundle(arguments: argparse.Namespace, report: dict[str, Any]) -> str:
+    """Verify a whole bundle, with --rpc also against the chain."""
+    bundle = read_bundle(arguments.bundle)
+    node = arguments.rpc and Node(arguments.rpc)
+    inputs, contents = bundle.inputs, bundle.contents
+    report |= {"epoch": inputs.epoch, "manifest_digest": hex0x(bundle.manifest_digest)}
+    is_large = sum(map(len, contents.values())) > LARGE_BYTES
+    workers = arguments.workers or (is_large and os.cpu_count()) or 1
+    with Helpers(workers) as helpers:
+        outcome = verify(bundle, helpers)
+    report["root"] = hex0x(outcome.root)
+    last = [f"  manifest digest  {hex0x(bundle.manifest_digest)}"]
+    if node:
+        commitment = check_on_chain(outcome, bundle, node)
+        equal = {None: "absent", "vetoed": "vetoed"}
+        report["commitment"] = equal.get(commitment and commitment.status, "equal")
+        report["rpc"] = "checked"
+        if report["commitment"] == "equal":
+            facts = read_payments(node, inputs)
+            check_no_other_payments(facts, outcome.leaves, inputs)
+            states = check_payments(facts, outcome.leaves, inputs)
+            report["payments"] = count(state for lines in states.values() for state in lines)
+            shown = ", ".join(f"{number} {state}" for state, number in report["payments"].items())
+            last.append(f"  lines of leaves  {shown or 'none'}")
+    last.append(f"  {NOTES[report['commitment']]}")
+    return summary(outcome, inputs, f": {spell_claims(bundle)}", last)
+
+
+def count(states: Iterable[str]) -> dict[str, int]:
+    """Count equal words."""
+    counts: dict[str, int] = defaultdict(int)
+    for state in states:
+        counts[state] += 1
+    return dict(sorted(counts.items()))
+
+
+def run_chain(arguments: argparse.Namespace, report: dict[str, Any]) -> str:
+    """Recompute an epoch from a node alone."""
+    settlement, node = read_addresses(arguments.settlement, arguments.name), Node(arguments.rpc)
+    with Helpers(arguments.workers or os.cpu_count() or 1) as helpers:
+        outcome, inputs = recompute_from(node, settlement, arguments.epoch, helpers, report)
+    committed = report["committed"]
+    status = "not committed yet" if committed is None else f"committed, {committed['status']}"
+    last = [f"  manifest digest  {report['manifest_digest']}", f"  chain: {status}"]
+    return summary(outcome, inputs, "", last)
+
+
+def run_work(arguments: argparse.Namespace, report: dict[str, Any]) -> str:
+    """Verify what one work got; with --rpc also that its root is committed, and what was paid."""
+    bundle = read_bundle(arguments.bundle)
+    inputs, node = bundle.inputs, arguments.rpc and Node(arguments.rpc)
+    work_id = bytes_from_hex(arguments.work, 32, "--work")
+    leaves, found = verify_work(bundle, work_id)
+    report |= {"epoch": inputs.epoch, **found}
+    states = [["unknown"] * len(leaf.lines) for leaf in leaves]
+    if node:
+        check_chain_id(node, "manifest.json settlement chain_id", inputs.chain_id)
+        facts, head = node.facts(inputs.reference.number, inputs.contracts)
+        commitment = commitment_of(facts, inputs.epoch, inputs.attempt, head)
+        status = commitment.status if commitment else "not committed"
+        report["commitment"] = status
+        if commitment:
+            place = f"EpochCommitted of epoch {inputs.epoch}, manifest digest"
+            expect(place, commitment.fact["manifestDigest"], bundle.manifest_digest)
+        if status in ("pending", "active"):
+            states = list(check_payments(read_payments(node, inputs), leaves, inputs).values())
+    for record, lines in zip(report["leaves"], states, strict=True):
+        record["states"] = lines
+    text = [f"OK  work {arguments.work} in epoch {inputs.epoch}, attempt {inputs.attempt}"]
+    text += [
+        f"  {one['credited']:>24} of {one['asset']} from {one['subscriber']}"
+        for one in report["credited"]
     ]
-    return "\n".join(lines)
+    for record in report["leaves"]:
+        text.append(f"  leaf {record['leaf']}, id {record['work_id']}, part {record['part']}")
+        text.append(f"    operation {record['op_id']}, proof of {len(record['proof'])} hashes")
+        for (payee, amount), state in zip(record["lines"], record["states"], strict=True):
+            text.append(f"    {amount:>24} of {record['asset']} to {payee}: {state}")
+    text.append(f"  chain: {report['commitment'] or 'not asked'}")
+    return "\n".join([*text, f"  {IN_PART.format('--work')}"])
 
 
-def read_arguments(words: Sequence[str] | None) -> argparse.Namespace:
-    """Read the command line."""
+def run_shard(arguments: argparse.Namespace, report: dict[str, Any]) -> str:
+    """Verify the shares of one shard of the subscribers."""
+    found = re.fullmatch("([1-9][0-9]{0,5})/([1-9][0-9]{0,5})", arguments.shard)
+    if not found or int(found[1]) > int(found[2]):
+        raise BadInput("--shard: not I/N with I from 1 to N")
+    bundle = read_bundle(arguments.bundle)
+    report |= {"epoch": bundle.inputs.epoch}
+    report |= verify_shard(bundle, int(found[1]), int(found[2]))
+    text = [f"OK  shard {report['shard']} of epoch {bundle.inputs.epoch}"]
+    text.append(f"  subscribers      {report['subscribers']}")
+    for total in report["sums"]:
+        text.append(f"  asset            {total['asset']}")
+        text += [f"    {key:<14} {value}" for key, value in total.items() if key != "asset"]
+    return "\n".join([*text, "  " + IN_PART.format("--shard")])
+
+
+MODES: dict[str, tuple[Callable[[argparse.Namespace, dict[str, Any]], str], str]] = {
+    "bundle": (run_bundle, "epoch manifest_digest root rpc commitment payments"),
+    "chain": (run_chain, "epoch attempt root manifest_digest totals committed"),
+    "work": (run_work, "epoch work credited leaves commitment"),
+    "shard": (run_shard, "epoch shard subscribers sums"),
+}
+"""What is run, and what its report names besides the result; null where it did not get there."""
+
+
+def read_arguments(words: Sequence[str] | None) -> tuple[str, argparse.Namespace]:
+    """Read the command line; give the mode and the arguments."""
     parser = argparse.ArgumentParser(
-        description="Recompute one epoch of a Quittance settlement from its public bundle.",
+        description="Recompute one epoch of a Quittance settlement from its public bundle, or "
+        "from a node alone.",
         epilog="Exit code: 0 all agrees, 1 a difference, 2 bad input, 3 the node was unavailable. "
         "Without --rpc, whether the bundle's logs are complete and real is not checked.",
     )
-    parser.add_argument(
-        "bundle", metavar="BUNDLE", help="directory with manifest.json and the rest"
-    )
-    parser.add_argument("--rpc", metavar="URL", help="check the inputs against this Ethereum node")
-    parser.add_argument("--json", action="store_true", help="print one JSON object")
-    return parser.parse_args(words)
+    add = parser.add_argument
+    add("bundle", metavar="BUNDLE", nargs="?", help="directory with manifest.json and the rest")
+    add("--rpc", metavar="URL", help="ask this Ethereum node; env:NAME takes the URL from there")
+    add("--settlement", metavar="FILE", help="no bundle: the settlement of this address book")
+    add("--name", help="which settlement of the address book")
+    add("--epoch", type=int, metavar="N", help="no bundle: this epoch")
+    add("--work", metavar="ID", help="only what concerns this work")
+    add("--shard", metavar="I/N", help="only the shares of the I-th of N parts of the subscribers")
+    add("--workers", type=int, metavar="N", help="processes that hash (the number of cores)")
+    add("--json", action="store_true", help="print one JSON object")
+    found = parser.parse_args(words)
+    given = {key for key, value in vars(found).items() if value is not None and value is not False}
+    mode = "chain" if "settlement" in given else "bundle"
+    mode = next((one for one in ("work", "shard") if one in given), mode)
+    needed = {"chain": {"settlement", "rpc", "epoch"}}.get(mode, {"bundle"} | {mode})
+    allowed = {
+        "chain": {"name", "workers"},
+        "bundle": {"rpc", "workers"},
+        "work": {"rpc"},
+        "shard": set(),
+    }[mode]
+    wrong = (needed - given) | (given - needed - allowed - {"json"})
+    if wrong or found.workers == 0 or min(found.workers or 1, found.epoch or 0) < 0:
+        parser.error(f"these options do not go together, or lack one: {', '.join(sorted(wrong))}")
+    return mode, found
 
 
 def main(words: Sequence[str] | None = None) -> int:
     """Verify, print the outcome, and give the exit code."""
-    arguments = read_arguments(words)
-    report: dict[str, Any] = dict.fromkeys(
-        ("epoch", "manifest_digest", "root", "rpc", "commitment")
-    )
+    mode, arguments = read_arguments(words)
+    run, keys = MODES[mode]
+    report: dict[str, Any] = dict.fromkeys(keys.split())
     code, text = 0, "OK"
     try:
-        bundle = read_bundle(arguments.bundle)
-        report["epoch"] = bundle.epoch
-        report["manifest_digest"] = hex0x(bundle.digests["manifest.json"])
-        outcome = verify(bundle)
-        report["root"] = hex0x(outcome.root)
-        if arguments.rpc is not None:
-            report["commitment"] = check_on_chain(outcome, bundle, arguments.rpc)
-            report["rpc"] = "checked"
-        if not arguments.json:
-            text = summary(outcome, bundle, report["commitment"])
+        text = run(arguments, report)
     except Difference as difference:
         code, text = 1, str(difference)
     except BadInput as error:
         code, text = 2, str(error)
     except Unavailable as error:
         code, text = 3, str(error)
+    if mode == "chain":
+        report |= {"is_ok": code == 0, "difference": text if code == 1 else None}
     if arguments.json:
-        print(json.dumps({"result": text, **report}, sort_keys=True))
+        result = text if code else "OK"
+        print(json.dumps({"result": result, **report}, sort_keys=True))
     else:
         print(text, file=sys.stderr if code > 1 else sys.stdout)
     return code

@@ -5,33 +5,37 @@ distributions; each declares a Protocol, and the classes here satisfy it from th
 rooms that know. Reads of several rooms share one database snapshot.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
+from typing import Protocol
 
 from sqlalchemy import Connection, Engine
 
 from contracts.addresses import Settlement
 from contracts.calls import Withdrawal
-from contracts.evm import BlockRef, Epoch, Hash32
+from contracts.evm import ZERO_HASH, BlockRef, Epoch, Hash32
 from contracts.leaves import Leaf, leaf_hash
-from contracts.money_events import EpochCommitted
+from contracts.money_events import EpochCommitted, HoldEvent, TransferEvent
 from indexer.adapters.reads import FactReads
+from reconciliation.standing import standing_holds
 from reconciliation.statements import works_under_verdict
+from settlement.errors import StoredRootDiffers
 from settlement.ledger import reserve
 from settlement.ledger.accounts import Book
 from settlement.ledger.adapters.reads import LedgerReads
 from settlement.ledger.adapters.store import LedgerStore
+from settlement.ledger.balances import PayableLeaf
 from settlement.ledger.commitments import Distribution
-from settlement.payouts.operation import Kind, Operation
-from settlement.payouts.protocols import ApprovedCommit
+from settlement.payouts.operation import LeafSubject, Operation
+from settlement.payouts.protocols import ApprovedCommit, OwedLeaf
 from settlement.royalties.adapters.attempts import ComputedAttempt, ComputedAttempts
 from settlement.royalties.adapters.store import Approvals, ComputedEpochs
 from settlement.royalties.approve import ChainCheck
 from settlement.royalties.commit import TooFewApprovals, plan_commit
 from settlement.royalties.manifest_reading import manifest_from_bytes
-from settlement.royalties.tree import Tree, leaf_tree
-from settlement.royalties.tree_profiles import QUITTANCE_V1
+from settlement.royalties.tree import folded
+from settlement.royalties.tree_flat import FlatTree
 
 _TREES_KEPT_MAX = 8
 
@@ -79,9 +83,11 @@ class LedgerReservations:
 
         Raises:
             NothingToReserve: the books owe nothing on this leaf.
+            PlanOutdated: lines of it were settled since they were asked.
         """
-        if operation.kind is Kind.WITHDRAW:
-            reserve.reserve(LedgerStore(connection, self._book), operation.op_id)
+        if isinstance(operation.subject, LeafSubject):
+            books = LedgerStore(connection, self._book)
+            reserve.reserve(books, operation.event_op_id, settled=operation.subject.settled)
 
 
 class FinalizedFacts:
@@ -96,52 +102,122 @@ class FinalizedFacts:
             return FactReads(connection, self._settlement).finalized()
 
 
-class PostedLeaves:
-    """`payouts.protocols.PayableLeaves`: leaves that the books owe, with their proofs."""
+class IndexedFacts:
+    """`reconcile.StandingFacts`: what is indexed of holds and announced transfers."""
 
-    def __init__(self, engine: Engine, settlement: Settlement, book: Book) -> None:
+    def __init__(self, engine: Engine, settlement: Settlement) -> None:
+        self._engine, self._settlement = engine, settlement
+
+    def hold_events(self, upto: BlockRef) -> Sequence[HoldEvent]:
+        """Holds placed and lifted, in chain order.
+
+        Raises:
+            NotIndexed: the block is not in the index.
+        """
+        with snapshot(self._engine) as connection:
+            return FactReads(connection, self._settlement).hold_events(upto)
+
+    def transfer_events(self, upto: BlockRef) -> Sequence[TransferEvent]:
+        """What became of transfers of unallocated money, in chain order.
+
+        Raises:
+            NotIndexed: the block is not in the index.
+        """
+        with snapshot(self._engine) as connection:
+            return FactReads(connection, self._settlement).transfer_events(upto)
+
+
+class LeafPolicy(Protocol):
+    """Rules that leaves must pass before they are planned."""
+
+    def allowed(
+        self, connection: Connection, leaves: Sequence[PayableLeaf], at: BlockRef
+    ) -> Collection[Hash32]:
+        """The op-ids of those leaves that may be paid, of all that the books owe."""
+        ...
+
+
+class PostedLeaves:
+    """`payouts.protocols.PayableLeaves`: leaves that the books owe, with their proofs.
+
+    Without a policy all of them may be paid.
+    """
+
+    def __init__(
+        self, engine: Engine, settlement: Settlement, book: Book, policy: LeafPolicy | None
+    ) -> None:
         self._engine, self._settlement, self._book = engine, settlement, book
+        self._policy = policy
         self._trees = lru_cache(maxsize=_TREES_KEPT_MAX)(self._tree)
 
-    def payable(self, at: BlockRef, *, limit: int) -> Sequence[Withdrawal]:
-        """Leaves with posted entries, not reserved, of works without a verdict at `at`."""
+    def payable(self, at: BlockRef, *, limit: int) -> Sequence[OwedLeaf]:
+        """Leaves with posted entries, not reserved, with something that is not held at `at`.
+
+        All open lines of each are allowed by the policy.
+        """
         with snapshot(self._engine) as connection:
             facts = FactReads(connection, self._settlement)
-            held = works_under_verdict(facts.verdicts(at))
+            works = works_under_verdict(facts.verdicts(at))
+            payees = standing_holds(facts.hold_events(at), at.timestamp).keys()
+            leaves = LedgerReads(connection, self._book).payable_leaves()
+            allowed = self._allowed(connection, leaves, at)
             due = [
                 owed
-                for owed in LedgerReads(connection, self._book).payable_leaves()
-                if not owed.is_reserved and owed.work_id not in held
+                for owed in leaves
+                if not owed.is_reserved
+                and owed.op_id in allowed
+                and owed.work_id not in works
+                and any(line.payee not in payees for line in owed.open_lines)
             ][:limit]
         return [
-            self._withdrawal(owed.epoch, (owed.work_id, owed.part, owed.asset), at) for owed in due
+            OwedLeaf(
+                self._withdrawal(owed.epoch, (owed.work_id, owed.part, owed.asset), at),
+                owed.settled,
+            )
+            for owed in due
         ]
 
-    def _withdrawal(self, epoch: Epoch, key: tuple[Hash32, int, bytes], at: BlockRef) -> Withdrawal:
-        tree, leaves, places = self._trees(self._committed(epoch, at))
-        place = places[key]
-        return Withdrawal(leaf=leaves[place], proof=tree.proof(place))
+    def _allowed(
+        self, connection: Connection, leaves: Sequence[PayableLeaf], at: BlockRef
+    ) -> Collection[Hash32]:
+        if self._policy is None:
+            return {leaf.op_id for leaf in leaves}
+        return self._policy.allowed(connection, leaves, at)
 
-    def _committed(self, epoch: Epoch, at: BlockRef) -> Hash32:
-        """Digest of the manifest that the chain committed to; an active epoch has one."""
+    def _withdrawal(self, epoch: Epoch, key: tuple[Hash32, int, bytes], at: BlockRef) -> Withdrawal:
+        """A leaf and its proof, both as stored, if they lead to the committed root.
+
+        Raises:
+            StoredRootDiffers: they do not.
+        """
+        committed = self._committed(epoch, at)
+        with snapshot(self._engine) as connection:
+            leaf = ComputedEpochs(connection).leaf(committed.manifest_digest, *key)
+        tree = self._trees(committed.manifest_digest)
+        hashed = ZERO_HASH if leaf is None else self._hash(leaf)
+        rank = tree.rank(hashed)
+        proof = () if rank is None else tuple(map(Hash32, tree.proof(rank)))
+        led_to = Hash32(folded(hashed, proof))
+        if leaf is None or led_to != committed.root:
+            raise StoredRootDiffers(epoch, stored=committed.root, computed=led_to)
+        return Withdrawal(leaf=leaf, proof=proof)
+
+    def _hash(self, leaf: Leaf) -> Hash32:
+        one = self._settlement
+        return leaf_hash(leaf, chain_id=one.chain_id, contract=one.payouts)
+
+    def _committed(self, epoch: Epoch, at: BlockRef) -> EpochCommitted:
+        """What the chain committed to; an active epoch has one."""
         with snapshot(self._engine) as connection:
             events = FactReads(connection, self._settlement).commitments(epoch, at)
         last = events[-1]
         if not isinstance(last, EpochCommitted):
             raise TypeError(f"epoch {epoch} is payable in the books but vetoed on chain")
-        return last.manifest_digest
+        return last
 
-    def _tree(
-        self, manifest_digest: Hash32
-    ) -> tuple[Tree, Sequence[Leaf], dict[tuple[Hash32, int, bytes], int]]:
+    def _tree(self, manifest_digest: Hash32) -> FlatTree:
         with snapshot(self._engine) as connection:
-            leaves = ComputedEpochs(connection).leaves(manifest_digest)
-        hashes = [
-            leaf_hash(leaf, chain_id=self._settlement.chain_id, contract=self._settlement.payouts)
-            for leaf in leaves
-        ]
-        places = {(leaf.work_id, leaf.part, bytes(leaf.asset)): i for i, leaf in enumerate(leaves)}
-        return leaf_tree(QUITTANCE_V1, hashes), leaves, places
+            return ComputedEpochs(connection).tree(manifest_digest)
 
 
 class ReadyCommits:

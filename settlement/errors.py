@@ -242,7 +242,7 @@ class UnknownManifest(Corrupt):
 class DistributionDiffers(Corrupt):
     """The leaves of a known manifest are not what the chain committed to.
 
-    Source: `ledger.posting_rules`. Effect: the epoch's money stays in `committed`; posting halts.
+    Source: `ledger.activation`. Effect: the epoch's money stays in `committed`; posting halts.
     """
 
     def __init__(
@@ -263,28 +263,6 @@ class Overdrawn(Corrupt):
     def __init__(self, account: str, asset: Address, balance: int) -> None:
         super().__init__(f"account {account} would hold {balance} of {asset}")
         self.account, self.asset, self.balance = account, asset, balance
-
-
-class NothingToReserve(Rejected):
-    """A payout was planned for a leaf with no posted balance, or one that is unknown.
-
-    Source: `ledger.reserve`. Effect: nothing is written.
-    """
-
-    def __init__(self, op_id: Hash32) -> None:
-        super().__init__(f"no posted balance to reserve for operation {op_id}")
-        self.op_id = op_id
-
-
-class NoOpenReservation(Rejected):
-    """A reservation that is unknown or already posted cannot be voided.
-
-    Source: `ledger.reserve`. Effect: nothing is written.
-    """
-
-    def __init__(self, op_id: Hash32, attempt: int) -> None:
-        super().__init__(f"operation {op_id}, attempt {attempt}: no open reservation to void")
-        self.op_id, self.attempt = op_id, attempt
 
 
 class BlockMissing(Corrupt):
@@ -309,8 +287,8 @@ class OperationConflict(Corrupt):
         self.op_id = op_id
 
 
-class PartlyPaid(Corrupt):
-    """The contract shows some lines of a leaf settled and others not.
+class UnknownLines(Corrupt):
+    """The contract shows lines settled that the leaf does not have.
 
     Source: `payouts.view`. Effect: nothing is signed until a person has looked.
     """

@@ -4,11 +4,18 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from contracts.events import EventSpec, Field
+from contracts.event_spec import EventSpec, Field
 from contracts.evm import Address, Hash32
 
 COLUMN_INTEGER_MAX = 2**63 - 1
 _BITS = {"uint8": 8, "uint16": 16, "uint32": 32, "uint64": 63, "uint256": 256}
+
+_STRATEGIES: dict[str, st.SearchStrategy[Any]] = {
+    "address": st.binary(min_size=20, max_size=20),
+    "bytes32": st.binary(min_size=32, max_size=32),
+    "bytes": st.binary(max_size=100),
+    "bool": st.booleans(),
+}
 
 
 def values_of(field: Field) -> st.SearchStrategy[Any]:
@@ -17,12 +24,8 @@ def values_of(field: Field) -> st.SearchStrategy[Any]:
         return st.lists(st.tuples(*(values_of(member) for member in field.components)), max_size=3)
     if field.abi_type.endswith("[]"):
         return st.lists(values_of(Field("", field.abi_type.removesuffix("[]"))), max_size=4)
-    if field.abi_type == "address":
-        return st.binary(min_size=20, max_size=20)
-    if field.abi_type == "bytes32":
-        return st.binary(min_size=32, max_size=32)
-    if field.abi_type == "bytes":
-        return st.binary(max_size=100)
+    if field.abi_type in _STRATEGIES:
+        return _STRATEGIES[field.abi_type]
     top = 2 ** _BITS[field.abi_type] - 1
     return st.integers(0, top) | st.sampled_from((0, top))
 
@@ -51,4 +54,6 @@ def stored_values(spec: EventSpec, values: tuple[Any, ...]) -> list[Any]:
 def typed(abi_type: str, value: Any) -> Any:
     if abi_type == "address":
         return Address(value)
+    if abi_type == "bool":
+        return int(value)
     return Hash32(value) if abi_type == "bytes32" else value

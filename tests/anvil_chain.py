@@ -4,7 +4,7 @@ from eth_abi.abi import encode
 from tenacity import Retrying, retry_if_result, stop_after_delay, wait_fixed
 
 from contracts.abi import artifact
-from contracts.events import ContractName
+from contracts.event_spec import ContractName
 from contracts.evm import Address, BlockNumber, ChainId, keccak
 from indexer.adapters.endpoints import open_endpoints
 from indexer.adapters.json_rpc import JSONRPC, RPCLimits

@@ -13,13 +13,20 @@ from sqlalchemy.dialects.postgresql import insert as pg_insert
 
 from contracts.addresses import Settlement
 from contracts.approvals import AssetTotals
+from contracts.event_spec import ContractName, EventSpec
 from contracts.events import (
+    CLAIM_RESOLVED,
+    CONTENT_CLAIMED,
     EPOCH_CLOCK_STARTED,
     EPOCH_COMMITTED,
     EPOCH_FUNDED,
     EPOCH_VETOED,
+    ESCROW_RELEASED,
     GUARDIAN_SET_CHANGED,
     LEAF_WITHDRAWN,
+    PAYEE_HELD,
+    PAYEE_HOLD_LIFTED,
+    PAYEE_HOLD_PLACED,
     PAYEE_PAID,
     PAYEE_UNCLAIMED,
     SETTLEMENT_STARTED,
@@ -28,11 +35,9 @@ from contracts.events import (
     VERDICT_PLACED,
     WORK_REGISTERED,
     WORK_TERMS_SET,
-    ContractName,
-    EventSpec,
 )
 from contracts.evm import Address, BlockNumber, BlockRef, ChainId, Epoch, Hash32, Timestamp, keccak
-from contracts.leaves import Leaf, SplitLine, leaf_hash, split_hash
+from contracts.leaves import Leaf, LeafKind, SplitLine, leaf_hash, split_hash
 from contracts.operations import withdraw_operation_id
 from contracts.units import BaseUnits
 from indexer.adapters.reads import FactReads
@@ -51,8 +56,7 @@ from settlement.ledger.commitments import Distribution
 from settlement.ledger.post import post_step
 from settlement.royalties.adapters import tables as royalties
 from settlement.royalties.manifest import manifest_digest
-from settlement.royalties.tree import leaf_tree
-from settlement.royalties.tree_profiles import QUITTANCE_V1
+from settlement.royalties.tree_flat import flat_tree
 
 CHAIN_ID = ChainId(31337)
 GENESIS, LENGTH, GRACE, VETO_WINDOW = 1000, 100, 20, 20
@@ -63,7 +67,8 @@ def address(name: str) -> Address:
 
 
 def name_hash(name: str) -> Hash32:
-    return keccak(name.encode())
+    """A hash with room for a tag, as the id of a registered work is one."""
+    return Hash32.from_int(int.from_bytes(keccak(name.encode()), "big") >> 8)
 
 
 USD, EUR = address("usd"), address("eur")
@@ -212,7 +217,8 @@ class World:
     def compute(self, epoch: int, attempt: int, leaves: Sequence[Leaf], *, paid_in: int) -> Hash32:
         """Store a computation; its reference block is the last one before the grace end."""
         hashes = [self.hash_of(one) for one in leaves]
-        root = leaf_tree(QUITTANCE_V1, hashes).root
+        tree = flat_tree(hashes)
+        root = tree.root
         manifest = orjson.dumps({"attempt": str(attempt), "epoch": str(epoch), "root": str(root)})
         digest = manifest_digest(manifest)
         row = {
@@ -236,6 +242,11 @@ class World:
                 connection.execute(
                     insert(royalties.COMPUTED_TOTAL).values(manifest_digest=digest, **words)
                 )
+            connection.execute(
+                insert(royalties.COMPUTED_TREE).values(
+                    manifest_digest=digest, chunk=0, nodes=tree.nodes
+                )
+            )
             for one, hashed in zip(leaves, hashes, strict=True):
                 _store_leaf(connection, digest, one, hashed)
             connection.execute(
@@ -302,12 +313,24 @@ class World:
             reason_digest=name_hash("reason"),
         )
 
-    def withdraw(self, one: Leaf, *, refused: Sequence[Address] = ()) -> Hash32:
-        """Settle all lines of a leaf in the head block."""
+    def withdraw(
+        self,
+        one: Leaf,
+        *,
+        refused: Sequence[Address] = (),
+        held: Sequence[Address] = (),
+        settled: Sequence[Address] = (),
+    ) -> Hash32:
+        """Settle the lines of a leaf in the head block, but for held and for settled ones."""
         op_id = self.op_id_of(one)
+        amount = 0
         for number, line in enumerate(one.lines):
+            if line.payee in settled:
+                continue
+            spec = PAYEE_UNCLAIMED if line.payee in refused else PAYEE_PAID
+            amount += 0 if line.payee in held else line.amount
             self.emit(
-                PAYEE_UNCLAIMED if line.payee in refused else PAYEE_PAID,
+                PAYEE_HELD if line.payee in held else spec,
                 op_id=op_id,
                 payee=line.payee,
                 asset=one.asset,
@@ -321,9 +344,42 @@ class World:
             work_id=one.work_id,
             part=one.part,
             asset=one.asset,
+            amount=amount,
+        )
+        return op_id
+
+    def hold(self, account: Address, *, expires_at: int) -> None:
+        digest = name_hash("reason")
+        self.emit(PAYEE_HOLD_PLACED, account=account, reason_digest=digest, expires_at=expires_at)
+
+    def lift_hold(self, account: Address) -> None:
+        self.emit(PAYEE_HOLD_LIFTED, account=account)
+
+    def release(self, one: Leaf, beneficiary: Address) -> Hash32:
+        """Release an escrow leaf in the head block."""
+        op_id = self.op_id_of(one)
+        self.emit(
+            ESCROW_RELEASED,
+            op_id=op_id,
+            epoch=one.epoch,
+            escrow_id=one.work_id,
+            asset=one.asset,
+            beneficiary=beneficiary,
             amount=one.amount,
         )
         return op_id
+
+    def escrow(self, epoch: int, leaf_id: Hash32, amount: int) -> Leaf:
+        """An escrow or suspense leaf of this settlement."""
+        return leaf(epoch, leaf_id, {self.settlement.payouts: amount})
+
+    def claim(self, content_id: Hash32, claimant: Address) -> None:
+        work_id = name_hash("claiming work")
+        place = {"content_id": content_id, "claimant": claimant, "work_id": work_id}
+        self.emit(CONTENT_CLAIMED, **place, final_at=timestamp(self.head) + 1_000)
+
+    def refuse_claim(self, content_id: Hash32, claimant: Address) -> None:
+        self.emit(CLAIM_RESOLVED, content_id=content_id, claimant=claimant, is_upheld=0)
 
     def pull_unclaimed(self, payee: Address, amount: int) -> None:
         self.emit(UNCLAIMED_WITHDRAWN, payee=payee, asset=USD, to=payee, amount=amount)
@@ -473,17 +529,18 @@ def timestamp(number: int) -> Timestamp:
 
 
 def _totals(leaves: Sequence[Leaf], paid_in: int) -> tuple[AssetTotals, ...]:
-    allocated = sum(one.amount for one in leaves)
-    zero = BaseUnits(0)
+    def of(*kinds: LeafKind) -> BaseUnits:
+        return BaseUnits(sum(one.amount for one in leaves if one.kind in kinds))
+
     return (
         AssetTotals(
             asset=USD,
             paid_in=BaseUnits(paid_in),
-            carried_in=zero,
-            allocated=BaseUnits(allocated),
-            escrow=zero,
-            unallocated=BaseUnits(paid_in - allocated),
-            fees=zero,
+            carried_in=BaseUnits(0),
+            allocated=of(LeafKind.WORK),
+            escrow=of(LeafKind.ESCROW, LeafKind.SUSPENSE),
+            unallocated=BaseUnits(paid_in - of(*LeafKind)),
+            fees=of(LeafKind.FEES),
         ),
     )
 

@@ -19,6 +19,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -76,8 +77,12 @@ CONTRACTS = {
         "SubscriptionTiers",
         "ConsumptionSubmissions",
         "EpochPayouts",
+        "CreatorAttestations",
+        "SplitAccounts",
+        "ContentClaims",
     )
 }
+SCALAR_FIELD_ORDER = 21888242871839275222246405745257275088548364400416034343698204186575808495617
 # Ascending: P1 < P2 < TOKEN_Y, so that P1 wins the tie in work A's split in asset Y.
 P1, P2 = bytes.fromhex("11" * 20), bytes.fromhex("22" * 20)
 TOKEN_X, TOKEN_Y = bytes.fromhex("aa" * 20), bytes.fromhex("bb" * 20)
@@ -117,6 +122,7 @@ SIGNATURES = {
     "EpochClockStarted": "uint64,uint64,uint64",
     "ParametersSet": "uint64,bytes32,bytes",
     "WorkTermsSet": "bytes32,address,bytes32,uint64,uint32,uint64,bytes32,address[],uint32[]",
+    "SplitTermsSet": "address,address,uint64,uint32,address[],uint32[]",
     "VerdictPlaced": "bytes32,bytes32",
     "VerdictLifted": "bytes32,bytes32",
     "Subscribed": "address,uint64,bytes32,address,address,uint256",
@@ -130,11 +136,18 @@ SIGNATURES = {
         "(address,uint256,uint256,uint256,uint256,uint256,uint256)[]"
     ),
     "EpochVetoed": "uint64,uint32,address,bytes32",
+    "LeafWithdrawn": "bytes32,uint64,bytes32,uint32,address,uint256",
+    "PayeePaid": "bytes32,address,address,uint256,uint32",
+    "PayeeUnclaimed": "bytes32,address,address,uint256,uint32",
+    "PayeeHeld": "bytes32,address,address,uint256,uint32",
+    "EscrowReleased": "bytes32,uint64,bytes32,address,address,uint256",
+    "EscrowExpired": "bytes32,uint64,bytes32,address,uint256",
 }
 INDEXED = {
     "EpochClockStarted": 0,
     "ParametersSet": 2,
     "WorkTermsSet": 3,
+    "SplitTermsSet": 2,
     "VerdictPlaced": 2,
     "VerdictLifted": 2,
     "Subscribed": 3,
@@ -143,6 +156,12 @@ INDEXED = {
     "SettlementStarted": 0,
     "EpochCommitted": 3,
     "EpochVetoed": 3,
+    "LeafWithdrawn": 3,
+    "PayeePaid": 3,
+    "PayeeUnclaimed": 3,
+    "PayeeHeld": 3,
+    "EscrowReleased": 3,
+    "EscrowExpired": 3,
 }
 
 
@@ -193,7 +212,7 @@ def parameters_log(number: int, index: int, effective_epoch: int, k_ppm: int) ->
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Terms:
-    """The terms of a work as the registry emits them."""
+    """The terms of a work as the registry emits them; all works are registered in block 12."""
 
     work_id: bytes
     effective_epoch: int = 1
@@ -224,6 +243,7 @@ class Terms:
             "payees": [[eip55(payee), str(share)] for payee, share in self.payees.items()],
             "price_ppm": str(self.price_ppm),
             "region_rule": hex0x(self.region_rule),
+            "registered_at": str(TIMES[12]),
             "registrant": eip55(REGISTRANT),
             "version": str(self.version),
             "work_id": hex0x(self.work_id),
@@ -250,6 +270,12 @@ def payment_logs(
     ]
 
 
+def usage_digest(values: Sequence[Any]) -> bytes:
+    """What the contract makes of all other parameters of a submission."""
+    data = encode(types_of("ConsumptionSubmitted")[:-1], list(values))
+    return (int.from_bytes(keccak(data), "big") % SCALAR_FIELD_ORDER).to_bytes(32, "big")
+
+
 def usage_log(
     number: int,
     index: int,
@@ -264,8 +290,8 @@ def usage_log(
         [row[2] for row in rows],
         [named_word(row[3]) for row in rows],
     )
-    digest = named_word(f"digest {number} {index}")
-    values = (subscriber, EPOCH, tier_id, part, *columns, digest)
+    reported = (subscriber, EPOCH, tier_id, part, *columns)
+    values = (*reported, usage_digest(reported))
     return raw_log(number, index, "ConsumptionSubmissions", "ConsumptionSubmitted", values)
 
 
@@ -347,14 +373,14 @@ S2_A_X, S2_A_Y = 375_000, 75
 #   858,951 + 368,122 = 1,227,073: one unit left, to P1 (0.8 > 0.2).
 A_X_P1, A_X_TOKEN_Y = 858_952, 368_122
 # Work A in Y: 75: P1 52.5, TOKEN_Y 22.5: a tie, so the lower address P1 gets 53. TOKEN_Y can not be
-#   paid in itself: its 22 go to unallocated.
-A_Y_P1, A_Y_UNPAYABLE = 53, 22
+#   paid in itself: its 22 go to suspense.
+A_Y_P1, A_Y_SUSPENDED = 53, 22
 # X: paid in 1,000,003 + 500,000 + 50 + 7 = 1,500,060; allocated 1,227,074 + 147,929 = 1,375,003;
 #   unallocated 125,000 (S2) + 50 (S3, no rows) + 7 (donor) = 125,057.  1,375,003 + 125,057: yes.
-# Y: paid in 101; allocated 53; unallocated 26 + 22 = 48.  53 + 48 = 101: yes.
+# Y: paid in 101; allocated 53; escrow 22; unallocated 26.  53 + 22 + 26 = 101: yes.
 TOTALS = {
     TOKEN_X: {"paid_in": 1_500_060, "allocated": 1_375_003, "unallocated": 125_057},
-    TOKEN_Y: {"paid_in": 101, "allocated": 53, "unallocated": 48},
+    TOKEN_Y: {"paid_in": 101, "allocated": 53, "escrow": 22, "unallocated": 26},
 }
 
 
@@ -375,7 +401,7 @@ def quarantine_line(
 def quarantine_lines() -> list[Json]:
     unpayable = quarantine_line((12, 0, 1), "unpayable_payee", REGISTRANT, A)
     return [
-        unpayable | {"amount": str(A_Y_UNPAYABLE), "asset": eip55(TOKEN_Y)},
+        unpayable | {"amount": str(A_Y_SUSPENDED), "asset": eip55(TOKEN_Y)},
         quarantine_line((17, 0, 2), "unregistered_work", S1, UNREGISTERED),
         quarantine_line((20, 0, 1), "work_under_verdict", S2, C),
         quarantine_line((20, 1, 0), "unpaid_tier", S2, B),
@@ -392,6 +418,7 @@ def allocation_line(
     asset, fee = amount
     return {
         "asset": eip55(asset),
+        "charged": [],
         "fee": str(fee),
         "rows": [{"credited": str(units), "work_id": hex0x(work)} for work, units in rows],
         "subscriber": eip55(subscriber),
@@ -425,18 +452,23 @@ def leaf_line(work_id: bytes, asset: bytes, lines: Sequence[tuple[bytes, int]]) 
     }
 
 
+SUSPENSE_OF_A = b"\x03" + A[1:]
+"""3 << 248 | A, whose own top byte is zero."""
+
+
 def leaf_lines() -> list[Json]:
     return [
         leaf_line(A, TOKEN_X, [(P1, A_X_P1), (TOKEN_Y, A_X_TOKEN_Y)]),
         leaf_line(A, TOKEN_Y, [(P1, A_Y_P1)]),
         leaf_line(B, TOKEN_X, [(P2, S1_B)]),
+        leaf_line(SUSPENSE_OF_A, TOKEN_Y, [(CONTRACTS["EpochPayouts"], A_Y_SUSPENDED)]),
     ]
 
 
-def root_of_three(leaves: Sequence[Json]) -> bytes:
-    """Root of three leaves l1 < l2 < l3: the heap is [root, (l1 l2), l3, l2, l1]."""
-    low, middle, high = sorted(bytes.fromhex(leaf["leaf"][2:]) for leaf in leaves)
-    return keccak(b"".join(sorted((keccak(low + middle), high))))
+def root_of_four(leaves: Sequence[Json]) -> bytes:
+    """Root of leaves l1 < l2 < l3 < l4: the heap is [root, (l3 l4), (l1 l2), l4, l3, l2, l1]."""
+    first, second, third, fourth = sorted(bytes.fromhex(leaf["leaf"][2:]) for leaf in leaves)
+    return keccak(b"".join(sorted((keccak(first + second), keccak(third + fourth)))))
 
 
 def rolling_hash(logs: Iterable[Json]) -> bytes:
@@ -467,11 +499,24 @@ OTHER_SIGNATURES = (
     "WorkRegistered(bytes32,address,bytes32)",
     "TierSet(bytes32,address,uint64,uint256)",
     "GuardianSetChanged(uint32,uint32,address[])",
-    "LeafWithdrawn(bytes32,uint64,bytes32,uint32,address,uint256)",
-    "PayeePaid(bytes32,address,address,uint256,uint32)",
-    "PayeeUnclaimed(bytes32,address,address,uint256,uint32)",
     "WithdrawRefused(bytes32,uint64,bytes32,uint32,address,uint8)",
     "UnclaimedWithdrawn(address,address,address,uint256)",
+    "GuardiansAnnounced(bytes32,uint64,uint32,address[])",
+    "GuardiansCancelled(bytes32,address)",
+    "PayeeHoldPlaced(address,bytes32,uint64)",
+    "PayeeHoldLifted(address)",
+    "UnallocatedTransferAnnounced(bytes32,uint64,address,address,uint256,uint64)",
+    "UnallocatedTransferCancelled(bytes32,address)",
+    "UnallocatedTransferred(bytes32,uint64,address,address,uint256)",
+    "IssuerSet(address,bool)",
+    "Attested(address,bytes32,address,uint64)",
+    "Revoked(address,bytes32,address)",
+    "ContentClaimed(bytes32,address,bytes32,uint64)",
+    "ClaimChallenged(bytes32,address,bytes32,uint64)",
+    "ClaimResolved(bytes32,address,bool)",
+    "BeneficiaryAnnounced(bytes32,address,uint64)",
+    "BeneficiaryCancelled(bytes32,address)",
+    "BeneficiaryAssigned(bytes32,address)",
 )
 
 
@@ -618,7 +663,7 @@ def manifest() -> Json:
         "reference_block": block(REFERENCE),
         "completeness": completeness(),
         "inputs": {"count": "25", "rolling_hash": hex0x(rolling_hash(story_logs()))},
-        "registry_digest": hex0x(keccak(json_lines(works_lines()))),
+        "registry_digest": hex0x(keccak(json_lines(works_lines()) + json_lines(split_lines()))),
         "ruleset": {
             "name": "usercentric-v1",
             "parameters_digest": hex0x(keccak(data)),
@@ -638,14 +683,19 @@ def manifest() -> Json:
         "quarantine": {"count": "8", "digest": hex0x(keccak(json_lines(quarantine_lines())))},
         "tree": {
             "profile": "quittance-v1",
-            "leaf_count": "3",
-            "root": hex0x(root_of_three(leaf_lines())),
+            "leaf_count": "4",
+            "root": hex0x(root_of_four(leaf_lines())),
         },
     }
 
 
 def works_lines() -> list[Json]:
     return [terms.line() for terms in (TERMS_A, TERMS_B2, TERMS_C, TERMS_E)]
+
+
+def split_lines() -> list[Json]:
+    """There are no split accounts in this story."""
+    return []
 
 
 LISTED_BLOCKS = (10, 11, 12, 13, 14, 15, 16, 17, 18, 20, 21)
@@ -659,6 +709,7 @@ def story_files() -> dict[str, bytes]:
         "headers.jsonl": json_lines(header_lines()),
         "logs.jsonl": json_lines(story_logs()),
         "works.jsonl": json_lines(works_lines()),
+        "splits.jsonl": json_lines(split_lines()),
         "quarantine.jsonl": json_lines(quarantine_lines()),
         "allocations.jsonl": json_lines(allocation_lines()),
         "leaves.jsonl": json_lines(leaf_lines()),
@@ -669,7 +720,7 @@ def bundle_json(files: Mapping[str, bytes]) -> bytes:
     """The list of digests."""
     return canonical(
         {
-            "files": {name: hex0x(keccak(data)) for name, data in files.items()},
+            "files": {name: hex0x(sha256(data).digest()) for name, data in files.items()},
             "manifest_digest": hex0x(keccak(files["manifest.json"])),
         }
     )
@@ -683,7 +734,7 @@ def with_digests(files: Mapping[str, bytes]) -> dict[str, bytes]:
         "count": str(len(logs)),
         "rolling_hash": hex0x(rolling_hash(logs)),
     }
-    document["registry_digest"] = hex0x(keccak(files["works.jsonl"]))
+    document["registry_digest"] = hex0x(keccak(files["works.jsonl"] + files["splits.jsonl"]))
     quarantine = files["quarantine.jsonl"]
     document["quarantine"] = {
         "count": str(quarantine.count(b"\n")),

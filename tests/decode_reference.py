@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from contracts.events import EVENTS, ContractName
+from contracts.event_spec import ContractName
+from contracts.events import EVENTS
 from contracts.evm import Address, BlockNumber, Hash32, LogIndex
 from indexer.decode import Decoded
 from indexer.event_values import NotTheEvent, event_values

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from eth_abi.abi import encode
 
-from contracts.events import ContractName, EventSpec
+from contracts.event_spec import ContractName, EventSpec
 from contracts.evm import (
     ZERO_ADDRESS,
     ZERO_HASH,

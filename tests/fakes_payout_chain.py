@@ -1,14 +1,15 @@
 """A chain with a mempool and a store that can both fail, for the submitter's laws.
 
-`FakeChain` is `PayoutChain` and `Finality`. Its contract refuses a second withdrawal, as the real
-one does, but counts how often a transaction of ours reached an obligation that a transaction of
-ours had settled already (`second_payments`): the submitter must not rely on being refused.
+`FakeChain` is `PayoutChain` and `Finality`. Its contract settles the open lines of a leaf that are
+not held, and refuses to settle a line twice, as the real one does; but it notes whenever a
+transaction of ours reaches a leaf, so that `World.second_payments` can count the lines that one was
+signed to pay after another of ours had settled them: the submitter must not rely on being refused.
 
 `Faults` is shared by chain and store: it can end the process (`Crash`) at any of their borders.
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from eth_abi.abi import decode, encode
@@ -16,6 +17,7 @@ from eth_abi.abi import decode, encode
 from contracts.approvals import Approval, AssetTotals
 from contracts.calls import (
     COMMIT_EPOCH,
+    WITHDRAW,
     WITHDRAW_BATCH,
     GuardianSignature,
     Refusal,
@@ -24,6 +26,7 @@ from contracts.calls import (
     withdrawal_from_call,
 )
 from contracts.evm import (
+    ZERO_ADDRESS,
     Address,
     BlockNumber,
     BlockRef,
@@ -40,18 +43,20 @@ from settlement.errors import ChainUnavailable, NonceTaken, OperationConflict
 from settlement.payouts.broadcast import Answer, SendResult
 from settlement.payouts.gas import FeeCaps, FeeQuote
 from settlement.payouts.operation import (
+    Adoption,
     Attempt,
     History,
     Kind,
+    LeafSubject,
     Operation,
     Outcome,
     SignedTransaction,
     TransactionDraft,
     withdraw_operation,
 )
-from settlement.payouts.protocols import ApprovedCommit
+from settlement.payouts.protocols import ApprovedCommit, OwedLeaf
 from settlement.payouts.submit import SubmitLimits, Submitter
-from settlement.payouts.view import Objection, Receipt, Usage
+from settlement.payouts.view import Backing, Objection, Receipt, Usage, leaf_usage
 
 CHAIN_ID = ChainId(31337)
 CONTRACT = Address(b"\xc0" * 20)
@@ -71,10 +76,10 @@ def withdrawal(index: int, *, lines: int = 1, epoch: int = 1) -> Withdrawal:
     return Withdrawal(leaf, (Hash32(bytes(32)),))
 
 
-def operation(index: int = 0, *, lines: int = 1, epoch: int = 1) -> Operation:
-    """The withdrawal of the leaf of work `index`."""
+def operation(index: int = 0, *, lines: int = 1, epoch: int = 1, settled: int = 0) -> Operation:
+    """The withdrawal of the leaf of work `index`, or of its remainder."""
     leaf = withdrawal(index, lines=lines, epoch=epoch)
-    return withdraw_operation(leaf, chain_id=CHAIN_ID, contract=CONTRACT)
+    return withdraw_operation(leaf, settled=settled, chain_id=CHAIN_ID, contract=CONTRACT)
 
 
 def approved_commit(
@@ -111,6 +116,7 @@ LIMITS = SubmitLimits(
     in_flight_max=4,
     open_operations_max=100,
     nonces_per_operation_max=1_000,
+    replace_after_blocks=5,
 )
 
 
@@ -135,7 +141,10 @@ BORDERS = (
     *("before plan", "after plan", "read", "ask", "before record", "after record"),
     *("before add", "after add", "before send", "after arrival"),
 )
-"""Every border: of the store's transactions, of reads, and of a broadcast."""
+"""Every border of an ordinary tick: of the store's transactions, of reads, and of a broadcast."""
+
+ADOPTION_BORDERS = ("before adopt", "after adopt")
+"""Borders of a tick that finds nonces which the store does not have."""
 
 
 @dataclass(frozen=True)
@@ -147,7 +156,8 @@ class FakeTransaction:
     nonce: int
     data: bytes
     is_ours: bool
-    max_fee_wei: int = 0
+    max_fee_wei: int = 10**18
+    tip_wei: int = 10**18
 
 
 @dataclass(frozen=True)
@@ -157,18 +167,83 @@ class FakeBlock:
     ref: BlockRef
     transactions: tuple[FakeTransaction, ...] = ()
     failed: frozenset[Hash32] = frozenset()
-    foreign: frozenset[Hash32] = frozenset()
+    foreign: tuple["Item", ...] = ()
     under_verdict: frozenset[Hash32] = frozenset()
+    held: frozenset[Address] = frozenset()
+
+
+@dataclass(frozen=True)
+class Item:
+    """One obligation in calldata, as the contract's events name it; a commit has one line."""
+
+    event_op_id: Hash32
+    work_id: Hash32
+    payees: tuple[Address, ...]
+
+    def lines(self, *, without: Collection[Address] = ()) -> int:
+        """The bitmap of its lines, or of those for other payees."""
+        return sum(1 << n for n, payee in enumerate(self.payees) if payee not in without)
+
+
+@dataclass(frozen=True)
+class Settling:
+    """A settlement of lines: which were settled before and after, by which transaction of ours."""
+
+    before: int
+    after: int
+    tx_hash: Hash32 | None
+
+
+@dataclass(frozen=True)
+class Reached:
+    """A transaction of ours came to a leaf of which ours had settled these lines."""
+
+    sender: Address
+    nonce: int
+    event_op_id: Hash32
+    ours_before: int
 
 
 @dataclass
 class Effects:
     """The state after a block."""
 
-    settled_by: dict[Hash32, Hash32 | None] = field(default_factory=dict)
+    settled: dict[Hash32, list[Settling]] = field(default_factory=dict)
     receipts: dict[Hash32, Receipt] = field(default_factory=dict)
     counts: Counter[Address] = field(default_factory=Counter)
-    second_payments: int = 0
+    reached: list[Reached] = field(default_factory=list)
+
+    def lines(self, event_op_id: Hash32) -> int:
+        """`paidLines`."""
+        return self.settled[event_op_id][-1].after if event_op_id in self.settled else 0
+
+    def ours(self, event_op_id: Hash32) -> int:
+        """The lines that transactions of ours settled."""
+        steps = self.settled.get(event_op_id, [])
+        return sum(step.after & ~step.before for step in steps if step.tx_hash is not None)
+
+    def refusal(
+        self, item: Item, under_verdict: Collection[Hash32], held: Collection[Address]
+    ) -> Refusal | None:
+        """Why the contract would not settle it."""
+        if item.work_id in under_verdict:
+            return Refusal.WORK_UNDER_VERDICT
+        is_open = item.lines() & ~self.lines(item.event_op_id)
+        if not is_open:
+            return Refusal.ALREADY_WITHDRAWN
+        return None if is_open & item.lines(without=held) else Refusal.ALL_LINES_HELD
+
+    def settle(self, item: Item, held: Collection[Address], tx_hash: Hash32 | None) -> None:
+        """Settle the open lines that are not held."""
+        before = self.lines(item.event_op_id)
+        step = Settling(before, before | item.lines(without=held), tx_hash)
+        self.settled.setdefault(item.event_op_id, []).append(step)
+
+    def closed_by(self, operation: Operation) -> Hash32 | None:
+        """The transaction of ours that settled lines which the operation was planned for."""
+        settled = settled_before(operation)
+        steps = self.settled[operation.event_op_id]
+        return next(step.tx_hash for step in steps if step.before == settled)
 
 
 class FakeSigner:
@@ -196,35 +271,42 @@ class FakeSigner:
 
 def transaction_from_raw(raw: bytes) -> FakeTransaction:
     """What a node reads in `FakeSigner`'s bytes."""
-    _, nonce, _, data, _, max_fee_wei, _ = decode(_DRAFT_TYPES, raw[20:])
+    _, nonce, _, data, _, max_fee_wei, tip_wei = decode(_DRAFT_TYPES, raw[20:])
     return FakeTransaction(
-        keccak(raw), Address(raw[:20]), nonce, data, is_ours=True, max_fee_wei=max_fee_wei
+        tx_hash=keccak(raw),
+        sender=Address(raw[:20]),
+        nonce=nonce,
+        data=data,
+        is_ours=True,
+        max_fee_wei=max_fee_wei,
+        tip_wei=tip_wei,
     )
 
 
-def op_ids_of(data: bytes) -> list[tuple[Hash32, Hash32]]:
-    """(op-id, work id) of everything that the calldata would settle."""
+def is_replacement(old: FakeTransaction, new: FakeTransaction) -> bool:
+    """geth's rule for the same nonce: both fields higher, and by a tenth, rounded down."""
+    pairs = ((old.max_fee_wei, new.max_fee_wei), (old.tip_wei, new.tip_wei))
+    return all(higher > lower and higher >= lower * 110 // 100 for lower, higher in pairs)
+
+
+def item_of(paid: Withdrawal) -> Item:
+    """What a withdrawal would settle."""
+    leaf = paid.leaf
+    place = (leaf.epoch, leaf.work_id, leaf.part, leaf.asset)
+    op_id = withdraw_operation_id(*place, chain_id=CHAIN_ID, contract=CONTRACT)
+    return Item(op_id, leaf.work_id, tuple(line.payee for line in leaf.lines))
+
+
+def items_of(data: bytes) -> list[Item]:
+    """Everything that the calldata would settle."""
     if data[:4] == COMMIT_EPOCH.selector:
         approval, _ = COMMIT_EPOCH.decode(data)
         op_id = commit_operation_id(approval[0], approval[1], chain_id=CHAIN_ID, contract=CONTRACT)
-        return [(op_id, Hash32(bytes(32)))]
+        return [Item(op_id, Hash32(bytes(32)), (ZERO_ADDRESS,))]
     if data[:4] != WITHDRAW_BATCH.selector:
         return []
     (items,) = WITHDRAW_BATCH.decode(data)
-    return [
-        (
-            withdraw_operation_id(
-                item[0],
-                Hash32(item[1]),
-                item[2],
-                Address.from_hex(item[3]),
-                chain_id=CHAIN_ID,
-                contract=CONTRACT,
-            ),
-            Hash32(item[1]),
-        )
-        for item in items
-    ]
+    return [item_of(withdrawal_from_call(WITHDRAW.encode(item))) for item in items]
 
 
 class FakeChain:
@@ -236,8 +318,13 @@ class FakeChain:
         self.finalized_number = 0
         self.mempool: dict[Hash32, FakeTransaction] = {}
         self.under_verdict: set[Hash32] = set()
+        self.held: set[Address] = set()
         self.quote = FeeQuote(base_fee_wei=10**9, tip_wei=10**8)
         self.gas_per_item = 100_000
+        self.tip_wei_min = 0
+        self.wei = 10**30
+        self.shortfalls: dict[Address, int] = {}
+        self.data_fee_wei = 0
         self.moods: set[str] = set()  # down, paused, hides_receipts, hides_transactions
         self.sends: list[str] = []  # how the next broadcasts go: "lost", "timeout_after", …
         self.salt = 0
@@ -246,11 +333,17 @@ class FakeChain:
     # What the world does.
 
     def mine(self, *, failing: bool = False) -> None:
-        """Put what is executable into a block; `failing` makes every transaction revert."""
+        """Put what is executable into a block; `failing` makes every transaction revert.
+
+        Left out is what pays less than the base fee, or tips less than `tip_wei_min`.
+        """
         counts = Counter(self.effects().counts)
         chosen: list[FakeTransaction] = []
         for transaction in sorted(self.mempool.values(), key=lambda one: one.nonce):
-            if transaction.nonce == counts[transaction.sender]:
+            is_paying = transaction.max_fee_wei >= self.quote.base_fee_wei
+            is_tipping = transaction.tip_wei >= self.tip_wei_min
+            is_next = transaction.nonce == counts[transaction.sender]
+            if is_paying and is_tipping and is_next:
                 chosen.append(transaction)
                 counts[transaction.sender] += 1
         failed = frozenset(one.tx_hash for one in chosen) if failing else frozenset()
@@ -286,9 +379,9 @@ class FakeChain:
         }
         self._append((FakeTransaction(tx_hash, SENDER, nonce, b"", is_ours=False),), frozenset())
 
-    def withdraw_elsewhere(self, op_id: Hash32) -> None:
-        """A stranger withdraws a leaf."""
-        self._append((), frozenset(), foreign=frozenset({op_id}))
+    def withdraw_elsewhere(self, paid: Withdrawal) -> None:
+        """A stranger withdraws what is open and not held of a leaf."""
+        self._append((), frozenset(), foreign=(item_of(paid),))
 
     def block(self, number: int) -> BlockRef:
         """The canonical block of that height."""
@@ -320,10 +413,32 @@ class FakeChain:
         self._answer("nonce_count")
         return self.effects(at).counts[sender]
 
+    def pending_count(self, sender: Address) -> int:
+        self._answer("pending_count")
+        waiting = {one.nonce for one in self.mempool.values() if one.sender == sender}
+        count = self.effects().counts[sender]
+        while count in waiting:
+            count += 1
+        return count
+
+    def balance(self, sender: Address, at: BlockRef) -> int:
+        self._answer("balance")
+        return self.wei
+
+    def backing(self, assets: Sequence[Address], at: BlockRef) -> list[Backing]:
+        self._answer("backing")
+        return [
+            Backing(held=1_000 - self.shortfalls.get(asset, 0), accounted=1_000) for asset in assets
+        ]
+
+    def data_fee(self, data: bytes, at: BlockRef) -> int:
+        self._answer("data_fee")
+        return self.data_fee_wei
+
     def usages(self, operations: Sequence[Operation], at: BlockRef) -> list[Usage]:
         self._answer("usages")
-        settled = self.effects(at).settled_by
-        return [Usage.SETTLED if one.op_id in settled else Usage.UNUSED for one in operations]
+        effects = self.effects(at)
+        return [_usage(one, effects) for one in operations]
 
     def receipts(self, hashes: Sequence[Hash32]) -> Mapping[Hash32, Receipt]:
         self._answer("receipts")
@@ -348,7 +463,7 @@ class FakeChain:
 
     def estimate_gas(self, call: bytes, *, sender: Address, at: BlockRef) -> int | Objection:
         self._answer("estimate_gas")
-        return self.gas_per_item * len(op_ids_of(call))
+        return self.gas_per_item * len(items_of(call))
 
     def fees(self, at: BlockRef) -> FeeQuote:
         self._answer("fees")
@@ -382,7 +497,7 @@ class FakeChain:
             for one in self.mempool.values()
             if (one.sender, one.nonce) == (transaction.sender, transaction.nonce)
         ]
-        if all(one.max_fee_wei < transaction.max_fee_wei for one in rivals):
+        if all(is_replacement(one, transaction) for one in rivals):
             for one in rivals:
                 del self.mempool[one.tx_hash]
             self.mempool[transaction.tx_hash] = transaction
@@ -390,34 +505,29 @@ class FakeChain:
     def _objection(self, call: bytes) -> Objection | None:
         if call[:4] == COMMIT_EPOCH.selector:
             return None
-        one = withdraw_operation(withdrawal_from_call(call), chain_id=CHAIN_ID, contract=CONTRACT)
-        refusal = self._refusal(one.op_id, Hash32(withdrawal_from_call(call).leaf.work_id))
+        item = item_of(withdrawal_from_call(call))
+        refusal = self.effects().refusal(item, self.under_verdict, self.held)
         return None if refusal is None else Objection(refusal, refusal.name)
-
-    def _refusal(self, op_id: Hash32, work_id: Hash32) -> Refusal | None:
-        if work_id in self.under_verdict:
-            return Refusal.WORK_UNDER_VERDICT
-        settled = op_id in self.effects().settled_by
-        return Refusal.ALREADY_WITHDRAWN if settled else None
 
     def _append(
         self,
         transactions: tuple[FakeTransaction, ...],
         failed: frozenset[Hash32],
-        foreign: frozenset[Hash32] = frozenset(),
+        foreign: tuple[Item, ...] = (),
     ) -> None:
         self.salt += 1
         ref = _block_ref(len(self.blocks), self.blocks[-1].ref.hash, salt=self.salt)
-        verdicts = frozenset(self.under_verdict)
-        self.blocks.append(FakeBlock(ref, transactions, failed, foreign, verdicts))
+        stopped = frozenset(self.under_verdict), frozenset(self.held)
+        self.blocks.append(FakeBlock(ref, transactions, failed, foreign, *stopped))
         spent = {one.tx_hash for one in transactions}
         self.mempool = {key: one for key, one in self.mempool.items() if key not in spent}
 
     def _replay(self, ref: BlockRef) -> Effects:
         effects = Effects()
         for block in self.blocks[: ref.number + 1]:
-            for op_id in block.foreign:
-                effects.settled_by.setdefault(op_id, None)
+            for item in block.foreign:
+                if effects.refusal(item, (), block.held) is None:
+                    effects.settle(item, block.held, None)
             for transaction in block.transactions:
                 _execute(effects, block, transaction)
         return effects
@@ -430,15 +540,16 @@ def _execute(effects: Effects, block: FakeBlock, transaction: FakeTransaction) -
     is_success = transaction.tx_hash not in block.failed
     settled: set[Hash32] = set()
     refused: dict[Hash32, Refusal] = {}
-    for op_id, work_id in op_ids_of(transaction.data) if is_success else ():
-        if op_id in effects.settled_by:
-            refused[op_id] = Refusal.ALREADY_WITHDRAWN
-            effects.second_payments += effects.settled_by[op_id] is not None
-        elif work_id in block.under_verdict:
-            refused[op_id] = Refusal.WORK_UNDER_VERDICT
+    for item in items_of(transaction.data) if is_success else ():
+        op_id = item.event_op_id
+        place = (transaction.sender, transaction.nonce, op_id)
+        effects.reached.append(Reached(*place, effects.ours(op_id)))
+        refusal = effects.refusal(item, block.under_verdict, block.held)
+        if refusal is not None:
+            refused[op_id] = refusal
         else:
             settled.add(op_id)
-            effects.settled_by[op_id] = transaction.tx_hash
+            effects.settle(item, block.held, transaction.tx_hash)
     effects.receipts[transaction.tx_hash] = Receipt(
         tx_hash=transaction.tx_hash,
         block_number=block.ref.number,
@@ -447,6 +558,13 @@ def _execute(effects: Effects, block: FakeBlock, transaction: FakeTransaction) -
         settled=frozenset(settled),
         refused=refused,
     )
+
+
+def _usage(operation: Operation, effects: Effects) -> Usage:
+    lines = effects.lines(operation.event_op_id)
+    if isinstance(operation.subject, LeafSubject):
+        return leaf_usage(operation.op_id, operation.subject, lines)
+    return Usage.SETTLED if lines else Usage.UNUSED
 
 
 def _block_ref(number: int, parent: Hash32, *, salt: int) -> BlockRef:
@@ -459,15 +577,33 @@ def _block_ref(number: int, parent: Hash32, *, salt: int) -> BlockRef:
 
 
 class MemoryStore:
-    """`PayoutStore` and `Histories`; a crash hits before or after a transaction, never inside."""
+    """`PayoutStore` and `Histories`; a crash hits before or after a transaction, never inside.
+
+    `ever_hashes` and `ever_aims` are what no backup forgets: everything that was ever signed, and
+    what it was to pay, by sender, nonce and the leaf's id.
+    """
 
     def __init__(self, faults: Faults | None = None) -> None:
         self.faults = faults or Faults()
         self.operations: dict[Hash32, Operation] = {}
         self.reserved: list[Hash32] = []
         self.transactions: list[SignedTransaction] = []
+        self.signed_at: dict[Hash32, BlockNumber] = {}
+        self.adoptions: list[Adoption] = []
         self.inclusions: set[tuple[Hash32, Address, int]] = set()
         self.outcomes: list[Outcome] = []
+        self.ever_hashes: set[Hash32] = set()
+        self.ever_aims: dict[tuple[Address, int, Hash32], Operation] = {}
+
+    def backup(self) -> "MemoryStore":
+        """A copy as of now."""
+        one = MemoryStore(self.faults)
+        one.operations, one.reserved = dict(self.operations), list(self.reserved)
+        one.transactions, one.signed_at = list(self.transactions), dict(self.signed_at)
+        one.inclusions, one.adoptions = set(self.inclusions), list(self.adoptions)
+        one.outcomes = list(self.outcomes)
+        one.ever_hashes, one.ever_aims = self.ever_hashes, self.ever_aims
+        return one
 
     def plan(self, operations: Sequence[Operation]) -> int:
         self.faults.border("before plan")
@@ -497,17 +633,46 @@ class MemoryStore:
         return [self._attempt(sender, nonce) for nonce in nonces if nonce >= first_nonce]
 
     def next_nonce(self, sender: Address) -> int | None:
-        nonces = [one.nonce for one in self.transactions if one.sender == sender]
-        return max(nonces) + 1 if nonces else None
+        above = [one.nonce + 1 for one in self.transactions if one.sender == sender]
+        above += [one.next_nonce for one in self.adoptions if one.sender == sender]
+        return max(above, default=None)
 
-    def add_transaction(self, transaction: SignedTransaction, op_ids: Sequence[Hash32]) -> None:
+    def adopt(self, adoption: Adoption) -> None:
+        self.faults.border("before adopt")
+        following = self.next_nonce(adoption.sender)
+        first = adoption.first_nonce
+        if following is not None and first < following:
+            raise NonceTaken(adoption.sender, nonce=first, following=following)
+        self.adoptions.append(adoption)
+        self.faults.border("after adopt")
+
+    def add_transaction(
+        self, transaction: SignedTransaction, op_ids: Sequence[Hash32], *, head: BlockNumber
+    ) -> None:
         self.faults.border("before add")
         following = self.next_nonce(transaction.sender)
         if following is not None and transaction.nonce != following:
             raise NonceTaken(transaction.sender, nonce=transaction.nonce, following=following)
-        self.transactions.append(transaction)
+        self._add(transaction, head)
         self.inclusions |= {(one, transaction.sender, transaction.nonce) for one in op_ids}
+        for operation in (self.operations[one] for one in op_ids):
+            place = (transaction.sender, transaction.nonce, operation.event_op_id)
+            self.ever_aims[place] = operation
         self.faults.border("after add")
+
+    def add_version(self, transaction: SignedTransaction, *, head: BlockNumber) -> None:
+        self.faults.border("before add")
+        following = self.next_nonce(transaction.sender) or 0
+        if transaction.nonce >= following:
+            raise NonceTaken(transaction.sender, nonce=transaction.nonce, following=following)
+        self._add(transaction, head)
+        self.faults.border("after add")
+
+    def _add(self, transaction: SignedTransaction, head: BlockNumber) -> None:
+        assert transaction.tx_hash not in self.signed_at
+        self.transactions.append(transaction)
+        self.signed_at[transaction.tx_hash] = head
+        self.ever_hashes.add(transaction.tx_hash)
 
     def record(self, outcomes: Sequence[Outcome]) -> None:
         self.faults.border("before record")
@@ -519,37 +684,57 @@ class MemoryStore:
         self.outcomes += outcomes
         self.faults.border("after record")
 
-    def replace(self, transaction: SignedTransaction) -> None:
-        """A replacement as an operator stores it: another hash for a nonce that is taken."""
-        self.transactions.append(transaction)
-
     def history(self, op_id: Hash32) -> History | None:
         stored = self.operations.get(op_id)
         return None if stored is None else self._history(stored)
 
     def _history(self, operation: Operation) -> History:
-        keys = sorted((who, nonce) for one, who, nonce in self.inclusions if one == operation.op_id)
+        keys = {(who, nonce) for one, who, nonce in self.inclusions if one == operation.op_id}
+        of_leaf = {
+            (who, nonce)
+            for one, who, nonce in self.inclusions
+            if self.operations[one].event_op_id == operation.event_op_id
+        }
         return History(
             operation=operation,
-            attempts=tuple(self._attempt(*key) for key in keys),
+            attempts=tuple(self._attempt(*key) for key in sorted(keys)),
+            others=tuple(self._attempt(*key) for key in sorted(of_leaf - keys)),
             outcomes=tuple(one for one in self.outcomes if one.op_id == operation.op_id),
         )
 
     def _attempt(self, sender: Address, nonce: int) -> Attempt:
         name = (sender, nonce)
         versions = [one for one in self.transactions if (one.sender, one.nonce) == name]
-        return Attempt(sender=sender, nonce=nonce, transactions=tuple(versions))
+        signed_at = self.signed_at[versions[-1].tx_hash]
+        return Attempt(
+            sender=sender, nonce=nonce, transactions=tuple(versions), signed_at=signed_at
+        )
 
 
 @dataclass
 class FakeBooks:
-    """`PayableLeaves` and `ApprovedCommits`: what is owed, whatever was planned already."""
+    """`PayableLeaves` and `ApprovedCommits`: what is owed, whatever was planned already.
+
+    With a chain it is what that says is open and not held, `lag` blocks below the one asked for.
+    """
 
     leaves: list[Withdrawal] = field(default_factory=list)
     commits: list[ApprovedCommit] = field(default_factory=list)
+    chain: FakeChain | None = None
+    lag: int = 0
 
-    def payable(self, at: BlockRef, *, limit: int) -> Sequence[Withdrawal]:
-        return self.leaves[:limit]
+    def payable(self, at: BlockRef, *, limit: int) -> Sequence[OwedLeaf]:
+        owed = (self._owed(leaf, at) for leaf in self.leaves)
+        return [one for one in owed if one is not None][:limit]
+
+    def _owed(self, leaf: Withdrawal, at: BlockRef) -> OwedLeaf | None:
+        if self.chain is None:
+            return OwedLeaf(leaf, settled=0)
+        item, block = item_of(leaf), self.chain.blocks[max(0, at.number - self.lag)]
+        settled = self.chain.effects(block.ref).lines(item.event_op_id)
+        if settled == item.lines() or not item.lines(without=block.held) & ~settled:
+            return None
+        return OwedLeaf(leaf, settled)
 
     def approved(self, at: BlockRef) -> Sequence[ApprovedCommit]:
         return self.commits
@@ -576,6 +761,28 @@ class World:
     def __post_init__(self) -> None:
         self.chain = FakeChain(self.faults)
         self.store = MemoryStore(self.faults)
+        self.books.chain = self.chain
+
+    def second_payments(self) -> int:
+        """Lines that a transaction of ours was to pay when another of ours had settled them."""
+        aims = self.store.ever_aims
+        return sum(
+            (reached.ours_before & ~settled_before(aims[place])).bit_count()
+            for reached in self.chain.effects().reached
+            for place in [(reached.sender, reached.nonce, reached.event_op_id)]
+        )
+
+    def open_nonces(self) -> Counter[Hash32]:
+        """For each leaf or commit, nonces signed for it that are not spent at the final block."""
+        spent = self.chain.effects(self.chain.finalized()).counts
+        return Counter(
+            event_op_id
+            for event_op_id, _ in {
+                (self.store.operations[op_id].event_op_id, (sender, nonce))
+                for op_id, sender, nonce in self.store.inclusions
+                if nonce >= spent[sender]
+            }
+        )
 
     @property
     def submitter(self) -> Submitter:
@@ -600,6 +807,11 @@ class World:
             self.chain.finalize()
 
 
+def settled_before(one: Operation) -> int:
+    """The lines that were settled when an operation was planned."""
+    return one.subject.settled if isinstance(one.subject, LeafSubject) else 0
+
+
 def replaced(transaction: SignedTransaction, *, fee_wei: int) -> SignedTransaction:
     """The same nonce and call signed again with another fee."""
     plain = transaction_from_raw(transaction.raw)
@@ -610,7 +822,7 @@ def replaced(transaction: SignedTransaction, *, fee_wei: int) -> SignedTransacti
         data=plain.data,
         gas=transaction.gas,
         max_fee_wei=fee_wei,
-        tip_wei=transaction.tip_wei,
+        tip_wei=max(transaction.tip_wei * 110 // 100, transaction.tip_wei + 1),
     )
     return FakeSigner(transaction.sender).sign(draft)
 

@@ -17,26 +17,30 @@ from contracts.evm import (
     Timestamp,
     keccak,
 )
-from contracts.leaves import Leaf, SplitLine
+from contracts.leaves import Leaf, SplitLine, escrow_id, suspense_id
 from contracts.money_events import (
     EpochCommitted,
     EpochFunded,
     EpochVetoed,
+    EscrowExpired,
+    EscrowReleased,
     LeafWithdrawn,
     MoneyEvent,
+    PayeeHeld,
     PayeePaid,
     PayeeUnclaimed,
+    UnallocatedTransferred,
     UnclaimedWithdrawn,
 )
 from contracts.units import BaseUnits
 from settlement.errors import EntryConflict
 from settlement.ledger.accounts import Account, Book
+from settlement.ledger.activation import leaf_operation_id
 from settlement.ledger.balances import JournalKey
 from settlement.ledger.books import Books
 from settlement.ledger.commitments import Commitment, CommitmentOutcome, Distribution
 from settlement.ledger.journal import EntryStatus, JournalEntry, SourceKind
 from settlement.ledger.post import Posted, post_step
-from settlement.ledger.posting_rules import leaf_operation_id
 from settlement.ledger.reserve import Reservation, ReservationOutcome
 from settlement.ledger.rewind import BookRewind
 
@@ -44,6 +48,8 @@ CHAIN_ID = ChainId(31337)
 BOOK = Book(chain_id=CHAIN_ID, contract=Address(b"\xee" * 20))
 ASSET = Address(b"\xaa" * 20)
 ALICE, BOB, CAROL = (Address(bytes([number]) * 20) for number in (1, 2, 3))
+ESCROW_ID = escrow_id(keccak(b"content"))
+SUSPENSE_ID = suspense_id(Hash32.from_int(7))
 SUBSCRIBER = Address(b"\x55" * 20)
 VETO_WINDOW = 100
 BLOCK_TIME = 10
@@ -89,16 +95,25 @@ def distribution(leaves: Sequence[Leaf], *, salt: int = 0) -> Distribution:
     )
 
 
-def totals(paid_in: int, allocated: int, *, asset: Address = ASSET) -> AssetTotals:
-    """Totals of one asset without escrow, fees and carried money."""
+def escrow_leaf(
+    amount: int, leaf_id: Hash32 = ESCROW_ID, *, epoch: int = 0, asset: Address = ASSET
+) -> Leaf:
+    """An escrow or suspense leaf of the test book."""
+    return leaf({BOOK.contract: amount}, epoch=epoch, work_id=leaf_id, asset=asset)
+
+
+def totals(
+    paid_in: int, allocated: int, *, fees: int = 0, escrow: int = 0, asset: Address = ASSET
+) -> AssetTotals:
+    """Totals of one asset without carried money; what is left is unallocated."""
     return AssetTotals(
         asset=asset,
         paid_in=BaseUnits(paid_in),
         carried_in=BaseUnits(0),
         allocated=BaseUnits(allocated),
-        escrow=BaseUnits(0),
-        unallocated=BaseUnits(paid_in - allocated),
-        fees=BaseUnits(0),
+        escrow=BaseUnits(escrow),
+        unallocated=BaseUnits(paid_in - allocated - fees - escrow),
+        fees=BaseUnits(fees),
     )
 
 
@@ -175,9 +190,21 @@ class MoneyChain:
         self.events.append(event)
         return event
 
-    def withdrawn(self, paid: Leaf, *, refused: Collection[Address] = ()) -> LeafWithdrawn:
-        """Settle a leaf in a new block; `refused` payees get a pull balance."""
+    def withdrawn(
+        self,
+        paid: Leaf,
+        *,
+        refused: Collection[Address] = (),
+        held: Collection[Address] = (),
+        settled: Collection[Address] = (),
+    ) -> LeafWithdrawn:
+        """Settle a leaf in a new block; `refused` payees get a pull balance.
+
+        Lines of `held` payees stay open, those of `settled` payees were settled before.
+        """
         op_id = op_id_of(paid)
+        left_out = {*held, *settled}
+        amount = sum(line.amount for line in paid.lines if line.payee not in left_out)
         event = LeafWithdrawn(
             **self._head(),
             op_id=op_id,
@@ -185,11 +212,17 @@ class MoneyChain:
             work_id=paid.work_id,
             part=paid.part,
             asset=paid.asset,
-            amount=paid.amount,
+            amount=BaseUnits(amount),
         )
         self.events.append(event)
         for number, line in enumerate(paid.lines):
-            kind = PayeeUnclaimed if line.payee in refused else PayeePaid
+            if line.payee in settled:
+                continue
+            kind: type[PayeePaid | PayeeUnclaimed | PayeeHeld] = PayeePaid
+            if line.payee in refused:
+                kind = PayeeUnclaimed
+            if line.payee in held:
+                kind = PayeeHeld
             self.events.append(
                 kind(
                     **self._head(log_index=number + 1, is_same_block=True),
@@ -211,6 +244,43 @@ class MoneyChain:
         )
         self.events.append(event)
         return event
+
+    def escrow_released(self, each: Leaf, beneficiary: Address) -> EscrowReleased:
+        """Release an escrow leaf in a new block."""
+        event = EscrowReleased(
+            **self._head(), **self._escrow(each), beneficiary=beneficiary, amount=each.amount
+        )
+        self.events.append(event)
+        return event
+
+    def escrow_expired(self, each: Leaf) -> EscrowExpired:
+        """Expire an escrow leaf in a new block."""
+        event = EscrowExpired(**self._head(), **self._escrow(each), amount=each.amount)
+        self.events.append(event)
+        return event
+
+    def unallocated_transferred(
+        self, amount: int, *, epoch: int = 0, asset: Address = ASSET
+    ) -> UnallocatedTransferred:
+        """Transfer unallocated money out in a new block."""
+        event = UnallocatedTransferred(
+            **self._head(),
+            transfer_id=keccak(b"transfer"),
+            epoch=Epoch(epoch),
+            asset=asset,
+            to=SUBSCRIBER,
+            amount=BaseUnits(amount),
+        )
+        self.events.append(event)
+        return event
+
+    def _escrow(self, each: Leaf) -> dict[str, Any]:
+        return {
+            "op_id": op_id_of(each),
+            "epoch": each.epoch,
+            "escrow_id": each.work_id,
+            "asset": each.asset,
+        }
 
     def finalized(self) -> BlockRef | None:
         return self.blocks[-1] if self.is_finalized else None

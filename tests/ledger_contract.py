@@ -1,19 +1,18 @@
 """What any books must do: run against the books in memory and against those in Postgres."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, Protocol
 
 import pytest
 
 from contracts.evm import Address, BlockNumber, BlockRef, Hash32, Timestamp
-from contracts.leaves import Leaf
+from contracts.leaves import FEES_ID, Leaf
 from settlement.errors import (
     BlockMissing,
     DistributionDiffers,
     EntryConflict,
     FinalizedBlockChanged,
-    NoOpenReservation,
-    NothingToReserve,
     Overdrawn,
     UnexpectedEvent,
     UnknownManifest,
@@ -23,21 +22,30 @@ from settlement.ledger.accounts import (
     IN_TRANSIT,
     Account,
     committed,
+    escrow,
+    escrowed,
+    fees,
     paid_in,
     payable,
+    suspense,
     unallocated,
     unclaimed,
 )
 from settlement.ledger.books import Books
+from settlement.ledger.errors import NoOpenReservation, NothingToReserve, PlanOutdated
 from settlement.ledger.post import post_step
 from settlement.ledger.reserve import ReservationBooks, ReservationOutcome, reserve, void
 from tests.ledger_builders import (
     ALICE,
     ASSET,
     BOB,
+    CAROL,
+    ESCROW_ID,
+    SUSPENSE_ID,
     VETO_WINDOW,
     Computed,
     MoneyChain,
+    escrow_leaf,
     leaf,
     op_id_of,
     post_all,
@@ -246,9 +254,9 @@ class BooksContract:
     @pytest.mark.parametrize(
         ("leaves", "allocated", "what"),
         [
-            ([leaf({ALICE: 89})], 90, "sum in"),
-            ([leaf({ALICE: 91})], 90, "sum in"),
-            ([leaf({ALICE: 90}), leaf({BOB: 5}, asset=Address(b"\xab" * 20))], 90, "sum in"),
+            ([leaf({ALICE: 89})], 90, "sum of"),
+            ([leaf({ALICE: 91})], 90, "sum of"),
+            ([leaf({ALICE: 90}), leaf({BOB: 5}, asset=Address(b"\xab" * 20))], 90, "sum of"),
             ([leaf({ALICE: 90}, epoch=3)], 90, "epoch of a leaf"),
             ([leaf({ALICE: 45}), leaf({BOB: 45})], 90, "distinct leaves"),
         ],
@@ -373,6 +381,168 @@ class BooksContract:
             reserve(books, op_id_of(LEAF))
         with pytest.raises(NoOpenReservation):
             void(books, op_id_of(LEAF), attempt=1)
+
+    def test_post__held_line__stays_payable_until_it_is_paid(self, books: AnyBooks) -> None:
+        chain, computed = MoneyChain(), Computed()
+        active_epoch(chain, computed, LEAF)
+        chain.withdrawn(LEAF, held=[BOB])
+        post_all(chain, computed, books)
+        before = (posted(books, CASH), posted(books, line_of(LEAF, BOB)))
+
+        chain.withdrawn(LEAF, settled=[ALICE])
+        post_all(chain, computed, books)
+
+        assert before == (40, 30)
+        assert (posted(books, CASH), posted(books, line_of(LEAF, BOB))) == (10, 0)
+
+    def test_post__held_line_paid_twice__overdrawn(self, books: AnyBooks) -> None:
+        chain, computed = MoneyChain(), Computed()
+        active_epoch(chain, computed, LEAF, paid=300)
+        chain.withdrawn(LEAF, held=[BOB])
+        chain.withdrawn(LEAF, held=[BOB])
+
+        with pytest.raises(Overdrawn, match=r"payable:0:.* would hold -60"):
+            post_all(chain, computed, books)
+
+    def test_post__held_line_of_unknown_leaf__halts(self, books: AnyBooks) -> None:
+        chain, computed = MoneyChain(), Computed()
+        active_epoch(chain, computed, LEAF)
+        chain.withdrawn(leaf({BOB: 30}, work_id=work(8)), held=[BOB])
+
+        with pytest.raises(UnexpectedEvent, match="no payable leaf"):
+            post_all(chain, computed, books)
+
+    def test_post__held_line_of_another_amount__halts(self, books: AnyBooks) -> None:
+        chain, computed = MoneyChain(), Computed()
+        active_epoch(chain, computed, LEAF)
+        chain.withdrawn(leaf({ALICE: 60, BOB: 31}), held=[BOB])
+
+        with pytest.raises(UnexpectedEvent, match="has no line 1"):
+            post_all(chain, computed, books)
+
+    def test_post__leaf_withdrawn_for_more_than_its_lines__halts(self, books: AnyBooks) -> None:
+        """What was held does not count as withdrawn."""
+        chain, computed = MoneyChain(), Computed()
+        active_epoch(chain, computed, LEAF)
+        event = chain.withdrawn(LEAF, held=[BOB])
+        chain.events[chain.events.index(event)] = replace(event, amount=LEAF.amount)
+
+        with pytest.raises(UnexpectedEvent, match="differ by 30"):
+            post_all(chain, computed, books)
+
+    def test_post__fees_escrow_and_suspense__to_payable_and_back_out(self, books: AnyBooks) -> None:
+        chain, computed = MoneyChain(), Computed()
+        fee_leaf = leaf({CAROL: 20}, work_id=FEES_ID)
+        held, suspended = escrow_leaf(7), escrow_leaf(3, SUSPENSE_ID)
+        chain.funded(125)
+        made = computed.add([LEAF, fee_leaf, held, suspended])
+        chain.committed(made, [totals(125, 90, fees=20, escrow=10)])
+        post_all(chain, computed, books)
+        pending = [posted(books, each(LEAF.epoch)) for each in (committed, fees, escrowed)]
+        chain.mine(seconds=VETO_WINDOW)
+        chain.withdrawn(fee_leaf)
+        post_all(chain, computed, books)
+        in_escrow = posted(books, escrow(LEAF.epoch, ESCROW_ID))
+        in_suspense = posted(books, suspense(LEAF.epoch, SUSPENSE_ID))
+        known = books.leaves([op_id_of(held), op_id_of(suspended)])
+        chain.escrow_released(held, BOB)
+        chain.escrow_expired(suspended)
+        chain.unallocated_transferred(8)
+        post_all(chain, computed, books)
+
+        assert pending == [90, 20, 10]
+        assert (in_escrow, in_suspense) == (7, 3)
+        assert known == {op_id_of(held): held, op_id_of(suspended): suspended}
+        assert posted(books, unclaimed(BOB)) == 7
+        assert posted(books, unallocated(LEAF.epoch)) == 5 + 3 - 8
+        assert posted(books, CASH) == 125 - 20 - 8
+        for each in (fees, escrowed, committed):
+            assert posted(books, each(LEAF.epoch)) == 0
+        assert posted(books, escrow(LEAF.epoch, ESCROW_ID)) == 0
+
+    def test_post__veto_of_fees_and_escrow__everything_back(self, books: AnyBooks) -> None:
+        chain, computed = MoneyChain(), Computed()
+        chain.funded(125)
+        chain.committed(computed.add([LEAF]), [totals(125, 90, fees=20, escrow=10)])
+        chain.vetoed()
+
+        post_all(chain, computed, books)
+
+        assert posted(books, paid_in(LEAF.epoch)) == 125
+        for each in (committed, fees, escrowed, unallocated):
+            assert posted(books, each(LEAF.epoch)) == 0
+
+    @pytest.mark.parametrize("second", ["released", "expired"])
+    def test_post__escrow_settled_twice__overdrawn(self, books: AnyBooks, second: str) -> None:
+        chain, computed = MoneyChain(), Computed()
+        held = escrow_leaf(10)
+        chain.funded(100)
+        chain.committed(computed.add([held]), [totals(100, 0, escrow=10)])
+        chain.mine(seconds=VETO_WINDOW)
+        chain.escrow_released(held, BOB)
+        if second == "released":
+            chain.escrow_released(held, ALICE)
+        else:
+            chain.escrow_expired(held)
+
+        with pytest.raises(Overdrawn, match=f"escrow:0:{ESCROW_ID} would hold -10"):
+            post_all(chain, computed, books)
+
+    def test_post__more_transferred_than_unallocated__overdrawn(self, books: AnyBooks) -> None:
+        chain, computed = MoneyChain(), Computed()
+        active_epoch(chain, computed, LEAF)
+        chain.unallocated_transferred(11)
+
+        with pytest.raises(Overdrawn, match="unallocated:0 would hold -1"):
+            post_all(chain, computed, books)
+
+    def test_reserve__after_a_withdrawal_that_held_a_line__only_that_line(
+        self, books: AnyBooks
+    ) -> None:
+        chain, computed = MoneyChain(), Computed()
+        active_epoch(chain, computed, LEAF)
+        post_all(chain, computed, books)
+        reserve(books, op_id_of(LEAF))
+        chain.withdrawn(LEAF, held=[BOB])
+        post_all(chain, computed, books)
+        first = books.last_reservation(op_id_of(LEAF))
+
+        second = reserve(books, op_id_of(LEAF))
+        again = reserve(books, op_id_of(LEAF))
+        chain.withdrawn(LEAF, settled=[ALICE])
+        post_all(chain, computed, books)
+        last = books.last_reservation(op_id_of(LEAF))
+
+        assert first is not None
+        assert first.outcome is ReservationOutcome.POSTED
+        assert (second.attempt, second.outcome) == (2, None)
+        assert again == second
+        assert last is not None
+        assert (last.attempt, last.outcome) == (2, ReservationOutcome.POSTED)
+        with pytest.raises(NothingToReserve):
+            reserve(books, op_id_of(LEAF))
+
+    def test_reserve__other_lines_settled_than_planned__outdated(self, books: AnyBooks) -> None:
+        chain, computed = MoneyChain(), Computed()
+        active_epoch(chain, computed, LEAF)
+        chain.withdrawn(LEAF, held=[BOB])
+        post_all(chain, computed, books)
+
+        with pytest.raises(PlanOutdated, match="0b1 are settled, the plan found 0b0"):
+            reserve(books, op_id_of(LEAF), settled=0)
+        assert books.last_reservation(op_id_of(LEAF)) is None
+        assert reserve(books, op_id_of(LEAF), settled=0b1).attempt == 1
+
+    def test_reserve__escrow_leaf__nothing_to_reserve(self, books: AnyBooks) -> None:
+        chain, computed = MoneyChain(), Computed()
+        held = escrow_leaf(10)
+        chain.funded(10)
+        chain.committed(computed.add([held]), [totals(10, 0, escrow=10)])
+        chain.mine(seconds=VETO_WINDOW)
+        post_all(chain, computed, books)
+
+        with pytest.raises(NothingToReserve):
+            reserve(books, op_id_of(held))
 
     def test_void__then_reserve__next_attempt(self, books: AnyBooks) -> None:
         chain, computed = MoneyChain(), Computed()

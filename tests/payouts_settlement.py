@@ -1,5 +1,7 @@
 """A real settlement for the submitter: contracts on a dev chain, intents in Postgres.
 
+One epoch with leaves of every kind: four works, fees, one escrow and one suspense.
+
 Run as a module it is a submitter process that ends itself by SIGKILL at a border:
 
     python -m tests.payouts_settlement DATABASE_URL RPC_URL PLACE.json before|after
@@ -34,7 +36,7 @@ from contracts.evm import (
     Timestamp,
     keccak,
 )
-from contracts.leaves import Leaf, SplitLine, leaf_hash
+from contracts.leaves import FEES_ID, Leaf, SplitLine, escrow_id, leaf_hash, suspense_id
 from contracts.units import BaseUnits
 from settlement.payouts.adapters.chain import NodePayoutChain
 from settlement.payouts.adapters.ownership import payouts_owner
@@ -51,8 +53,10 @@ from tests.fakes_payout_chain import FakeBooks
 CHAIN_ID = ChainId(31337)
 EPOCH = Epoch(0)
 LENGTH, GRACE, VETO_WINDOW = 1_000, 100, 50
+GOVERNANCE_DELAY, ESCROW_EXPIRY, BENEFICIARY_DELAY = 60, 5_000, 70
 FINALITY_DEPTH = 12
-AMOUNT = 1_000
+AMOUNT, FEES, IN_ESCROW, IN_SUSPENSE, UNALLOCATED = 1_000, 90, 70, 30, 50
+SUSPENDED_WORK = Hash32.from_int(9)
 SENDER_KEY = "0x" + "51" * 32
 GUARDIAN_KEYS = tuple(bytes([n]) * 32 for n in (0x61, 0x62, 0x63))
 LIMITS = SubmitLimits(
@@ -61,6 +65,7 @@ LIMITS = SubmitLimits(
     in_flight_max=4,
     open_operations_max=100,
     nonces_per_operation_max=5,
+    replace_after_blocks=3,
 )
 
 
@@ -70,14 +75,15 @@ class Place:
 
     payouts: Address
     token: Address
+    claims: Address
 
     def to_json(self) -> str:
-        return json.dumps({"payouts": str(self.payouts), "token": str(self.token)})
+        names = ("payouts", "token", "claims")
+        return json.dumps({name: str(getattr(self, name)) for name in names})
 
     @classmethod
     def from_json(cls, written: str) -> "Place":
-        read = json.loads(written)
-        return cls(Address.from_hex(read["payouts"]), Address.from_hex(read["token"]))
+        return cls(**{name: Address.from_hex(at) for name, at in json.loads(written).items()})
 
 
 class DevNode:
@@ -151,21 +157,46 @@ def deployed(node: DevNode) -> Place:
     node.mine()  # at its genesis block anvil runs calls at time 1
     genesis = node.web3.eth.get_block("latest")["timestamp"]
     clock = node.deploy("EpochClock", genesis, LENGTH, GRACE)
-    registry = node.deploy("WorkRegistry", str(clock), node.admin)
+    registry, claims = _registry_and_claims(node, clock)
     addresses = [account.address for account in guardians()]
     payouts = node.deploy(
-        "EpochPayouts", str(clock), str(registry), VETO_WINDOW, addresses, 2, node.admin
+        "EpochPayouts",
+        str(clock),
+        str(registry),
+        str(claims),
+        (VETO_WINDOW, GOVERNANCE_DELAY, ESCROW_EXPIRY),
+        addresses,
+        2,
+        node.admin,
     )
     token = node.deploy("DemoToken", node.admin)
+    place = Place(payouts, token, claims)
     contract, money = node.contract("EpochPayouts", payouts), node.contract("DemoToken", token)
-    node.send(contract.functions.grantRole(keccak(b"FUNDER_ROLE"), node.admin))
-    total = sum(item.leaf.amount for item in withdrawals(Place(payouts, token)))
+    for role in (b"FUNDER_ROLE", b"COMPLIANCE_ROLE"):
+        node.send(contract.functions.grantRole(keccak(role), node.admin))
+    total = sum(leaf.amount for leaf in all_leaves(place)) + UNALLOCATED
     node.send(money.functions.mint(node.admin, total))
     node.send(money.functions.approve(str(payouts), total))
     node.send(contract.functions.fund(EPOCH, str(token), total))
     node.call("anvil_setBalance", str(LocalSigner.from_hex(SENDER_KEY).address), hex(10**19))
     node.advance(LENGTH + GRACE)
-    return Place(payouts, token)
+    return place
+
+
+def _registry_and_claims(node: DevNode, clock: Address) -> tuple[Address, Address]:
+    """They name each other: the registry comes right after the claims."""
+    attestations = node.deploy("CreatorAttestations", node.admin)
+    splits = node.deploy("SplitAccounts", str(clock))
+    nonce = node.web3.eth.get_transaction_count(node.admin) + 1
+    assert 0 < nonce < 0x80  # one byte of RLP
+    sender = Address.from_hex(node.admin)
+    to_be = str(Address(keccak(b"\xd6\x94" + sender + bytes([nonce]))[12:]))
+    windows = (100, 100, BENEFICIARY_DELAY)
+    claims = node.deploy("ContentClaims", to_be, str(attestations), windows, node.admin)
+    registry = node.deploy(
+        "WorkRegistry", str(clock), str(attestations), str(splits), str(claims), node.admin
+    )
+    return registry, claims
 
 
 def payee(work: int, line: int) -> Address:
@@ -190,37 +221,77 @@ def leaves(place: Place) -> list[Leaf]:
     ]
 
 
+def fee_leaf(place: Place) -> Leaf:
+    """The fees of the epoch, for one payee."""
+    return _tagged_leaf(place, FEES_ID, payee(99, 0), FEES)
+
+
+def escrow_leaf(place: Place) -> Leaf:
+    """Money of a content that nobody claims."""
+    return _tagged_leaf(place, escrow_id(keccak(b"content")), place.payouts, IN_ESCROW)
+
+
+def suspense_leaf(place: Place) -> Leaf:
+    """Money of a work that its split cannot pay."""
+    return _tagged_leaf(place, suspense_id(SUSPENDED_WORK), place.payouts, IN_SUSPENSE)
+
+
+def _tagged_leaf(place: Place, leaf_id: Hash32, to: Address, amount: int) -> Leaf:
+    line = SplitLine(payee=to, amount=BaseUnits(amount))
+    return Leaf(epoch=EPOCH, work_id=leaf_id, part=0, asset=place.token, lines=(line,))
+
+
+def all_leaves(place: Place) -> list[Leaf]:
+    """Everything that the root commits to: works, fees, escrow and suspense."""
+    return [*leaves(place), fee_leaf(place), escrow_leaf(place), suspense_leaf(place)]
+
+
 def withdrawals(place: Place) -> list[Withdrawal]:
-    """The leaves with their proofs in a tree of depth two."""
-    owed = leaves(place)
-    hashes = [leaf_hash(leaf, chain_id=CHAIN_ID, contract=place.payouts) for leaf in owed]
-    pairs = [_node(hashes[0], hashes[1]), _node(hashes[2], hashes[3])]
-    return [
-        Withdrawal(leaf, (hashes[index ^ 1], pairs[(index >> 1) ^ 1]))
-        for index, leaf in enumerate(owed)
+    """The leaves of the works with their proofs."""
+    return [withdrawal_of(leaf, place) for leaf in leaves(place)]
+
+
+def withdrawal_of(leaf: Leaf, place: Place) -> Withdrawal:
+    """One leaf with its proof: a node that has no other half goes up as it is."""
+    index, proof = all_leaves(place).index(leaf), []
+    for level in _levels(place)[:-1]:
+        if index ^ 1 < len(level):
+            proof.append(level[index ^ 1])
+        index >>= 1
+    return Withdrawal(leaf, tuple(proof))
+
+
+def _levels(place: Place) -> list[list[Hash32]]:
+    hashes = [
+        leaf_hash(one, chain_id=CHAIN_ID, contract=place.payouts) for one in all_leaves(place)
     ]
+    levels = [hashes]
+    while len(levels[-1]) > 1:
+        below = levels[-1]
+        pairs = [below[at : at + 2] for at in range(0, len(below), 2)]
+        levels.append([_node(*pair) if len(pair) == 2 else pair[0] for pair in pairs])
+    return levels
 
 
 def approved(node: DevNode, place: Place) -> ApprovedCommit:
     """The commit of the epoch with two guardians' signatures."""
-    owed = leaves(place)
-    hashes = [leaf_hash(leaf, chain_id=CHAIN_ID, contract=place.payouts) for leaf in owed]
-    total = BaseUnits(sum(leaf.amount for leaf in owed))
+    allocated = sum(leaf.amount for leaf in leaves(place))
+    in_escrow = IN_ESCROW + IN_SUSPENSE
     totals = AssetTotals(
         asset=place.token,
-        paid_in=total,
+        paid_in=BaseUnits(allocated + FEES + in_escrow + UNALLOCATED),
         carried_in=BaseUnits(0),
-        allocated=total,
-        escrow=BaseUnits(0),
-        unallocated=BaseUnits(0),
-        fees=BaseUnits(0),
+        allocated=BaseUnits(allocated),
+        escrow=BaseUnits(in_escrow),
+        unallocated=BaseUnits(UNALLOCATED),
+        fees=BaseUnits(FEES),
     )
     approval = Approval(
         epoch=EPOCH,
         attempt=1,
         guardian_set=1,
         manifest_digest=keccak(b"manifest"),
-        root=_node(_node(hashes[0], hashes[1]), _node(hashes[2], hashes[3])),
+        root=_levels(place)[-1][0],
         totals=(totals,),
         deadline=Timestamp(node.web3.eth.get_block("latest")["timestamp"] + 10_000),
     )

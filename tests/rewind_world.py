@@ -23,10 +23,10 @@ from scripts.settings import ChainSettings
 from scripts.tables import METADATA
 from scripts.wiring import LedgerReservations
 from settlement.ledger.accounts import Book
+from settlement.ledger.activation import leaf_operation_id
 from settlement.ledger.adapters.reads import LedgerReads
 from settlement.ledger.adapters.store import LedgerStore
 from settlement.ledger.post import post_step
-from settlement.ledger.posting_rules import leaf_operation_id
 from settlement.payouts.adapters.ownership import payouts_owner
 from settlement.payouts.adapters.store import SqlPayoutStore
 from settlement.payouts.operation import Operation, withdraw_operation

@@ -15,21 +15,22 @@ from contracts.batches import (
     FundedColumns,
     LogColumns,
     ParametersColumns,
+    SplitTermsColumns,
     SubscribedColumns,
     VerdictColumns,
     WorkTermsColumns,
 )
+from contracts.event_spec import ContractName, EventSpec
 from contracts.events import (
     CONSUMPTION_SUBMITTED,
     EPOCH_CLOCK_STARTED,
     EPOCH_FUNDED,
     PARAMETERS_SET,
+    SPLIT_TERMS_SET,
     SUBSCRIBED,
     VERDICT_LIFTED,
     VERDICT_PLACED,
     WORK_TERMS_SET,
-    ContractName,
-    EventSpec,
 )
 from contracts.evm import (
     ZERO_HASH,
@@ -48,9 +49,11 @@ from contracts.money_events import EpochCommitted, EpochVetoed
 from contracts.typed_data import usage_digest
 from contracts.units import BaseUnits
 from settlement.royalties.canonical import canonical_json
+from settlement.royalties.completeness import CertificateStore
 from settlement.royalties.compute_epoch import gather
 from settlement.royalties.derivation import EpochFacts
 from settlement.royalties.epoch import Timeline
+from settlement.royalties.inputs import EpochScope
 
 REGION = keccak(b"anywhere")
 TIER = keccak(b"light")
@@ -107,6 +110,11 @@ def parameters_json(**changes: Any) -> bytes:
         "ruleset": "usercentric-v1",
     }
     return canonical_json(document | changes)
+
+
+def fee_json(name: str, payee: Address, rate_ppm: int) -> dict[str, str]:
+    """One entry of the fees in the parameters."""
+    return {"name": name, "payee": "0x" + payee.hex(), "ppm": str(rate_ppm)}
 
 
 @dataclass(frozen=True)
@@ -174,20 +182,41 @@ class ScriptedChain:
         work_id: Hash32,
         shares: dict[Address, int],
         *,
-        effective: int = FIRST_EPOCH,
+        effective: int | None = None,
         price_ppm: int = 1_000_000,
         region_rule: Hash32 = REGION,
+        content_id: Hash32 = CONTENT,
         version: int = 1,
     ) -> None:
+        """Set terms, in force at once unless `effective` says otherwise; no shares: recognise."""
         self._emit(
             WORK_TERMS_SET,
             work_id=work_id,
             registrant=ANN,
-            content_id=CONTENT,
-            effective_epoch=effective,
+            content_id=content_id,
+            effective_epoch=self._now() if effective is None else effective,
             version=version,
             price_ppm=price_ppm,
             region_rule=region_rule,
+            payees=sorted(shares),
+            shares_ppm=[shares[payee] for payee in sorted(shares)],
+        )
+
+    def set_split(
+        self,
+        account: Address,
+        shares: dict[Address, int],
+        *,
+        effective: int | None = None,
+        version: int = 1,
+    ) -> None:
+        """Set the terms of a split account, in force at once unless `effective` says otherwise."""
+        self._emit(
+            SPLIT_TERMS_SET,
+            account=account,
+            owner=BOB,
+            effective_epoch=self._now() if effective is None else effective,
+            version=version,
             payees=sorted(shares),
             shares_ppm=[shares[payee] for payee in sorted(shares)],
         )
@@ -238,7 +267,7 @@ class ScriptedChain:
         pseudonyms: Sequence[Hash32] | None = None,
     ) -> None:
         """Report usage rows (work, minutes, plays)."""
-        stem = bytes(submitter) + bytes([epoch, part])
+        stem = bytes(submitter) + bytes([epoch & 255, part])
         named = pseudonyms or [work((stem + bytes([at])).hex()) for at in range(len(rows))]
         values: dict[str, Any] = {
             "submitter": submitter,
@@ -331,6 +360,11 @@ class ScriptedChain:
         columns = self._columns(WORK_TERMS_SET, names, upto, effective_max=effective_epoch_max)
         return WorkTermsColumns(**columns)
 
+    def split_terms(self, upto: BlockRef, effective_epoch_max: Epoch, /) -> SplitTermsColumns:
+        names = tuple(f.name for f in SPLIT_TERMS_SET.fields)
+        columns = self._columns(SPLIT_TERMS_SET, names, upto, effective_max=effective_epoch_max)
+        return SplitTermsColumns(**columns)
+
     def parameters(self, upto: BlockRef, effective_epoch_max: Epoch, /) -> ParametersColumns:
         names = tuple(f.name for f in PARAMETERS_SET.fields)
         columns = self._columns(PARAMETERS_SET, names, upto, effective_max=effective_epoch_max)
@@ -372,6 +406,9 @@ class ScriptedChain:
             for event in self.commits
             if event.epoch == epoch and event.ref.block_number <= upto.number
         ]
+
+    def _now(self) -> Epoch:
+        return CLOCK.epoch_at(self.blocks[-1].timestamp)
 
     def _emit(self, spec: EventSpec, **values: Any) -> None:
         block = self.blocks[-1]
@@ -432,22 +469,49 @@ class NoCertificates:
         return None
 
 
-def facts_of(chain: ScriptedChain, epoch: int) -> EpochFacts:
+class AnyCertificate:
+    """Satisfies `completeness.CertificateStore`: the epoch before is certified, whichever it is."""
+
+    def certificate_digest(self, manifest_digest: Hash32, /) -> Hash32 | None:
+        return keccak(b"certificate of " + manifest_digest)
+
+
+def facts_of(
+    chain: ScriptedChain, epoch: int, *, certificates: CertificateStore | None = None
+) -> EpochFacts:
     """Everything gathered for an epoch that must be computable."""
-    facts = gather(Epoch(epoch), settlement=SETTLEMENT, source=chain, store=NoCertificates())
+    known = certificates or NoCertificates()
+    facts = gather(Epoch(epoch), settlement=SETTLEMENT, source=chain, store=known)
     assert isinstance(facts, EpochFacts), facts
     return facts
 
 
-def totals_of(asset: Address, *, paid_in: int, allocated: int) -> AssetTotals:
+def scope_of(chain: ScriptedChain, *, last_before_start: BlockNumber | None = None) -> EpochScope:
+    """The first epoch, as of the chain's last block; parameters are in its first block."""
+    return EpochScope(
+        epoch=FIRST_EPOCH,
+        epoch_length_seconds=LENGTH,
+        last_before_start=last_before_start,
+        reference_at=chain.blocks[-1].timestamp,
+        parameters_block=START_BLOCK,
+        parameters_log=LogIndex(1),
+        payouts=SETTLEMENT.payouts,
+        split_accounts=SETTLEMENT.contracts[ContractName.SPLIT_ACCOUNTS],
+    )
+
+
+def totals_of(
+    asset: Address, *, paid_in: int, allocated: int, escrow: int = 0, fees: int = 0
+) -> AssetTotals:
+    """What is left is unallocated."""
     return AssetTotals(
         asset=asset,
         paid_in=BaseUnits(paid_in),
         carried_in=BaseUnits(0),
         allocated=BaseUnits(allocated),
-        escrow=BaseUnits(0),
-        unallocated=BaseUnits(paid_in - allocated),
-        fees=BaseUnits(0),
+        escrow=BaseUnits(escrow),
+        unallocated=BaseUnits(paid_in - allocated - escrow - fees),
+        fees=BaseUnits(fees),
     )
 
 

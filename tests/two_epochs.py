@@ -1,21 +1,16 @@
 """Two computed epochs, as a scripted chain and as the rows that an indexer and the engine write.
 
 The first is `sample_chain`: two assets, a split in three, quarantined rows of every kind. The
-second follows its committed manifest, with other terms and parameters; in it the film is under
-verdict, and Bob uses it still.
+second follows its committed manifest, with other terms and parameters, a split account, a fee and a
+half-life; in it the film is under verdict, and Bob uses it still.
 """
 
 from dataclasses import replace
 
 from sqlalchemy import Connection, Engine, insert
 
-from contracts.events import (
-    EPOCH_COMMITTED,
-    GUARDIAN_SET_CHANGED,
-    SETTLEMENT_STARTED,
-    ContractName,
-    EventSpec,
-)
+from contracts.event_spec import ContractName, EventSpec
+from contracts.events import EPOCH_COMMITTED, GUARDIAN_SET_CHANGED, SETTLEMENT_STARTED
 from contracts.evm import BlockRef, Epoch, Hash32, LogIndex
 from contracts.money_events import EpochCommitted
 from indexer.adapters.tables import BLOCK, CHAIN_FINALITY, CURSOR, FACTS, LOG
@@ -32,7 +27,9 @@ from tests.royalties_builders import (
     SETTLEMENT,
     NoCertificates,
     ScriptedChain,
+    address,
     encoded,
+    fee_json,
     parameters_json,
     sample_chain,
     work,
@@ -40,6 +37,7 @@ from tests.royalties_builders import (
 from tests.royalties_fakes import GUARDIANS
 
 SONG, FILM = work("song"), work("film")
+BAND = address("band")
 NEXT_EPOCH = Epoch(FIRST_EPOCH + 1)
 
 
@@ -69,10 +67,16 @@ def _change_what_follows(chain: ScriptedChain) -> None:
     """A verdict, other terms and other parameters, in the last block of the first epoch."""
     known = len(chain.events)
     chain.place_verdict(FILM)
+    chain.set_split(BAND, {BOB: 500_000, CAT: 500_000}, effective=NEXT_EPOCH)
     chain.set_terms(
-        SONG, {ANN: 400_000, BOB: 600_000}, effective=NEXT_EPOCH, price_ppm=900_000, version=2
+        SONG,
+        {ANN: 400_000, BOB: 300_000, BAND: 300_000},
+        effective=NEXT_EPOCH,
+        price_ppm=900_000,
+        version=2,
     )
-    chain.set_parameters(parameters_json(k_ppm="500000"), effective=NEXT_EPOCH)
+    data = parameters_json(k_ppm="500000", half_life="v1", fees=[fee_json("protocol", CAT, 25_000)])
+    chain.set_parameters(data, effective=NEXT_EPOCH)
     block = next(one for one in chain.blocks if one.timestamp == CLOCK.end_of(FIRST_EPOCH) - 1)
     for at in range(known, len(chain.events)):
         index = LogIndex(sum(event.block == block for event in chain.events))

@@ -51,6 +51,10 @@ class _TotalRow:
     paid_in_before: int
     allocated_now: int
     allocated_before: int
+    fees_now: int
+    fees_before: int
+    escrow_now: int
+    escrow_before: int
     unallocated_now: int
     unallocated_before: int
 
@@ -64,6 +68,8 @@ _TOTALS = """
     SELECT asset,
            coalesce(n.paid_in, 0) AS paid_in_now, coalesce(b.paid_in, 0) AS paid_in_before,
            coalesce(n.allocated, 0) AS allocated_now, coalesce(b.allocated, 0) AS allocated_before,
+           coalesce(n.fees, 0) AS fees_now, coalesce(b.fees, 0) AS fees_before,
+           coalesce(n.escrow, 0) AS escrow_now, coalesce(b.escrow, 0) AS escrow_before,
            coalesce(n.unallocated, 0) AS unallocated_now,
            coalesce(b.unallocated, 0) AS unallocated_before
     FROM (SELECT * FROM computed_total WHERE manifest_digest = %(now)s) n
@@ -111,6 +117,8 @@ async def read_totals(reads: Snapshot, pair: Pair) -> list[TotalChange]:
             asset=Address(row.asset),
             paid_in=_change(row.paid_in_now, row.paid_in_before),
             allocated=_change(row.allocated_now, row.allocated_before),
+            fees=_change(row.fees_now, row.fees_before),
+            escrow=_change(row.escrow_now, row.escrow_before),
             unallocated=_change(row.unallocated_now, row.unallocated_before),
         )
         for row in await reads.rows(_TotalRow, _TOTALS, pair.values())

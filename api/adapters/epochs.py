@@ -102,6 +102,8 @@ class TotalRow:
     asset: bytes
     paid_in: int
     allocated: int | None
+    fees: int | None
+    escrow: int | None
     unallocated: int | None
     withdrawn: int
 
@@ -151,16 +153,17 @@ _TOTALS = """
           AND epoch BETWEEN %(low)s AND %(high)s
         GROUP BY epoch
     ), committed AS (
-        SELECT k.epoch, t.asset, t.allocated, t.unallocated
+        SELECT k.epoch, t.asset, t.allocated, t.fees, t.escrow, t.unallocated
         FROM fact_epoch_committed k
         LEFT JOIN vetoes v USING (epoch)
-        CROSS JOIN unnest(k.totals_asset, k.totals_allocated, k.totals_unallocated)
-             AS t (asset, allocated, unallocated)
+        CROSS JOIN unnest(k.totals_asset, k.totals_allocated, k.totals_fees, k.totals_escrow,
+                          k.totals_unallocated)
+             AS t (asset, allocated, fees, escrow, unallocated)
         WHERE k.chain_id = %(chain_id)s AND k.address = %(payouts)s
           AND k.block_number <= %(upto)s AND k.epoch BETWEEN %(low)s AND %(high)s
           AND k.attempt = coalesce(v.vetoes, 0) + 1
     ), computed AS (
-        SELECT e.epoch, t.asset, t.allocated, t.unallocated
+        SELECT e.epoch, t.asset, t.allocated, t.fees, t.escrow, t.unallocated
         FROM computed_epoch e
         JOIN computed_total t USING (manifest_digest)
         LEFT JOIN vetoes v USING (epoch)
@@ -169,6 +172,8 @@ _TOTALS = """
     )
     SELECT f.epoch, f.asset, f.paid_in,
            coalesce(k.allocated, e.allocated) AS allocated,
+           coalesce(k.fees, e.fees) AS fees,
+           coalesce(k.escrow, e.escrow) AS escrow,
            coalesce(k.unallocated, e.unallocated) AS unallocated,
            coalesce(w.withdrawn, 0) AS withdrawn
     FROM funded f
@@ -213,7 +218,7 @@ async def read_epochs(reads: Snapshot, at: Standpoint, low: int, high: int) -> l
 
 
 async def is_paid_out(reads: Snapshot, at: Standpoint, epoch: int) -> bool:
-    """Whether all that was allocated for a committed epoch has been withdrawn."""
+    """Whether all allocated money and fees of a committed epoch have been withdrawn."""
     totals = await reads.rows(TotalRow, _TOTALS, at.scope | {"low": epoch, "high": epoch})
     return _is_paid_out(totals)
 
@@ -267,6 +272,8 @@ def _epoch(at: Standpoint, row: EpochRow, totals: list[TotalRow]) -> EpochOut:
                 asset=Address(total.asset),
                 paid_in=total.paid_in,
                 allocated=total.allocated,
+                fees=total.fees,
+                escrow=total.escrow,
                 unallocated=total.unallocated,
                 withdrawn=total.withdrawn,
             )
@@ -276,4 +283,4 @@ def _epoch(at: Standpoint, row: EpochRow, totals: list[TotalRow]) -> EpochOut:
 
 
 def _is_paid_out(totals: list[TotalRow]) -> bool:
-    return all(total.withdrawn == total.allocated for total in totals)
+    return all(total.withdrawn == (total.allocated or 0) + (total.fees or 0) for total in totals)

@@ -11,12 +11,13 @@ from api.adapters.snapshot import Snapshot
 from api.adapters.standpoint import Standpoint
 from api.schemas.epochs import QuarantineCount
 from contracts.batches import SubscribedColumns
-from contracts.events import ContractName
-from contracts.evm import Address, BlockNumber, Hash32, LogIndex
+from contracts.event_spec import ContractName
+from contracts.evm import Address, BlockNumber, Hash32, LogIndex, Timestamp
 from contracts.units import BaseUnits
 from settlement.royalties.distribution import Credit, SubscriberAllocation
-from settlement.royalties.quarantine import UsageRow
 from settlement.royalties.registry import WorkTerms
+from settlement.royalties.split_graph import SplitTerms
+from settlement.royalties.submissions import UsageRow
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +30,7 @@ class ExplainedAttempt:
     root: Hash32
     boundary_block: int
     reference_block: int
+    reference_at: Timestamp
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +49,7 @@ class SubscriberRow:
     subscriber: bytes
     credited: int
     fee: int
+    charged: list[int]
     unallocated: int
 
 
@@ -67,6 +70,7 @@ class CreditRow:
     price_ppm: int
     region_ppm: int
     discount_ppm: int
+    factor_ppm: int
     credibility_ppm: int
     raw: int
     counted: int
@@ -89,6 +93,7 @@ class CreditRow:
             price_ppm=self.price_ppm,
             region_ppm=self.region_ppm,
             discount_ppm=self.discount_ppm,
+            factor_ppm=self.factor_ppm,
             credibility_ppm=self.credibility_ppm,
             raw=self.raw,
             counted=self.counted,
@@ -112,13 +117,14 @@ class PaymentRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TermsRow:
-    """The terms of a work in force."""
+    """The terms of a work in force, and the timestamp of its first terms."""
 
     block_number: int
     block_hash: bytes
     log_index: int
     work_id: bytes
     registrant: bytes
+    registered_at: int
     content_id: bytes
     version: int
     price_ppm: int
@@ -131,10 +137,37 @@ class TermsRow:
         return WorkTerms(
             work_id=Hash32(self.work_id),
             registrant=Address(self.registrant),
+            registered_at=Timestamp(self.registered_at),
             content_id=Hash32(self.content_id),
             version=self.version,
             price_ppm=self.price_ppm,
             region_rule=Hash32(self.region_rule),
+            payees=tuple(Address(payee) for payee in self.payees),
+            shares_ppm=tuple(self.shares_ppm),
+            block_number=BlockNumber(self.block_number),
+            log_index=LogIndex(self.log_index),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountRow:
+    """The terms of a split account in force."""
+
+    block_number: int
+    block_hash: bytes
+    log_index: int
+    account: bytes
+    owner: bytes
+    version: int
+    payees: list[bytes]
+    shares_ppm: list[int]
+
+    def terms(self) -> SplitTerms:
+        """The record of the registry."""
+        return SplitTerms(
+            account=Address(self.account),
+            owner=Address(self.owner),
+            version=self.version,
             payees=tuple(Address(payee) for payee in self.payees),
             shares_ppm=tuple(self.shares_ppm),
             block_number=BlockNumber(self.block_number),
@@ -181,7 +214,7 @@ _SUBSCRIBERS = """
           AND asset = %(asset)s AND subscriber > %(after)s
         GROUP BY subscriber ORDER BY subscriber LIMIT %(limit)s
     )
-    SELECT u.subscriber, u.credited, a.fee, a.unallocated
+    SELECT u.subscriber, u.credited, a.fee, a.charged, a.unallocated
     FROM used u
     JOIN computed_allocation a
       ON a.manifest_digest = %(manifest_digest)s AND a.subscriber = u.subscriber
@@ -199,7 +232,7 @@ _CREDITS = """
     SELECT f.block_number, b.hash AS block_hash, f.log_index, c.position, f.submitter, f.tier_id,
            f.work_ids[c.position + 1] AS work_id, f.minutes_played[c.position + 1] AS minutes,
            f.plays[c.position + 1] AS plays, f.pseudonyms[c.position + 1] AS pseudonym,
-           c.price_ppm, c.region_ppm, c.discount_ppm, c.credibility_ppm,
+           c.price_ppm, c.region_ppm, c.discount_ppm, c.factor_ppm, c.credibility_ppm,
            c.raw, c.counted, c.credited
     FROM fact_consumption_submitted f
     JOIN block b ON b.chain_id = f.chain_id AND b.number = f.block_number
@@ -225,12 +258,24 @@ _PAYMENTS = """
 _TERMS = """
     SELECT DISTINCT ON (w.work_id) w.block_number, b.hash AS block_hash, w.log_index, w.work_id,
            w.registrant, w.content_id, w.version, w.price_ppm, w.region_rule, w.payees,
-           w.shares_ppm
+           w.shares_ppm, first_value(b.timestamp) OVER (
+               PARTITION BY w.work_id ORDER BY w.block_number, w.log_index
+           ) AS registered_at
     FROM fact_work_terms_set w
     JOIN block b ON b.chain_id = w.chain_id AND b.number = w.block_number
     WHERE w.chain_id = %(chain_id)s AND w.address = %(registry)s AND w.work_id = ANY(%(works)s)
       AND w.effective_epoch <= %(epoch)s AND w.block_number <= %(reference_block)s
     ORDER BY w.work_id, w.block_number DESC, w.log_index DESC
+"""
+
+_ACCOUNTS = """
+    SELECT DISTINCT ON (s.account) s.block_number, b.hash AS block_hash, s.log_index, s.account,
+           s.owner, s.version, s.payees, s.shares_ppm
+    FROM fact_split_terms_set s
+    JOIN block b ON b.chain_id = s.chain_id AND b.number = s.block_number
+    WHERE s.chain_id = %(chain_id)s AND s.address = %(split_accounts)s
+      AND s.effective_epoch <= %(epoch)s AND s.block_number <= %(reference_block)s
+    ORDER BY s.account, s.block_number DESC, s.log_index DESC
 """
 
 _PARAMETERS = """
@@ -273,6 +318,7 @@ class ExplanationReads:
             "submissions": bytes(contracts[ContractName.CONSUMPTION_SUBMISSIONS]),
             "tiers": bytes(contracts[ContractName.SUBSCRIPTION_TIERS]),
             "parameters": bytes(contracts[ContractName.RULESET_PARAMETERS]),
+            "split_accounts": bytes(contracts[ContractName.SPLIT_ACCOUNTS]),
         }
 
     async def totals(self, work_id: Hash32) -> list[WorkTotal]:
@@ -306,6 +352,10 @@ class ExplanationReads:
         """The terms of these works in force."""
         return await self._reads.rows(TermsRow, _TERMS, self._scope | {"works": list(works)})
 
+    async def accounts(self) -> list[AccountRow]:
+        """All split accounts in force."""
+        return await self._reads.rows(AccountRow, _ACCOUNTS, self._scope)
+
     async def verdicts(self, works: Sequence[bytes]) -> list[VerdictRow]:
         """The verdicts on these works, which are known to be held."""
         return await self._reads.rows(VerdictRow, _VERDICTS, self._scope | {"works": list(works)})
@@ -331,6 +381,7 @@ def allocation_of(
         subscriber=Address(row.subscriber),
         asset=asset,
         fee=BaseUnits(row.fee),
+        charged=tuple(BaseUnits(units) for units in row.charged),
         unallocated=BaseUnits(row.unallocated),
         credits=tuple(one.credit() for one in credits if one.submitter == row.subscriber),
     )

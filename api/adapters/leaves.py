@@ -1,7 +1,8 @@
 """Reads of leaves: what a proof is about, and what became of it.
 
-What became of a leaf is looked up by op-id: first `LeafWithdrawn`, then the events of its lines in
-the same block, which the primary key finds.
+What became of a leaf is looked up by op-id: first `LeafWithdrawn`, of which there is another for
+lines that were held at first, then the events of its lines in the same blocks, which the primary
+key finds. An escrow leaf has one event: it was released, or it expired.
 """
 
 from collections.abc import Iterable
@@ -39,7 +40,10 @@ class LeafRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SettledLine:
-    """A line of a leaf that the chain says is settled."""
+    """A line of a leaf that the chain says is settled: `paid`, `unclaimed`, `released`, `expired`.
+
+    The payee of a released escrow is its beneficiary, of an expired one the contract.
+    """
 
     op_id: bytes
     line: int
@@ -58,9 +62,8 @@ _LEAVES = """
     GROUP BY part, asset ORDER BY part, asset
 """
 
-_LEAF_HASHES = """
-    SELECT coalesce(string_agg(leaf_hash, ''::bytea ORDER BY leaf_hash), ''::bytea) AS hashes
-    FROM computed_leaf WHERE manifest_digest = %(manifest_digest)s
+_TREE_CHUNKS = """
+    SELECT nodes FROM computed_tree WHERE manifest_digest = %(manifest_digest)s ORDER BY chunk
 """
 
 _SETTLED_LINES = """
@@ -76,6 +79,16 @@ _SETTLED_LINES = """
         SELECT 'unclaimed', u.op_id, u.line, u.payee, u.amount, u.block_number, u.log_index
         FROM withdrawn w JOIN fact_payee_unclaimed u USING (block_number, op_id)
         WHERE u.chain_id = %(chain_id)s AND u.address = %(payouts)s
+        UNION ALL
+        SELECT 'released', op_id, 0, beneficiary, amount, block_number, log_index
+        FROM fact_escrow_released
+        WHERE chain_id = %(chain_id)s AND address = %(payouts)s AND op_id = ANY(%(op_ids)s)
+          AND block_number <= %(upto)s
+        UNION ALL
+        SELECT 'expired', op_id, 0, address, amount, block_number, log_index
+        FROM fact_escrow_expired
+        WHERE chain_id = %(chain_id)s AND address = %(payouts)s AND op_id = ANY(%(op_ids)s)
+          AND block_number <= %(upto)s
     )
     SELECT s.op_id, s.line, s.payee, s.amount, s.outcome, s.block_number,
            g.transaction_hash AS tx_hash
@@ -101,8 +114,8 @@ _VERDICT = """
 
 
 @dataclass(frozen=True, slots=True)
-class _Hashes:
-    hashes: bytes
+class _Chunk:
+    nodes: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,11 +129,11 @@ async def read_leaves(reads: Snapshot, manifest_digest: Hash32, work_id: Hash32)
     return await reads.rows(LeafRow, _LEAVES, values)
 
 
-async def read_leaf_hashes(reads: Snapshot, manifest_digest: Hash32) -> bytes:
-    """The leaf hashes of an attempt, ascending, as one string of bytes."""
+async def read_tree_nodes(reads: Snapshot, manifest_digest: Hash32) -> bytes:
+    """The nodes of an attempt's tree, root first, as one string of bytes."""
     values = {"manifest_digest": bytes(manifest_digest)}
-    row = await reads.row(_Hashes, _LEAF_HASHES, values)
-    return b"" if row is None else row.hashes
+    chunks = await reads.rows(_Chunk, _TREE_CHUNKS, values, is_binary=True)
+    return b"".join([chunk.nodes for chunk in chunks])
 
 
 async def read_settled_lines(

@@ -18,6 +18,8 @@ class OperationRow:
     part: int | None
     asset: bytes | None
     amount: int | None
+    settled: int
+    event_op_id: bytes
     attempt: int | None
     manifest_digest: bytes | None
     calldata: bytes
@@ -37,7 +39,8 @@ class OutcomeRow:
 
 
 _OPERATION = """
-    SELECT kind, epoch, work_id, part, asset, amount, attempt, manifest_digest, call AS calldata
+    SELECT kind, epoch, work_id, part, asset, amount, settled, event_op_id, attempt,
+           manifest_digest, call AS calldata
     FROM payout_operation
     WHERE op_id = %(op_id)s AND chain_id = %(chain_id)s AND contract = %(payouts)s
 """
@@ -58,11 +61,23 @@ _OUTCOMES = """
     ORDER BY block_number, recorded_at, nonce
 """
 
+_REMAINDERS = """
+    SELECT op_id FROM payout_operation
+    WHERE event_op_id = %(op_id)s AND op_id <> %(op_id)s
+      AND chain_id = %(chain_id)s AND contract = %(payouts)s
+    ORDER BY settled
+"""
+
 _COMMITTED = """
     SELECT block_number FROM fact_epoch_committed
     WHERE chain_id = %(chain_id)s AND address = %(payouts)s AND epoch = %(epoch)s
       AND attempt = %(attempt)s
 """
+
+
+@dataclass(frozen=True, slots=True)
+class _OpId:
+    op_id: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +98,12 @@ async def read_transactions(reads: Snapshot, op_id: Hash32) -> list[PayoutTransa
 async def read_outcomes(reads: Snapshot, op_id: Hash32) -> list[OutcomeRow]:
     """Final outcomes of an operation that were not taken back, oldest first."""
     return await reads.rows(OutcomeRow, _OUTCOMES, {"op_id": bytes(op_id)})
+
+
+async def read_remainders(reads: Snapshot, at: Standpoint, op_id: Hash32) -> list[Hash32]:
+    """Operations that were planned for what held lines left open of a leaf, oldest first."""
+    rows = await reads.rows(_OpId, _REMAINDERS, at.scope | {"op_id": bytes(op_id)})
+    return [Hash32(row.op_id) for row in rows]
 
 
 async def is_committed(reads: Snapshot, at: Standpoint, epoch: int, attempt: int) -> bool:

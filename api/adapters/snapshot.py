@@ -37,10 +37,16 @@ class Snapshot:
     connection: AsyncConnection[Any]
 
     async def rows(
-        self, into: type[Row], query: LiteralString, values: Mapping[str, object]
+        self,
+        into: type[Row],
+        query: LiteralString,
+        values: Mapping[str, object],
+        *,
+        is_binary: bool = False,
     ) -> list[Row]:
-        """All rows, each made into `into` by column name."""
-        async with self.connection.cursor(row_factory=class_row(into)) as cursor:
+        """All rows, each made into `into` by column name; binary pays where they are megabytes."""
+        factory = class_row(into)
+        async with self.connection.cursor(row_factory=factory, binary=is_binary) as cursor:
             await cursor.execute(query, values)
             return await cursor.fetchall()
 

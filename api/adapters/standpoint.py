@@ -10,7 +10,7 @@ from api.adapters.snapshot import Snapshot
 from api.errors import NotIndexed
 from api.schemas.envelope import Block
 from contracts.addresses import Settlement
-from contracts.events import ContractName
+from contracts.event_spec import ContractName
 from contracts.evm import Address, Epoch, Hash32, Timestamp
 from settlement.royalties.epoch import Timeline
 
@@ -98,6 +98,7 @@ def scope_of(settlement: Settlement) -> dict[str, object]:
         "payouts": bytes(settlement.payouts),
         "registry": bytes(settlement.contracts[ContractName.WORK_REGISTRY]),
         "clock": bytes(settlement.contracts[ContractName.EPOCH_CLOCK]),
+        "claims": bytes(settlement.contracts[ContractName.CONTENT_CLAIMS]),
     }
 
 

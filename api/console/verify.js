@@ -215,6 +215,58 @@ export function keccak(data) {
 
 const keccakHex = (data) => hexFromBytes(keccak(data));
 
+/* SHA-256 (FIPS 180-4), for the digests of whole files: they are long, and nothing on chain has them. */
+
+const SHA256_STATE = [
+  0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a, 0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19,
+];
+const SHA256_ROUNDS = [
+  0x428a2f98, 0x71374491, 0xb5c0fbcf, 0xe9b5dba5, 0x3956c25b, 0x59f111f1, 0x923f82a4, 0xab1c5ed5,
+  0xd807aa98, 0x12835b01, 0x243185be, 0x550c7dc3, 0x72be5d74, 0x80deb1fe, 0x9bdc06a7, 0xc19bf174,
+  0xe49b69c1, 0xefbe4786, 0x0fc19dc6, 0x240ca1cc, 0x2de92c6f, 0x4a7484aa, 0x5cb0a9dc, 0x76f988da,
+  0x983e5152, 0xa831c66d, 0xb00327c8, 0xbf597fc7, 0xc6e00bf3, 0xd5a79147, 0x06ca6351, 0x14292967,
+  0x27b70a85, 0x2e1b2138, 0x4d2c6dfc, 0x53380d13, 0x650a7354, 0x766a0abb, 0x81c2c92e, 0x92722c85,
+  0xa2bfe8a1, 0xa81a664b, 0xc24b8b70, 0xc76c51a3, 0xd192e819, 0xd6990624, 0xf40e3585, 0x106aa070,
+  0x19a4c116, 0x1e376c08, 0x2748774c, 0x34b0bcb5, 0x391c0cb3, 0x4ed8aa4a, 0x5b9cca4f, 0x682e6ff3,
+  0x748f82ee, 0x78a5636f, 0x84c87814, 0x8cc70208, 0x90befffa, 0xa4506ceb, 0xbef9a3f7, 0xc67178f2,
+];
+
+const turned = (word, bits) => (word >>> bits) | (word << (32 - bits));
+
+/** SHA-256 of bytes, as bytes. */
+export function sha256(data) {
+  const padded = new Uint8Array((Math.floor((data.length + 8) / 64) + 1) * 64);
+  padded.set(data);
+  padded[data.length] = 0x80;
+  const view = new DataView(padded.buffer);
+  view.setBigUint64(padded.length - 8, BigInt(data.length) * 8n);
+  const state = Uint32Array.from(SHA256_STATE);
+  const words = new Uint32Array(64);
+  for (let start = 0; start < padded.length; start += 64) {
+    for (let i = 0; i < 16; i += 1) words[i] = view.getUint32(start + 4 * i);
+    for (let i = 16; i < 64; i += 1) {
+      const [early, late] = [words[i - 15], words[i - 2]];
+      const low = turned(early, 7) ^ turned(early, 18) ^ (early >>> 3);
+      const high = turned(late, 17) ^ turned(late, 19) ^ (late >>> 10);
+      words[i] = words[i - 16] + low + words[i - 7] + high;
+    }
+    let [a, b, c, d, e, f, g, h] = state;
+    for (let i = 0; i < 64; i += 1) {
+      const high = turned(e, 6) ^ turned(e, 11) ^ turned(e, 25);
+      const first = (h + high + ((e & f) ^ (~e & g)) + SHA256_ROUNDS[i] + words[i]) | 0;
+      const low = turned(a, 2) ^ turned(a, 13) ^ turned(a, 22);
+      const second = (low + ((a & b) ^ (a & c) ^ (b & c))) | 0;
+      [h, g, f, e, d, c, b, a] = [g, f, e, (d + first) | 0, c, b, a, (first + second) | 0];
+    }
+    [a, b, c, d, e, f, g, h].forEach((word, i) => {
+      state[i] += word;
+    });
+  }
+  const digest = new DataView(new ArrayBuffer(32));
+  state.forEach((word, i) => digest.setUint32(4 * i, word));
+  return new Uint8Array(digest.buffer);
+}
+
 const ZERO_HASH = `0x${"0".repeat(64)}`;
 const ZERO_ADDRESS = `0x${"0".repeat(40)}`;
 const CHECKSUMMED = new Map();
@@ -348,12 +400,12 @@ function pair(first, second) {
   };
 }
 
-/** An object with exactly these members, or with all of the `optional` ones too. */
-function record(members, optional = {}) {
+/** An object with exactly these members, and of each of the `optional` groups with all or none. */
+function record(members, ...optional) {
   return (value, place) => {
     if (!isObject(value)) refuseInput(place, "an object", JSON.stringify(value));
-    const isLong = Object.keys(optional).some((key) => Object.hasOwn(value, key));
-    const shape = isLong ? { ...members, ...optional } : members;
+    const isThere = (group) => Object.keys(group).some((key) => Object.hasOwn(value, key));
+    const shape = Object.assign({}, members, ...optional.filter(isThere));
     const expected = Object.keys(shape).sort().join(", ");
     const found = Object.keys(value).sort().join(", ");
     if (expected !== found) refuseInput(place, `the members ${expected}`, found || "none");
@@ -364,13 +416,20 @@ function record(members, optional = {}) {
 }
 
 const anything = (value) => value;
+
+/** What `shape` reads, or "" for what is missing. */
+const orNothing = (shape) => (value, place) => (value === "" ? value : shape(value, place));
+const SHARES = list(pair(orNothing(address), orNothing(uint(32))));
 const BLOCK = record({ hash, number: uint(64), timestamp: uint(64) });
 
 const CONTRACTS = [
   "ConsumptionSubmissions",
+  "ContentClaims",
+  "CreatorAttestations",
   "EpochClock",
   "EpochPayouts",
   "RulesetParameters",
+  "SplitAccounts",
   "SubscriptionTiers",
   "WorkRegistry",
 ];
@@ -411,6 +470,7 @@ const MANIFEST = record({
 const LINES = {
   "allocations.jsonl": record({
     asset: address,
+    charged: list(uint(256)),
     fee: uint(256),
     rows: list(record({ credited: uint(256), work_id: hash })),
     subscriber: address,
@@ -450,11 +510,18 @@ const LINES = {
     },
     { amount: uint(256), asset: address },
   ),
+  "splits.jsonl": record({
+    account: address,
+    owner: address,
+    payees: SHARES,
+    version: uint(32),
+  }),
   "works.jsonl": record({
     content_id: hash,
-    payees: list(pair(address, uint(32))),
+    payees: SHARES,
     price_ppm: uint(64),
     region_rule: hash,
+    registered_at: uint(64),
     registrant: address,
     version: uint(32),
     work_id: hash,
@@ -463,6 +530,9 @@ const LINES = {
 
 /** The files of a bundle, except `bundle.json`, which has the digests of these. */
 const FILES = ["manifest.json", ...Object.keys(LINES)].sort();
+
+/** All that `verifyBundle` looks at. */
+export const BUNDLE_FILES = ["bundle.json", ...FILES];
 
 const INDEX = record({
   files: record(Object.fromEntries(FILES.map((name) => [name, hash]))),
@@ -531,6 +601,10 @@ const INPUT_EVENTS = {
     "VerdictPlaced(bytes32 indexed workId,bytes32 indexed caseDigest)",
     "VerdictLifted(bytes32 indexed workId,bytes32 indexed caseDigest)",
   ],
+  SplitAccounts: [
+    "SplitTermsSet(address indexed account,address indexed owner,uint64 effectiveEpoch," +
+      "uint32 version,address[] payees,uint32[] sharesPpm)",
+  ],
   SubscriptionTiers: [
     "Subscribed(address indexed subscriber,uint64 indexed epoch,bytes32 indexed tierId," +
       "address payer,address asset,uint256 amount)",
@@ -547,15 +621,34 @@ const INPUT_EVENTS = {
 
 /** Events that no epoch is computed from, but that its certificate of completeness is about. */
 const OTHER_EVENTS = [
+  "Attested(address,bytes32,address,uint64)",
+  "BeneficiaryAnnounced(bytes32,address,uint64)",
+  "BeneficiaryAssigned(bytes32,address)",
+  "BeneficiaryCancelled(bytes32,address)",
+  "ClaimChallenged(bytes32,address,bytes32,uint64)",
+  "ClaimResolved(bytes32,address,bool)",
+  "ContentClaimed(bytes32,address,bytes32,uint64)",
   "EpochCommitted(uint64,uint32,bytes32,bytes32,uint64,uint32,address[]," +
     "(address,uint256,uint256,uint256,uint256,uint256,uint256)[])",
   "EpochVetoed(uint64,uint32,address,bytes32)",
+  "EscrowExpired(bytes32,uint64,bytes32,address,uint256)",
+  "EscrowReleased(bytes32,uint64,bytes32,address,address,uint256)",
   "GuardianSetChanged(uint32,uint32,address[])",
+  "GuardiansAnnounced(bytes32,uint64,uint32,address[])",
+  "GuardiansCancelled(bytes32,address)",
+  "IssuerSet(address,bool)",
   "LeafWithdrawn(bytes32,uint64,bytes32,uint32,address,uint256)",
+  "PayeeHeld(bytes32,address,address,uint256,uint32)",
+  "PayeeHoldLifted(address)",
+  "PayeeHoldPlaced(address,bytes32,uint64)",
   "PayeePaid(bytes32,address,address,uint256,uint32)",
   "PayeeUnclaimed(bytes32,address,address,uint256,uint32)",
+  "Revoked(address,bytes32,address)",
   "SettlementStarted(address,address,uint64)",
   "TierSet(bytes32,address,uint64,uint256)",
+  "UnallocatedTransferAnnounced(bytes32,uint64,address,address,uint256,uint64)",
+  "UnallocatedTransferCancelled(bytes32,address)",
+  "UnallocatedTransferred(bytes32,uint64,address,address,uint256)",
   "UnclaimedWithdrawn(address,address,address,uint256)",
   "WithdrawRefused(bytes32,uint64,bytes32,uint32,address,uint8)",
   "WorkRegistered(bytes32,address,bytes32)",
@@ -677,14 +770,12 @@ function decodedLogs(logs, contracts) {
 
 const named = (events, ...names) => events.filter((one) => names.includes(one.event));
 
-/* RULES OF THE CONTRACTS: what they would have refused, no log can say */
+/* RULES OF THE CONTRACTS: what they would have refused, no log can say; but where a rule of the
+   settlement says what becomes of such input (QUARANTINE, SPLITS), that rule is followed */
 
 const SCALAR_FIELD_ORDER =
   21888242871839275222246405745257275088548364400416034343698204186575808495617n;
 const PPM = 1_000_000n;
-const PRICE_PPM_LIMIT = 2n ** 40n;
-const PAYEES_MAX = 256;
-const PART_WORKS_MAX = 16;
 
 /** The seconds of one epoch. */
 function timelineOf(manifest) {
@@ -717,9 +808,13 @@ function checkEffectiveEpoch(one, isFirst, timeline, timeOf) {
   same(fieldOf(one.place, "effectiveEpoch"), isFirst ? current : current + 1n, one.effectiveEpoch);
 }
 
+/** The first parameters are in force at once, others in an epoch to come. */
 function checkParameterLogs(events, manifest, timeline, timeOf) {
   named(events, "ParametersSet").forEach((one, i) => {
-    checkEffectiveEpoch(one, i === 0, timeline, timeOf);
+    if (i === 0) checkEffectiveEpoch(one, true, timeline, timeOf);
+    const next = timeline.epochAt(timeOf(one)) + 1n;
+    holds(i === 0 || one.effectiveEpoch >= next, fieldOf(one.place, "effectiveEpoch"),
+      `at least ${next}`, one.effectiveEpoch);
     notLater(one, "effectiveEpoch", manifest.epoch);
     same(fieldOf(one.place, "digest"), keccakHex(one.parameters), one.digest);
   });
@@ -730,40 +825,32 @@ function notLater(one, field, epoch) {
 }
 
 function checkTermsLogs(events, manifest, timeline, timeOf) {
-  const latest = new Map();
+  const check = (name, id, holder, mayPass) => {
+    const latest = new Map();
+    for (const one of named(events, name)) {
+      const before = latest.get(one[id]);
+      same(fieldOf(one.place, "version"), (before?.version ?? 0n) + 1n, one.version);
+      if (before && !mayPass(before)) same(fieldOf(one.place, holder), before[holder], one[holder]);
+      checkEffectiveEpoch(one, before === undefined, timeline, timeOf);
+      notLater(one, "effectiveEpoch", manifest.epoch);
+      latest.set(one[id], one);
+    }
+  };
+  // A work that was recognised is the registry's until its beneficiary adopts it.
+  const isRecognised = (terms) => terms.registrant === manifest.contracts.WorkRegistry;
+  check("WorkTermsSet", "workId", "registrant", isRecognised);
+  check("SplitTermsSet", "account", "owner", () => false);
   for (const one of named(events, "WorkTermsSet")) {
-    const before = latest.get(one.workId);
-    same(fieldOf(one.place, "version"), (before?.version ?? 0n) + 1n, one.version);
-    if (before) same(fieldOf(one.place, "registrant"), before.registrant, one.registrant);
-    checkEffectiveEpoch(one, before === undefined, timeline, timeOf);
-    notLater(one, "effectiveEpoch", manifest.epoch);
     holds(one.contentId !== ZERO_HASH, fieldOf(one.place, "contentId"), "a content", one.contentId);
-    holds(BigInt(one.workId) < SCALAR_FIELD_ORDER, fieldOf(one.place, "workId"),
-      "an id below the scalar field's order", one.workId);
-    holds(one.pricePpm > 0n && one.pricePpm < PRICE_PPM_LIMIT, fieldOf(one.place, "pricePpm"),
-      `between 1 and ${PRICE_PPM_LIMIT - 1n}`, one.pricePpm);
-    checkShares(one, manifest.contracts.WorkRegistry);
-    latest.set(one.workId, one);
+    holds(tagOf(one.workId) === TAG.work, fieldOf(one.place, "workId"),
+      "an id whose first byte is zero", one.workId);
   }
 }
 
-function checkShares(one, registry) {
-  const { payees, sharesPpm } = one;
-  const place = fieldOf(one.place, "payees");
-  const isCounted = payees.length > 0 && payees.length <= PAYEES_MAX;
-  holds(isCounted, place, `1 to ${PAYEES_MAX} payees`, payees.length);
-  same(place, BigInt(sharesPpm.length), BigInt(payees.length));
-  payees.forEach((payee, i) => {
-    const previous = i === 0 ? ZERO_ADDRESS : payees[i - 1];
-    holds(payee > previous, fieldOf(place, i), `more than ${previous}`, payee);
-    holds(payee !== registry, fieldOf(place, i), "anyone but the registry", payee);
-    const share = fieldOf(one.place, `sharesPpm ${i}`);
-    holds(sharesPpm[i] > 0n, share, "a positive share", sharesPpm[i]);
-  });
-  same(fieldOf(one.place, "sharesPpm"), PPM, total(sharesPpm));
-}
-
 const total = (numbers) => numbers.reduce((sum, one) => sum + one, 0n);
+
+/** Whether an id is below the order of the scalar field. */
+const isCanonical = (id) => BigInt(id) < SCALAR_FIELD_ORDER;
 
 /** A verdict stands over a registered work, from its placing to its lifting, once at a time. */
 function checkVerdictLogs(events) {
@@ -802,25 +889,9 @@ function checkPaymentLogs(events, manifest, timeline, timeOf) {
   }
 }
 
-function checkUsageLogs(events, manifest, timeline, timeOf) {
-  const taken = new Set();
+function checkUsageLogs(events, manifest) {
   for (const one of named(events, "ConsumptionSubmitted")) {
     same(fieldOf(one.place, "epoch"), manifest.epoch, one.epoch);
-    const time = timeOf(one);
-    holds(time >= timeline.start && time < timeline.graceEnd, one.place,
-      `a block from second ${timeline.start} to ${timeline.graceEnd - 1n}`, `second ${time}`);
-    const key = `${one.submitter} ${one.part}`;
-    holds(!taken.has(key), fieldOf(one.place, "part"), "a part that was not submitted", one.part);
-    taken.add(key);
-    const works = one.workIds.length;
-    const isCounted = works > 0 && works <= PART_WORKS_MAX;
-    holds(isCounted, fieldOf(one.place, "workIds"), `1 to ${PART_WORKS_MAX} works`, works);
-    for (const name of ["minutesPlayed", "plays", "pseudonyms"]) {
-      same(fieldOf(one.place, name), BigInt(works), BigInt(one[name].length));
-    }
-    for (const id of [...one.workIds, ...one.pseudonyms]) {
-      holds(BigInt(id) < SCALAR_FIELD_ORDER, one.place, "ids below the scalar field's order", id);
-    }
   }
 }
 
@@ -1128,12 +1199,53 @@ function certificateDigest(manifest, chain, filter) {
 
 /* PARAMETERS AND REGISTRY IN FORCE */
 
-const PLAYS_LIMIT = 100_000n;
 const RULESET = "usercentric-v1";
+const FEES_MAX = 8;
+const FEES_PPM_MAX = 500_000n;
+
+/** A number from `least` to `most`. */
+function within(least, most) {
+  const number = uint(64);
+  return (value, place) => {
+    const read = number(value, place);
+    if (read < least || read > most) refuseInput(place, `${least} to ${most}`, value);
+    return read;
+  };
+}
+
+function regions(value, place) {
+  if (!isObject(value)) refuseInput(place, "an object", JSON.stringify(value));
+  const factors = Object.entries(value).map(([rule, ppm]) => {
+    const field = fieldOf(place, rule);
+    return [hash(rule, field), uint(64)(ppm, field)];
+  });
+  return new Map(factors);
+}
+
+const FEE = record({
+  name: matching(/^[a-z_]{1,16}$/, "a name of a to z and _"),
+  payee: plainAddress,
+  ppm: within(1n, FEES_PPM_MAX),
+});
+
+function feeList(value, place) {
+  const fees = list(FEE, FEES_MAX)(value, place);
+  if (fees.length === 0) refuseInput(place, "at least one fee", "none");
+  if (new Set(fees.map((fee) => fee.name)).size !== fees.length) {
+    refuseInput(place, "names that differ", fees.map((fee) => fee.name).join(", "));
+  }
+  if (fees.some((fee) => fee.payee === ZERO_ADDRESS)) refuseInput(place, "a payee", ZERO_ADDRESS);
+  const sum = total(fees.map((fee) => fee.ppm));
+  if (sum > FEES_PPM_MAX) refuseInput(place, `at most ${FEES_PPM_MAX} ppm in all`, sum);
+  return fees;
+}
 
 const PARAMETERS = record(
-  { k_ppm: uint(64), plays_max: uint(64), regions: anything, ruleset: text },
+  { k_ppm: uint(64), plays_max: within(1n, 100_000n), regions, ruleset: text },
   { completeness: oneOf(...LEVELS) },
+  { fees: feeList },
+  { half_life: oneOf("v1") },
+  { minutes_max: within(1n, 2n ** 32n - 1n) },
 );
 
 /** The last parameters that take effect in or before the epoch, read from their bytes. */
@@ -1148,19 +1260,8 @@ function parametersInForce(events) {
     refuseInput(place, "UTF-8", "other bytes");
   }
   const document = parsed(spelled, place);
-  const read = PARAMETERS(document, place);
-  if (read.plays_max === 0n || read.plays_max > PLAYS_LIMIT) {
-    refuseInput(fieldOf(place, "plays_max"), `1 to ${PLAYS_LIMIT}`, read.plays_max);
-  }
-  if (!isObject(read.regions)) {
-    refuseInput(fieldOf(place, "regions"), "an object", JSON.stringify(read.regions));
-  }
-  const regions = new Map();
-  for (const [rule, ppm] of Object.entries(read.regions)) {
-    const field = fieldOf(place, `regions ${rule}`);
-    regions.set(hash(rule, field), uint(64)(ppm, field));
-  }
-  return { ...read, completeness: read.completeness ?? "receipts", regions, document, set };
+  const defaults = { completeness: "receipts", fees: [], half_life: null, minutes_max: null };
+  return { ...defaults, ...PARAMETERS(document, place), document, set };
 }
 
 function checkRuleset(manifest, parameters) {
@@ -1173,24 +1274,55 @@ function checkRuleset(manifest, parameters) {
   same(field("completeness level"), parameters.completeness, manifest.completeness.level);
 }
 
-/** By work, the last terms in chain order; all that are in the logs take effect by this epoch. */
-function registryInForce(events) {
+/** The last terms of each in chain order; all that are in the logs take effect by this epoch. */
+function termsInForce(events, name, id) {
   const terms = new Map();
-  for (const one of named(events, "WorkTermsSet")) terms.set(one.workId, one);
+  for (const one of named(events, name)) terms.set(one[id], one);
   return new Map([...terms].sort(([a], [b]) => ascending(a, b)));
+}
+
+/** By work, the terms in force and when the work was registered. */
+function registryInForce(events, timeOf) {
+  const registeredAt = new Map();
+  for (const one of named(events, "WorkTermsSet")) {
+    if (!registeredAt.has(one.workId)) registeredAt.set(one.workId, timeOf(one));
+  }
+  const works = termsInForce(events, "WorkTermsSet", "workId");
+  return new Map(
+    [...works].map(([id, terms]) => [id, { ...terms, registeredAt: registeredAt.get(id) }]),
+  );
 }
 
 const ascending = (a, b) => (a < b ? -1 : a > b ? 1 : 0);
 
+/** Payees with their shares; in terms that have more of one than of the other, "" for a gap. */
+function sharesLine({ payees, sharesPpm }) {
+  const length = Math.max(payees.length, sharesPpm.length);
+  return Array.from({ length }, (_, i) => [
+    i < payees.length ? eip55(payees[i]) : "",
+    i < sharesPpm.length ? String(sharesPpm[i]) : "",
+  ]);
+}
+
 function workLine([workId, terms]) {
   return {
     content_id: terms.contentId,
-    payees: terms.payees.map((payee, i) => [eip55(payee), String(terms.sharesPpm[i])]),
+    payees: sharesLine(terms),
     price_ppm: String(terms.pricePpm),
     region_rule: terms.regionRule,
+    registered_at: String(terms.registeredAt),
     registrant: eip55(terms.registrant),
     version: String(terms.version),
     work_id: workId,
+  };
+}
+
+function splitLine([account, terms]) {
+  return {
+    account: eip55(account),
+    owner: eip55(terms.owner),
+    payees: sharesLine(terms),
+    version: String(terms.version),
   };
 }
 
@@ -1210,39 +1342,102 @@ function heldWorks(events, lastBefore, reference) {
   return new Set([...atStart].filter((work) => atEnd.has(work)));
 }
 
-/* QUARANTINE: which rows count */
+/* QUARANTINE: which submissions and rows count, and what else is listed */
 
-/** Every row is judged in chain order; reasons in the order below, and the first counts. */
-function acceptedRows(events, parameters, registry, held) {
+const PRICE_PPM_LIMIT = 2n ** 40n;
+const PART_WORKS_MAX = 16;
+
+/** A work with money but nobody to pay it to yet. */
+const hasNobody = (terms) => terms.payees.length === 0 && terms.sharesPpm.length === 0;
+
+/** Whether an amount can be shared so: payees ascend, each has a share, shares sum to one. */
+function areShares({ payees, sharesPpm }) {
+  return (
+    payees.length === sharesPpm.length &&
+    payees.every((payee, i) => i === 0 || payee > payees[i - 1]) &&
+    sharesPpm.every((share) => share > 0n) &&
+    total(sharesPpm) === PPM
+  );
+}
+
+function areTerms(terms) {
+  const isPriced = terms.pricePpm > 0n && terms.pricePpm < PRICE_PPM_LIMIT;
+  return isPriced && (hasNobody(terms) || areShares(terms));
+}
+
+const partKey = (one) => `${one.submitter} ${one.part}`;
+
+/** Why a whole submission is left out; null if it is not. */
+function submissionReason(one, lastBefore, seenParts) {
+  const columns = [one.minutesPlayed, one.plays, one.pseudonyms];
+  const count = one.workIds.length;
+  if (count === 0 || columns.some((column) => column.length !== count)) {
+    return "malformed_submission";
+  }
+  if (count > PART_WORKS_MAX) return "too_many_rows";
+  if (lastBefore !== null && one.block <= lastBefore) return "outside_grace";
+  return seenParts.has(partKey(one)) ? "duplicate_submission" : null;
+}
+
+/** The submissions whose rows are judged, in chain order; of the others, what is listed. */
+function acceptedSubmissions(events, lastBefore) {
+  const seenParts = new Set();
+  const accepted = [];
+  const quarantined = [];
+  for (const one of named(events, "ConsumptionSubmitted")) {
+    const reason = submissionReason(one, lastBefore, seenParts);
+    if (reason === null) {
+      seenParts.add(partKey(one));
+      accepted.push(one);
+    } else {
+      const works = reason === "malformed_submission" ? [ZERO_HASH] : one.workIds;
+      works.forEach((workId, position) => {
+        quarantined.push(quarantineOf(one, one.submitter, { position, reason, workId }));
+      });
+    }
+  }
+  return { accepted, quarantined };
+}
+
+/** The rows that count, by subscriber, and what is listed: reasons in the order below, the first
+ *  counts. A row that is left out does not count as seen; one under verdict does. */
+function acceptedRows(events, { parameters, registry, held, lastBefore }) {
   const payments = named(events, "Subscribed");
   const paidTiers = new Set(payments.map((one) => `${one.subscriber} ${one.tierId}`));
+  const minutesMax = parameters.minutes_max ?? 2n ** 32n;
   const seenWorks = new Set();
   const seenPseudonyms = new Set();
   const rows = new Map();
-  const quarantined = [];
-  for (const one of named(events, "ConsumptionSubmitted")) {
+  const { accepted, quarantined } = acceptedSubmissions(events, lastBefore);
+  for (const one of accepted) {
     one.workIds.forEach((workId, position) => {
       const terms = registry.get(workId);
       const work = `${one.submitter} ${workId}`;
       const pseudonym = one.pseudonyms[position];
+      const minutes = one.minutesPlayed[position];
       let reason = null;
-      if (!paidTiers.has(`${one.submitter} ${one.tierId}`)) reason = "unpaid_tier";
+      if (!isCanonical(workId) || !isCanonical(pseudonym)) reason = "non_canonical_id";
+      else if (!paidTiers.has(`${one.submitter} ${one.tierId}`)) reason = "unpaid_tier";
       else if (terms === undefined) reason = "unregistered_work";
       else if (seenWorks.has(work)) reason = "duplicate_work";
       else if (seenPseudonyms.has(pseudonym)) reason = "reused_pseudonym";
+      else if (minutes > minutesMax) reason = "absurd_minutes";
+      else if (!areTerms(terms)) reason = "malformed_terms";
       else if (!parameters.regions.has(terms.regionRule)) reason = "unknown_region_rule";
       else if (held.has(workId)) reason = "work_under_verdict";
-      if (reason !== null) quarantined.push(quarantineOf(one, position, reason, workId));
+      const left = { position, reason, workId };
+      if (reason !== null) quarantined.push(quarantineOf(one, one.submitter, left));
       if (reason !== null && reason !== "work_under_verdict") return;
       seenWorks.add(work);
       seenPseudonyms.add(pseudonym);
       if (!rows.has(one.submitter)) rows.set(one.submitter, []);
       rows.get(one.submitter).push({
         workId,
-        minutes: one.minutesPlayed[position],
+        minutes,
         plays: one.plays[position],
         pricePpm: terms.pricePpm,
         regionPpm: parameters.regions.get(terms.regionRule),
+        registeredAt: terms.registeredAt,
         credibilityPpm: reason === null ? PPM : 0n,
       });
     });
@@ -1250,29 +1445,27 @@ function acceptedRows(events, parameters, registry, held) {
   return { rows, quarantined };
 }
 
-function quarantineOf(one, position, reason, workId, unpayable = null) {
+/** What is listed of the log `one`; `units`, if money was concerned, is an amount of an asset. */
+function quarantineOf(one, submitter, { position, reason, workId }, units = null) {
   return {
-    block: one.block,
-    index: one.index,
-    position,
-    asset: unpayable?.asset ?? "",
+    order: [one.block, one.index, position, units?.asset ?? "", reason],
     line: {
       block_number: String(one.block),
       log_index: String(one.index),
       position: String(position),
       reason,
-      submitter: eip55(unpayable ? one.registrant : one.submitter),
+      submitter: eip55(submitter),
       work_id: workId,
-      ...(unpayable && { amount: String(unpayable.amount), asset: eip55(unpayable.asset) }),
+      ...(units && { amount: String(units.amount), asset: eip55(units.asset) }),
     },
   };
 }
 
-const byPlace = (a, b) =>
-  ascending(a.block, b.block) ||
-  ascending(a.index, b.index) ||
-  ascending(a.position, b.position) ||
-  ascending(a.asset, b.asset);
+/** By block, log, position, asset and reason. */
+function byPlace(a, b) {
+  const at = a.order.findIndex((value, i) => value !== b.order[i]);
+  return at < 0 ? 0 : ascending(a.order[at], b.order[at]);
+}
 
 /* THE RULE usercentric-v1 */
 
@@ -1301,11 +1494,40 @@ function largestRemainder(amount, weights) {
   return shares;
 }
 
-/** What each row of one subscriber gets of a fee; the rest of the fee is nobody's. */
-function credits(fee, rows, dOf) {
-  const raw = rows.map(
-    (row) => (row.minutes * row.pricePpm * row.regionPpm * dOf(row.plays)) / PPM,
-  );
+const HALF_LIFE = {
+  step: 2_629_800n, // seconds: a twelfth of a Julian year
+  unit: 10n ** 30n,
+  ratio: 993_265_030_455_071_799_108_401_672_492n, // unit * (4/9)^(1/120), rounded down
+  steps: 2_400,
+};
+
+/** What usage of a work counts after n steps: 1 at first, 0.5 after ten years, never under 0.1. */
+function halfLifeFactors() {
+  const { unit, ratio, steps } = HALF_LIFE;
+  const factors = [];
+  for (let x = unit; factors.length < steps; x = (x * ratio) / unit) {
+    factors.push((100_000n * unit + 900_000n * x + unit / 2n) / unit);
+  }
+  return factors;
+}
+
+/** The factor in ppm of a work's age, in whole epochs from its registration to `until`. */
+function ageing(parameters, length, until) {
+  if (parameters.half_life === null) return () => PPM;
+  const factors = halfLifeFactors();
+  return (registeredAt) => {
+    const epochs = (until - registeredAt) / length;
+    const step = (epochs * length) / HALF_LIFE.step;
+    return factors[step] ?? factors.at(-1);
+  };
+}
+
+/** What each row of one subscriber gets of an amount; the rest is nobody's. */
+function credits(fee, rows, { dOf, ageOf }) {
+  const raw = rows.map((row) => {
+    const weight = (row.minutes * row.pricePpm * row.regionPpm * dOf(row.plays)) / PPM;
+    return (weight * ageOf(row.registeredAt)) / PPM;
+  });
   const counted = raw.map((weight, i) => (weight * rows[i].credibilityPpm) / PPM);
   const [allRaw, allCounted] = [total(raw), total(counted)];
   if (allRaw === 0n || allCounted === 0n) return rows.map(() => 0n);
@@ -1325,59 +1547,151 @@ function feesOf(events) {
   });
 }
 
-/** Lines of allocations.jsonl, and what every work earned, by work and asset. */
-function allocated(fees, rows, parameters) {
-  const dOf = diminishing(parameters.k_ppm, parameters.plays_max);
+function add(sums, key, amount) {
+  sums.set(key, (sums.get(key) ?? 0n) + amount);
+}
+
+/** Lines of allocations.jsonl; what every work earned, by work and asset; and what every entry of
+ *  the list of fees takes, by position and asset. */
+function allocated(events, rows, parameters, ageOf) {
+  const rule = { dOf: diminishing(parameters.k_ppm, parameters.plays_max), ageOf };
   const earned = new Map();
-  const lines = fees.map(({ subscriber, asset, fee }) => {
+  const charges = new Map();
+  const lines = feesOf(events).map(({ subscriber, asset, fee }) => {
     const used = rows.get(subscriber) ?? [];
-    const credited = credits(fee, used, dOf);
-    used.forEach((row, i) => {
-      const key = `${row.workId} ${asset}`;
-      earned.set(key, (earned.get(key) ?? 0n) + credited[i]);
-    });
+    const charged = parameters.fees.map((one) => (fee * one.ppm) / PPM);
+    const credited = credits(fee - total(charged), used, rule);
+    charged.forEach((amount, i) => add(charges, `${i} ${asset}`, amount));
+    used.forEach((row, i) => add(earned, `${row.workId} ${asset}`, credited[i]));
     return {
       asset: eip55(asset),
+      charged: charged.map(String),
       fee: String(fee),
       rows: used.map((row, i) => ({ credited: String(credited[i]), work_id: row.workId })),
       subscriber: eip55(subscriber),
-      unallocated: String(fee - total(credited)),
+      unallocated: String(fee - total(charged) - total(credited)),
     };
   });
-  return { lines, earned };
+  return { lines, earned, charges };
 }
 
-/* SPLITS, LEAVES AND TREE */
+/* SPLITS: from works to payees */
 
+/** The first byte of a leaf's id says whose money it is. */
+const TAG = { work: "00", fees: "01", escrow: "02", suspense: "03" };
+const tagOf = (id) => id.slice(2, 4);
+const FEES_ID = `0x${TAG.fees}${"0".repeat(62)}`;
+export const escrowId = (contentId) =>
+  `0x${TAG.escrow}${keccakHex(bytesFromHex(contentId)).slice(2, 64)}`;
+export const suspenseId = (workId) => `0x${TAG.suspense}${workId.slice(4)}`;
+
+const PATH_ACCOUNTS_MAX = 8;
+const VISITS_MAX = 4_096;
 const SPLIT_LINES_MAX = 32;
 
-/** Leaves ascending by work, part and asset; and the lines that the contract could never pay. */
-function splitLeaves(earned, registry, payouts) {
+/** Nobody can be paid there: the contracts would refuse it, or nobody could ever spend it. */
+function isUnpayable(payee, asset, contracts) {
+  return [ZERO_ADDRESS, asset, contracts.EpochPayouts, contracts.SplitAccounts].includes(payee);
+}
+
+/** Why no money goes to a payee that is met after the accounts of `path`; null if it does. */
+function refusal(payee, path, asset, { accounts, contracts }) {
+  if (isUnpayable(payee, asset, contracts)) return "unpayable_payee";
+  const terms = accounts.get(payee);
+  if (terms === undefined) return null;
+  if (path.includes(payee)) return "split_cycle";
+  if (path.length === PATH_ACCOUNTS_MAX) return "split_too_deep";
+  return areShares(terms) ? null : "split_malformed";
+}
+
+/** Where an amount of a work goes, split accounts resolved.
+ *
+ * An amount is shared to the unit on every level, and only then are the lines of one payee added
+ * up. `paid` is by payee, `refused` by position among the work's own payees and reason. Null if
+ * more than VISITS_MAX payees stand in the lists that are shared out.
+ */
+function resolved(amount, work, asset, world) {
+  const paid = new Map();
+  const refused = new Map();
+  let visits = 0;
+  const share = (units, terms, path, top) => {
+    visits += terms.payees.length;
+    if (visits > VISITS_MAX) return;
+    largestRemainder(units, terms.sharesPpm).forEach((part, i) => {
+      if (part === 0n) return;
+      const [payee, position] = [terms.payees[i], top ?? i];
+      const reason = refusal(payee, path, asset, world);
+      if (reason !== null) add(refused, `${position} ${reason}`, part);
+      else if (!world.accounts.has(payee)) add(paid, payee, part);
+      else share(part, world.accounts.get(payee), [...path, payee], position);
+    });
+  };
+  share(amount, work, [], null);
+  return visits > VISITS_MAX ? null : { paid, refused };
+}
+
+/** Leaves of these lines, which ascend by payee: as many parts as they need, maybe none. */
+function partsOf(workId, asset, paid) {
+  const lines = [...paid].sort(([a], [b]) => ascending(a, b));
+  return Array.from({ length: Math.ceil(lines.length / SPLIT_LINES_MAX) }, (_, part) => {
+    const start = part * SPLIT_LINES_MAX;
+    return { workId, part, asset, lines: lines.slice(start, start + SPLIT_LINES_MAX) };
+  });
+}
+
+/** Leaves of what works earned, and what is listed. Money that cannot reach its payees waits in the
+ *  work's suspense; that of a work without payees in the escrow of its content. */
+function workLeaves(earned, registry, world) {
   const leaves = [];
-  const unpayable = [];
+  const waiting = new Map();
+  const quarantined = [];
   for (const [key, amount] of earned) {
     if (amount === 0n) continue;
     const [workId, asset] = key.split(" ");
     const terms = registry.get(workId);
-    const shares = largestRemainder(amount, terms.sharesPpm);
-    const lines = [];
-    terms.payees.forEach((payee, position) => {
-      const units = shares[position];
-      if (units === 0n) return;
-      if (payee === asset || payee === payouts || payee === ZERO_ADDRESS) {
-        const line = { asset, amount: units };
-        unpayable.push(quarantineOf(terms, position, "unpayable_payee", workId, line));
-      } else lines.push([payee, units]);
-    });
-    for (let part = 0; part * SPLIT_LINES_MAX < lines.length; part += 1) {
-      const start = part * SPLIT_LINES_MAX;
-      leaves.push({ workId, part, asset, lines: lines.slice(start, start + SPLIT_LINES_MAX) });
+    if (hasNobody(terms)) {
+      add(waiting, `${escrowId(terms.contentId)} ${asset}`, amount);
+      continue;
+    }
+    const { paid, refused } = resolved(amount, terms, asset, world) ??
+      { paid: new Map(), refused: new Map([["0 split_too_large", amount]]) };
+    leaves.push(...partsOf(workId, asset, paid));
+    for (const [why, units] of refused) {
+      const [position, reason] = why.split(" ");
+      const left = { position: Number(position), reason, workId };
+      quarantined.push(quarantineOf(terms, terms.registrant, left, { amount: units, asset }));
+      add(waiting, `${suspenseId(workId)} ${asset}`, units);
     }
   }
-  leaves.sort((a, b) =>
-    ascending(a.workId, b.workId) || a.part - b.part || ascending(a.asset, b.asset));
-  return { leaves, unpayable };
+  for (const [key, amount] of waiting) {
+    const [id, asset] = key.split(" ");
+    leaves.push(...partsOf(id, asset, new Map([[world.contracts.EpochPayouts, amount]])));
+  }
+  return { leaves, quarantined };
 }
+
+/** One leaf of fees for each asset. What cannot be paid out is unallocated, and listed. */
+function feeLeaves(charges, parameters, world) {
+  const paid = new Map();
+  const quarantined = [];
+  for (const [key, amount] of charges) {
+    if (amount === 0n) continue;
+    const [position, asset] = key.split(" ");
+    const { payee } = parameters.fees[position];
+    if (!paid.has(asset)) paid.set(asset, new Map());
+    if (isUnpayable(payee, asset, world.contracts) || world.accounts.has(payee)) {
+      const left = { position: Number(position), reason: "unpayable_payee", workId: FEES_ID };
+      quarantined.push(quarantineOf(parameters.set, ZERO_ADDRESS, left, { amount, asset }));
+    } else add(paid.get(asset), payee, amount);
+  }
+  const leaves = [...paid].flatMap(([asset, lines]) => partsOf(FEES_ID, asset, lines));
+  return { leaves, quarantined };
+}
+
+/* LEAVES AND TREE */
+
+const byKey = (a, b) =>
+  ascending(a.workId, b.workId) || a.part - b.part || ascending(a.asset, b.asset);
 
 /** keccak(abi.encode(address[] payees, uint256[] amounts)). */
 function splitHash(lines) {
@@ -1422,40 +1736,49 @@ function leafLine(manifest, leaf) {
   };
 }
 
-/** Root of OpenZeppelin's standard tree: leaves ascending, from the end of a heap of 2n - 1 nodes;
- *  a node is keccak of its children in ascending order. No leaves: zero. */
-function rootOf(hashes) {
-  const count = hashes.length;
-  if (count === 0) return ZERO_HASH;
-  const heap = new Array(2 * count - 1);
+/** OpenZeppelin's standard tree: leaves ascending, from the end of a heap of 2n - 1 nodes; a node
+ *  is keccak of its children in ascending order. `root` of no leaves is zero; `proofOf` a leaf are
+ *  the siblings on its way up, as the contract wants them. */
+export function treeOf(hashes) {
+  const heap = new Array(Math.max(2 * hashes.length - 1, 0));
   [...hashes].sort().forEach((leaf, i) => {
     heap[heap.length - 1 - i] = leaf;
   });
-  for (let i = count - 2; i >= 0; i -= 1) {
+  for (let i = hashes.length - 2; i >= 0; i -= 1) {
     const children = [heap[2 * i + 1], heap[2 * i + 2]].sort();
     heap[i] = hexFromBytes(keccakOfWords(...children.map(word.bytes32)));
   }
-  return heap[0];
+  const proofOf = (leaf) => {
+    const proof = [];
+    for (let i = heap.lastIndexOf(leaf); i > 0; i = (i - 1) >> 1) {
+      proof.push(heap[i % 2 === 1 ? i + 1 : i - 1]);
+    }
+    return proof;
+  };
+  return { root: heap[0] ?? ZERO_HASH, proofOf };
 }
 
 /** One entry for each asset that was paid in, ascending. */
 function totalsOf(events, leafLines) {
   const paidIn = new Map();
-  for (const one of named(events, "EpochFunded")) {
-    paidIn.set(one.asset, (paidIn.get(one.asset) ?? 0n) + one.amount);
+  for (const one of named(events, "EpochFunded")) add(paidIn, one.asset, one.amount);
+  const inLeaves = new Map();
+  for (const { asset, work_id: id, amount } of leafLines) {
+    add(inLeaves, `${asset} ${tagOf(id)}`, BigInt(amount));
   }
-  const allocatedOf = (asset) =>
-    total(leafLines.filter((leaf) => leaf.asset === asset).map((leaf) => BigInt(leaf.amount)));
-  return [...paidIn].sort(([a], [b]) => ascending(a, b)).map(([asset, paid]) => {
-    const given = allocatedOf(eip55(asset));
+  return [...paidIn].sort(([a], [b]) => ascending(a, b)).map(([lower, paid]) => {
+    const asset = eip55(lower);
+    const of = (tag) => inLeaves.get(`${asset} ${tag}`) ?? 0n;
+    const [given, fees] = [of(TAG.work), of(TAG.fees)];
+    const escrow = of(TAG.escrow) + of(TAG.suspense);
     return {
       allocated: String(given),
-      asset: eip55(asset),
+      asset,
       carried_in: "0",
-      escrow: "0",
-      fees: "0",
+      escrow: String(escrow),
+      fees: String(fees),
       paid_in: String(paid),
-      unallocated: String(paid - given),
+      unallocated: String(paid - given - fees - escrow),
     };
   });
 }
@@ -1478,7 +1801,7 @@ function checkFunding(events, tiers) {
 function checkDigests(files, index) {
   for (const name of FILES) {
     const place = { file: "bundle.json", field: `files ${name}` };
-    same(place, keccakHex(files.get(name)), index.files[name]);
+    same(place, hexFromBytes(sha256(files.get(name))), index.files[name]);
   }
   const digest = keccakHex(files.get("manifest.json"));
   same({ file: "bundle.json", field: "manifest_digest" }, digest, index.manifest_digest);
@@ -1507,7 +1830,7 @@ function checkLogs(events, manifest, timeline, timeOf) {
   checkTermsLogs(events, manifest, timeline, timeOf);
   checkVerdictLogs(events);
   checkPaymentLogs(events, manifest, timeline, timeOf);
-  checkUsageLogs(events, manifest, timeline, timeOf);
+  checkUsageLogs(events, manifest);
   checkFunding(events, manifest.contracts.SubscriptionTiers);
 }
 
@@ -1524,73 +1847,134 @@ function checkHeaders(manifest, lines, logs, timeline) {
   return chain;
 }
 
-/** All of it, in this order: form, logs, headers, blocks, registry, money, tree. */
-function check(files, known) {
+/** What `check` looks at, in this order; each is named in the answer with what was found right. */
+export const STEPS = [
+  "files",
+  "logs",
+  "headers and blocks",
+  "works and splits",
+  "usage and fees",
+  "leaves",
+  "totals",
+  "root",
+];
+
+/** The form of a bundle: each file is there, in the one spelling, with the stated digest. */
+function opened(files, known) {
   const [indexPlace, manifestPlace] = [{ file: "bundle.json" }, { file: "manifest.json" }];
   const index = INDEX(parsed(textOf(files, "bundle.json"), indexPlace), indexPlace);
   const document = parsed(textOf(files, "manifest.json"), manifestPlace);
   const manifest = MANIFEST(document, manifestPlace);
   const records = {};
   for (const name of Object.keys(LINES)) records[name] = recordsOf(files, name);
-  const read = (name) => records[name].read;
   known.manifestDigest = checkDigests(files, index);
   known.epoch = manifest.epoch;
   known.root = manifest.tree.root;
   checkConstants(manifest);
+  return { document, manifest, records, read: (name) => records[name].read };
+}
+
+/** The epoch computed from its events: lines of files, and totals. */
+function recomputed(events, manifest, { parameters, lastBefore, length, timeOf }) {
+  const registry = registryInForce(events, timeOf);
+  const accounts = termsInForce(events, "SplitTermsSet", "account");
+  const { number, timestamp } = manifest.reference_block;
+  const held = heldWorks(events, lastBefore, number);
+  const usage = acceptedRows(events, { parameters, registry, held, lastBefore });
+  const ageOf = ageing(parameters, length, timestamp);
+  const { lines, earned, charges } = allocated(events, usage.rows, parameters, ageOf);
+  const world = { accounts, contracts: manifest.contracts };
+  const works = workLeaves(earned, registry, world);
+  const fees = feeLeaves(charges, parameters, world);
+  const listed = [...usage.quarantined, ...works.quarantined, ...fees.quarantined];
+  const leaves = [...works.leaves, ...fees.leaves].sort(byKey);
+  const leafLines = leaves.map((leaf) => leafLine(manifest, leaf));
+  return {
+    works: [...registry].map(workLine),
+    splits: [...accounts].map(splitLine),
+    quarantine: listed.sort(byPlace).map((one) => one.line),
+    allocations: lines,
+    leaves: leafLines,
+    totals: totalsOf(events, leafLines),
+  };
+}
+
+/** All of it, step by step; the first difference ends it. */
+function check(files, known) {
+  const done = (detail) => known.steps.push({ step: STEPS[known.steps.length], detail });
+  const { document, manifest, records, read } = opened(files, known);
+  const stated = (field, expected, found) =>
+    same({ file: "manifest.json", field }, expected, found);
+  done(`${files.size} files, manifest digest ${known.manifestDigest}`);
 
   const timeline = timelineOf(manifest);
   const logs = read("logs.jsonl");
   const blocks = blocksByNumber(read("blocks.jsonl"));
   checkLogOrder(logs, blocks, manifest);
   const events = decodedLogs(logs, manifest.contracts);
-  checkLogs(events, manifest, timeline, (one) => blocks.get(one.block).timestamp);
+  const timeOf = (one) => blocks.get(one.block).timestamp;
+  checkLogs(events, manifest, timeline, timeOf);
   const parameters = parametersInForce(events);
   checkRuleset(manifest, parameters);
+  done(`${logs.length} logs, ruleset ${parameters.ruleset}`);
+
   const chain = checkHeaders(manifest, read("headers.jsonl"), logs, timeline);
   const lastBefore = checkBlocks(manifest, blocks, logs, chain, timeline);
+  done(`${chain.all.length} headers, up to block ${manifest.reference_block.number}`);
 
-  const compare = (file, expected) => sameRecords(file, expected, records[file].raw);
-  const stated = (field, expected, found) => same({ ...manifestPlace, field }, expected, found);
-  const registry = registryInForce(events);
-  compare("works.jsonl", [...registry].map(workLine));
-  const held = heldWorks(events, lastBefore, manifest.reference_block.number);
-  const { rows, quarantined } = acceptedRows(events, parameters, registry, held);
-  const { lines, earned } = allocated(feesOf(events), rows, parameters);
-  const { leaves, unpayable } = splitLeaves(earned, registry, manifest.contracts.EpochPayouts);
-  compare("quarantine.jsonl", [...quarantined, ...unpayable].sort(byPlace).map((one) => one.line));
-  compare("allocations.jsonl", lines);
-  const leafLines = leaves.map((leaf) => leafLine(manifest, leaf));
-  compare("leaves.jsonl", leafLines);
+  const { length } = timeline;
+  const epoch = recomputed(events, manifest, { parameters, lastBefore, length, timeOf });
+  const compare = (name) =>
+    sameRecords(`${name}.jsonl`, epoch[name], records[`${name}.jsonl`].raw);
+  compare("works");
+  compare("splits");
+  done(`${epoch.works.length} works, ${epoch.splits.length} split accounts in force`);
+  compare("quarantine");
+  compare("allocations");
+  const shared = `${epoch.allocations.length} subscribers' fees shared`;
+  done(`${shared}, ${epoch.quarantine.length} entries in quarantine`);
+  compare("leaves");
+  done(`${epoch.leaves.length} leaves`);
+  sameValue({ file: "manifest.json", field: "totals" }, epoch.totals, document.totals);
+  done(`${epoch.totals.length} assets`);
 
-  sameValue({ ...manifestPlace, field: "totals" }, totalsOf(events, leafLines), document.totals);
-  stated("tree leaf_count", BigInt(leafLines.length), manifest.tree.leaf_count);
-  stated("tree root", rootOf(leafLines.map((line) => line.leaf)), manifest.tree.root);
+  stated("tree leaf_count", BigInt(epoch.leaves.length), manifest.tree.leaf_count);
+  const tree = treeOf(epoch.leaves.map((line) => line.leaf));
+  stated("tree root", tree.root, manifest.tree.root);
   stated("inputs count", BigInt(logs.length), manifest.inputs.count);
   stated("inputs rolling_hash", rollingHash(logs), manifest.inputs.rolling_hash);
-  stated("registry_digest", index.files["works.jsonl"], manifest.registry_digest);
+  const registry = joined(files.get("works.jsonl"), files.get("splits.jsonl"));
+  stated("registry_digest", keccakHex(registry), manifest.registry_digest);
   stated("quarantine count", BigInt(read("quarantine.jsonl").length), manifest.quarantine.count);
-  stated("quarantine digest", index.files["quarantine.jsonl"], manifest.quarantine.digest);
+  const quarantine = keccakHex(files.get("quarantine.jsonl"));
+  stated("quarantine digest", quarantine, manifest.quarantine.digest);
+  done(manifest.tree.root);
+  return epoch;
 }
 
 /**
  * Verify the files of a bundle.
  *
  * @param {Map<string, Uint8Array>} files every file of the bundle, by name; others are ignored
- * @returns {{result: "OK" | object, epoch: ?string, manifestDigest: ?string, root: ?string}}
+ * @returns {{result: "OK" | object, epoch: ?string, manifestDigest: ?string, root: ?string,
+ *   steps: {step: string, detail: string}[], totals: ?object[], leaves: ?object[],
+ *   works: ?object[]}}
  *   `result` is "OK", or the first finding: kind ("difference" or "bad input"), file, line from 1,
  *   field, expected, found, and all of these as one sentence. `epoch`, `manifestDigest` and `root`
- *   are what the bundle states, as far as it could be read.
+ *   are what the bundle states, as far as it could be read. `steps` are those of STEPS that were
+ *   right. If all were: `totals`, `leaves` and `works`, as they were computed here.
  */
 export function verifyBundle(files) {
-  const known = { epoch: null, manifestDigest: null, root: null };
-  const answer = (result) => ({ result, ...known, epoch: known.epoch?.toString() ?? null });
+  const known = { epoch: null, manifestDigest: null, root: null, steps: [] };
+  const answer = (result, { totals = null, leaves = null, works = null } = {}) => {
+    return { result, ...known, epoch: known.epoch?.toString() ?? null, totals, leaves, works };
+  };
   try {
-    check(files, known);
+    return answer("OK", check(files, known));
   } catch (error) {
     if (error instanceof Finding) return answer(error.report);
     throw error;
   }
-  return answer("OK");
 }
 
 /* COMMAND LINE (Node only) */
@@ -1600,7 +1984,7 @@ const EXIT = { ok: 0, difference: 1, badInput: 2 };
 async function filesOf(directory) {
   const [fs, path] = await Promise.all([import("node:fs/promises"), import("node:path")]);
   const files = new Map();
-  for (const name of ["bundle.json", ...FILES]) {
+  for (const name of BUNDLE_FILES) {
     try {
       files.set(name, new Uint8Array(await fs.readFile(path.join(directory, name))));
     } catch (error) {

@@ -9,6 +9,7 @@ from api.adapters.payouts import (
     is_committed,
     read_operation,
     read_outcomes,
+    read_remainders,
     read_transactions,
 )
 from api.adapters.snapshot import Snapshot
@@ -20,6 +21,7 @@ from api.fields import HashIn
 from api.payout_state import payout_state
 from api.schemas.payouts import LineOnChain, PayoutAnswer, PayoutOperation, PayoutOutcome
 from contracts.calls import Refusal
+from contracts.evm import Hash32
 from settlement.payouts.operation import Fate
 
 router = APIRouter(tags=["payouts"])
@@ -30,10 +32,14 @@ async def show_payout(request: Request, view: ViewOf, op_id: HashIn) -> Response
     """One operation: what we planned and signed, and what the chain says up to its head."""
     async with view.standpoint() as (reads, at):
         operation = await read_operation(reads, at, op_id)
-        lines = await read_settled_lines(reads, at, [op_id], upto=at.head.number)
+        leaf_op_id = op_id if operation is None else Hash32(operation.event_op_id)
+        lines = await read_settled_lines(reads, at, [leaf_op_id], upto=at.head.number)
+        remainders = await read_remainders(reads, at, op_id)
         transactions = await read_transactions(reads, op_id) if operation else []
         outcomes = await read_outcomes(reads, op_id) if operation else []
-        is_on_chain = bool(lines) or await _is_commit_on_chain(reads, at, operation)
+        settled_before = operation.settled if operation else 0
+        is_line_on_chain = any(not settled_before >> one.line & 1 for one in lines)
+        is_on_chain = is_line_on_chain or await _is_commit_on_chain(reads, at, operation)
     if operation is None and not lines:
         raise NotFound(f"no payout has the op-id {op_id}", field="op_id", value=op_id)
     state = payout_state(
@@ -63,6 +69,7 @@ async def show_payout(request: Request, view: ViewOf, op_id: HashIn) -> Response
             )
             for one in lines
         ],
+        remainders=remainders,
     )
     return answer_at_block(request, answer, at.finalized.hash)
 

@@ -19,16 +19,18 @@ class ChangeOut(_OfRecord):
 
 
 class TotalChangeOut(_OfRecord):
-    """The money of one asset."""
+    """The money of one asset: paid in = allocated + fees + escrow + unallocated."""
 
     asset: AddressOut
     paid_in: ChangeOut
     allocated: ChangeOut
+    fees: ChangeOut
+    escrow: ChangeOut
     unallocated: ChangeOut
 
 
 class PayeeChangeOut(_OfRecord):
-    """One payee in one asset."""
+    """One payee in one asset; escrow and suspense stand under the payouts contract."""
 
     payee: AddressOut
     asset: AddressOut
@@ -36,7 +38,7 @@ class PayeeChangeOut(_OfRecord):
 
 
 class WorkChangeOut(_OfRecord):
-    """One work in one asset."""
+    """One work in one asset; fees, escrow and suspense stand under the ids of their leaves."""
 
     work_id: HashOut
     asset: AddressOut
@@ -44,7 +46,7 @@ class WorkChangeOut(_OfRecord):
 
 
 class DifferenceOut(_OfRecord):
-    """All of it; by asset, payees and works both sum to `allocated`."""
+    """All of it; by asset, payees and works both sum to allocated + fees + escrow."""
 
     totals: list[TotalChangeOut]
     payees: list[PayeeChangeOut]
@@ -65,12 +67,12 @@ class DifferencePage(Page):
 
 
 class PayeeDifferences(DifferencePage):
-    """Amounts by payee, ascending by (payee, asset); over all pages they sum to `allocated`."""
+    """Amounts by payee, ascending by (payee, asset); all pages sum to what is in leaves."""
 
     items: list[PayeeChangeOut]
 
 
 class WorkDifferences(DifferencePage):
-    """Amounts by work, ascending by (work, asset); over all pages they sum to `allocated`."""
+    """Amounts by work, ascending by (work, asset); all pages sum to what is in leaves."""
 
     items: list[WorkChangeOut]

@@ -8,11 +8,16 @@ from api.schemas.envelope import Block, OfSettlement, Page
 
 
 class EpochTotal(BaseModel):
-    """The money of one epoch in one asset; null where it is not divided yet."""
+    """The money of one epoch in one asset, as the attempt that stands divides it.
+
+    The parts are null where it is not divided yet. `withdrawn` is of what is allocated, and fees.
+    """
 
     asset: AddressOut
     paid_in: AmountOut
     allocated: AmountOut | None
+    fees: AmountOut | None
+    escrow: AmountOut | None
     unallocated: AmountOut | None
     withdrawn: AmountOut
 

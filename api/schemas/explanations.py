@@ -12,6 +12,7 @@ from api.fields import AddressOut, AmountOut, HashOut
 from api.schemas.envelope import Page
 from api.schemas.epochs import QuarantineCount
 from settlement.royalties.derivation_steps import Fate
+from settlement.royalties.reasons import Reason
 
 ExactOut = Annotated[
     int,
@@ -63,11 +64,22 @@ class PaymentOut(_OfRecord):
     amount: AmountOut
 
 
+class ChargeOut(_OfRecord):
+    """One fee on a subscriber's fee: amount = fee · rate_ppm / 10⁶, rounded down."""
+
+    name: str
+    payee: AddressOut
+    rate_ppm: ExactOut
+    amount: AmountOut
+
+
 class UsageStepOut(_OfRecord):
     """One row of a `ConsumptionSubmitted` event, `position` in its arrays, and what it earned.
 
-    discount_ppm = play_sum / plays_counted; raw = minutes · price_ppm · region_ppm · discount_ppm
-    / 10⁶; counted = raw · credibility_ppm / 10⁶, each rounded down. `terms` is the `WorkTermsSet`
+    discount_ppm = play_sum / plays_counted; undecayed = minutes · price_ppm · region_ppm ·
+    discount_ppm / 10⁶; raw = undecayed · factor_ppm / 10⁶; counted = raw · credibility_ppm / 10⁶,
+    each rounded down. `factor_ppm` is that of the half-life, for a work of `age_steps` twelfths of
+    a year; without a half-life the age is null and the factor one. `terms` is the `WorkTermsSet`
     in force; `verdict` the `VerdictPlaced` that makes credibility zero. `portion` shares `target`
     by `counted`, over `counted_sum`.
     """
@@ -85,6 +97,10 @@ class UsageStepOut(_OfRecord):
     plays_counted: ExactOut
     play_sum: ExactOut
     discount_ppm: ExactOut
+    undecayed: ExactOut
+    registered_at: int
+    age_steps: int | None
+    factor_ppm: ExactOut
     verdict: EventOut | None
     credibility_ppm: ExactOut
     raw: ExactOut
@@ -96,12 +112,15 @@ class UsageStepOut(_OfRecord):
 class SubscriberPartOut(_OfRecord):
     """What one subscriber's fee gave to the work; `rows` are all rows of the subscriber.
 
-    target = fee · counted_sum / raw_sum, rounded down; Σ credited + unallocated = fee.
+    shareable = fee - Σ charged; target = shareable · counted_sum / raw_sum, rounded down;
+    Σ credited + unallocated = shareable.
     """
 
     subscriber: AddressOut
     payments: list[PaymentOut]
     fee: AmountOut
+    charged: list[ChargeOut]
+    shareable: AmountOut
     raw_sum: ExactOut
     counted_sum: ExactOut
     target: AmountOut
@@ -112,27 +131,57 @@ class SubscriberPartOut(_OfRecord):
 
 
 class PayeePartOut(_OfRecord):
-    """One payee's part; `part` names the leaf that holds its line."""
+    """One payee's part of a list; a split account shares it on, a refused one says the reason."""
 
     payee: AddressOut
     share_ppm: ExactOut
     portion: PortionOut
     fate: Fate
-    part: int | None
+    reason: Reason | None
+    shared_on: "ListOut | None"
 
 
-class SplitOut(_OfRecord):
-    """What the work earned, shared among the payees of the terms in force.
-
-    `paid` is the sum of the leaves; the rest is of payees that cannot be paid.
-    """
+class ListOut(_OfRecord):
+    """An amount, shared among the payees of the terms in force of a work or a split account."""
 
     terms: EventOut
     amount: AmountOut
     denominator: ExactOut
     dust: int
     payees: list[PayeePartOut]
+
+
+class PaidLineOut(_OfRecord):
+    """All that a payee has of the work; `part` names the leaf that holds the line."""
+
+    payee: AddressOut
+    amount: AmountOut
+    part: int
+
+
+class SuspendedOut(_OfRecord):
+    """What could not be paid, by the place of the payee in the work's terms."""
+
+    position: int
+    reason: Reason
+    amount: AmountOut
+
+
+class SplitOut(_OfRecord):
+    """Where what the work earned went: amount = paid + Σ suspended + escrowed.
+
+    `paid` is the sum of the lines. `shared` is null for a work that nobody has adopted (its money
+    is escrowed under `escrow_id`), and for a split that is too large.
+    """
+
+    terms: EventOut
+    amount: AmountOut
+    shared: ListOut | None
+    lines: list[PaidLineOut]
     paid: AmountOut
+    suspended: list[SuspendedOut]
+    escrow_id: HashOut | None
+    escrowed: AmountOut
 
 
 class ExplanationOut(_OfRecord):
@@ -147,9 +196,66 @@ class ExplanationOut(_OfRecord):
     ruleset: str
     k_ppm: ExactOut
     plays_max: ExactOut
+    has_half_life: bool
     parameters: EventOut
     subscribers: list[SubscriberPartOut]
     split: SplitOut
+
+
+class ChargedSubscriberOut(_OfRecord):
+    """What a subscriber paid, and what each fee takes of it, in the order of the parameters."""
+
+    subscriber: AddressOut
+    payments: list[PaymentOut]
+    fee: AmountOut
+    charged: list[AmountOut]
+
+
+class FeePartOut(_OfRecord):
+    """One entry of the fees; where its payee cannot be paid, it is unallocated."""
+
+    name: str
+    payee: AddressOut
+    rate_ppm: ExactOut
+    amount: AmountOut
+    is_paid: bool
+
+
+class FeeExplanationOut(_OfRecord):
+    """The derivation of the fees in one asset: Σ lines = Σ amounts of the entries that are paid."""
+
+    epoch: int
+    attempt: int
+    manifest_digest: HashOut
+    root: HashOut
+    asset: AddressOut
+    parameters: EventOut
+    entries: list[FeePartOut]
+    subscribers: list[ChargedSubscriberOut]
+    lines: list[PaidLineOut]
+
+
+class EscrowedWorkOut(_OfRecord):
+    """What one recognised work earned."""
+
+    work_id: HashOut
+    terms: EventOut
+    amount: AmountOut
+
+
+class EscrowExplanationOut(_OfRecord):
+    """The derivation of what is escrowed for a content in one asset: amount = Σ works."""
+
+    epoch: int
+    attempt: int
+    manifest_digest: HashOut
+    root: HashOut
+    asset: AddressOut
+    parameters: EventOut
+    escrow_id: HashOut
+    content_id: HashOut
+    works: list[EscrowedWorkOut]
+    amount: AmountOut
 
 
 class ExplanationAnswer(Page):
@@ -171,6 +277,7 @@ class ExplanationAnswer(Page):
     ruleset: str
     k_ppm: ExactOut
     plays_max: ExactOut
+    has_half_life: bool
     parameters: EventOut
     split: SplitOut
     subscriber_count: int

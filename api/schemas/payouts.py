@@ -39,14 +39,18 @@ class LineOnChain(BaseModel):
     line: int
     payee: AddressOut
     amount: AmountOut
-    outcome: Literal["paid", "unclaimed"]
+    outcome: Literal["paid", "unclaimed", "released", "expired"]
     block_number: int
     tx_hash: HashOut
     is_final: bool
 
 
 class PayoutOperation(BaseModel):
-    """What we planned to do."""
+    """What we planned to do.
+
+    `settled` is the bitmap of the leaf's lines that were settled when it was planned: 0 unless it
+    pays what held lines had left open. `event_op_id` is what the contract's events call it.
+    """
 
     kind: str
     epoch: int
@@ -54,6 +58,8 @@ class PayoutOperation(BaseModel):
     part: int | None
     asset: AddressOut | None
     amount: AmountOut | None
+    settled: int
+    event_op_id: HashOut
     attempt: int | None
     manifest_digest: HashOut | None
     calldata: BytesOut
@@ -62,7 +68,9 @@ class PayoutOperation(BaseModel):
 class PayoutAnswer(OfSettlement):
     """One operation: what we planned and signed, and what the chain says.
 
-    `operation` is null for a leaf that somebody else withdrew and we never planned to.
+    `operation` is null for a leaf that somebody else withdrew and we never planned to. `lines` are
+    all settled lines of its leaf. `remainders` are the op-ids under which we went on with the leaf,
+    after a withdrawal that left held lines open.
     """
 
     op_id: HashOut
@@ -72,3 +80,4 @@ class PayoutAnswer(OfSettlement):
     transactions: list[PayoutTransaction]
     outcomes: list[PayoutOutcome]
     lines: list[LineOnChain]
+    remainders: list[HashOut]

@@ -24,11 +24,11 @@ PROOF_NODES_MAX = 64
 
 
 class SplitLineOut(BaseModel):
-    """One payee's part of a leaf, and what became of it."""
+    """One payee's part of a leaf, and what became of it; `held` is open, and cannot be paid now."""
 
     payee: AddressOut
     amount: AmountOut
-    outcome: Literal["paid", "unclaimed"] | None
+    outcome: Literal["paid", "unclaimed", "held", "released", "expired"] | None
 
 
 class Withdrawable(StrEnum):
@@ -38,13 +38,17 @@ class Withdrawable(StrEnum):
     EPOCH_NOT_ACTIVE = "epoch_not_active"
     WORK_UNDER_VERDICT = "work_under_verdict"
     ALREADY_WITHDRAWN = "already_withdrawn"
+    ALL_LINES_HELD = "all_lines_held"
+    IN_ESCROW = "in_escrow"  # opened by `releaseEscrow`, once it has a beneficiary
 
 
 class ProofAnswer(OfSettlement):
     """A leaf, the proof that the root contains it, and the call that withdraws it.
 
     `parts` counts the leaves of this work, epoch and asset; each has its own proof. `calldata` is
-    for `contract`; before the epoch is active the contract refuses it.
+    for `contract` and calls `function`; before the epoch is active the contract refuses it. An
+    escrow or suspense leaf, whose one line is for `contract` itself, is opened by `releaseEscrow`:
+    anyone may call it, and it pays the beneficiary as soon as there is one.
     """
 
     epoch: int
@@ -64,6 +68,8 @@ class ProofAnswer(OfSettlement):
     proof: list[HashOut]
     op_id: HashOut
     withdrawal: Withdrawable
+    kind: Literal["work", "fees", "escrow", "suspense"]
+    function: Literal["withdraw", "releaseEscrow"]
     calldata: BytesOut
 
 

@@ -1,32 +1,50 @@
-"""Events of `EpochPayouts` that move or reserve money, as records in chain order."""
+"""Events of `EpochPayouts` that move, hold or reserve money, as records in chain order."""
 
 from collections.abc import Mapping, Sequence
 from itertools import chain
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, select
+from sqlalchemy import ColumnElement, Connection, and_, select, true
 
 from contracts.addresses import Settlement
 from contracts.approvals import AssetTotals
+from contracts.event_spec import EventSpec
 from contracts.events import (
     EPOCH_COMMITTED,
     EPOCH_FUNDED,
     EPOCH_VETOED,
+    ESCROW_EXPIRED,
+    ESCROW_RELEASED,
     LEAF_WITHDRAWN,
+    PAYEE_HELD,
+    PAYEE_HOLD_LIFTED,
+    PAYEE_HOLD_PLACED,
     PAYEE_PAID,
     PAYEE_UNCLAIMED,
+    UNALLOCATED_TRANSFER_ANNOUNCED,
+    UNALLOCATED_TRANSFER_CANCELLED,
+    UNALLOCATED_TRANSFERRED,
     UNCLAIMED_WITHDRAWN,
-    EventSpec,
 )
 from contracts.evm import BlockNumber, BlockRef, Epoch, LogRef
 from contracts.money_events import (
     EpochCommitted,
     EpochFunded,
     EpochVetoed,
+    EscrowExpired,
+    EscrowReleased,
+    HoldEvent,
     LeafWithdrawn,
     MoneyEvent,
+    PayeeHeld,
+    PayeeHoldLifted,
+    PayeeHoldPlaced,
     PayeePaid,
     PayeeUnclaimed,
+    TransferEvent,
+    UnallocatedTransferAnnounced,
+    UnallocatedTransferCancelled,
+    UnallocatedTransferred,
     UnclaimedWithdrawn,
 )
 from indexer.adapters.tables import BLOCK, FACTS
@@ -49,7 +67,42 @@ def money_events(
         (LeafWithdrawn(**row) for row in rows(LEAF_WITHDRAWN)),
         (PayeePaid(**row) for row in rows(PAYEE_PAID)),
         (PayeeUnclaimed(**row) for row in rows(PAYEE_UNCLAIMED)),
+        (PayeeHeld(**row) for row in rows(PAYEE_HELD)),
         (UnclaimedWithdrawn(**row) for row in rows(UNCLAIMED_WITHDRAWN)),
+        (EscrowReleased(**row) for row in rows(ESCROW_RELEASED)),
+        (EscrowExpired(**row) for row in rows(ESCROW_EXPIRED)),
+        (UnallocatedTransferred(**row) for row in rows(UNALLOCATED_TRANSFERRED)),
+    )
+    return sorted(events, key=lambda event: event.ref)
+
+
+def hold_events(
+    connection: Connection, settlement: Settlement, *, upto: BlockRef
+) -> list[HoldEvent]:
+    """Holds placed and lifted, up to a block."""
+
+    def rows(spec: EventSpec) -> list[dict[str, Any]]:
+        return _rows(connection, settlement, spec, upto, true())
+
+    events: chain[HoldEvent] = chain(
+        (PayeeHoldPlaced(**row) for row in rows(PAYEE_HOLD_PLACED)),
+        (PayeeHoldLifted(**row) for row in rows(PAYEE_HOLD_LIFTED)),
+    )
+    return sorted(events, key=lambda event: event.ref)
+
+
+def transfer_events(
+    connection: Connection, settlement: Settlement, *, upto: BlockRef
+) -> list[TransferEvent]:
+    """Transfers of unallocated money: announced, cancelled and made, up to a block."""
+
+    def rows(spec: EventSpec) -> list[dict[str, Any]]:
+        return _rows(connection, settlement, spec, upto, true())
+
+    events: chain[TransferEvent] = chain(
+        (UnallocatedTransferAnnounced(**row) for row in rows(UNALLOCATED_TRANSFER_ANNOUNCED)),
+        (UnallocatedTransferCancelled(**row) for row in rows(UNALLOCATED_TRANSFER_CANCELLED)),
+        (UnallocatedTransferred(**row) for row in rows(UNALLOCATED_TRANSFERRED)),
     )
     return sorted(events, key=lambda event: event.ref)
 

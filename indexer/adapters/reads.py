@@ -29,25 +29,38 @@ from contracts.batches import (
     FundedColumns,
     LogColumns,
     ParametersColumns,
+    SplitTermsColumns,
     SubscribedColumns,
     VerdictColumns,
     WorkTermsColumns,
 )
+from contracts.event_spec import EventSpec
 from contracts.events import (
     CONSUMPTION_SUBMITTED,
     EPOCH_CLOCK_STARTED,
     EPOCH_FUNDED,
     PARAMETERS_SET,
+    SPLIT_TERMS_SET,
     SUBSCRIBED,
     VERDICT_LIFTED,
     VERDICT_PLACED,
     WORK_TERMS_SET,
-    EventSpec,
 )
 from contracts.evm import Address, BlockNumber, BlockRef, Epoch, Timestamp
-from contracts.money_events import EpochCommitted, EpochVetoed, MoneyEvent
+from contracts.money_events import (
+    EpochCommitted,
+    EpochVetoed,
+    HoldEvent,
+    MoneyEvent,
+    TransferEvent,
+)
 from indexer.adapters.balances import token_balance
-from indexer.adapters.money_reads import commitments, money_events
+from indexer.adapters.money_reads import (
+    commitments,
+    hold_events,
+    money_events,
+    transfer_events,
+)
 from indexer.adapters.store import block_ref
 from indexer.adapters.tables import BLOCK, BLOCK_REF, CHAIN_FINALITY, CURSOR, FACTS, LOG
 from indexer.errors import NotIndexed
@@ -55,7 +68,7 @@ from indexer.errors import NotIndexed
 _BLOCKS_PER_FETCH = 2_000  # with their headers, about a megabyte
 _INPUTS = (EPOCH_CLOCK_STARTED, VERDICT_PLACED, VERDICT_LIFTED)
 _INPUTS_OF_EPOCH = (SUBSCRIBED, EPOCH_FUNDED, CONSUMPTION_SUBMITTED)
-_INPUTS_IN_FORCE = (PARAMETERS_SET, WORK_TERMS_SET)
+_INPUTS_IN_FORCE = (PARAMETERS_SET, WORK_TERMS_SET, SPLIT_TERMS_SET)
 
 
 class ClockTerms(NamedTuple):
@@ -159,6 +172,12 @@ class FactReads:
         is_in_force = _of(WORK_TERMS_SET).effective_epoch <= effective_epoch_max
         return WorkTermsColumns(**self._batch(WORK_TERMS_SET, names, upto, is_in_force))
 
+    def split_terms(self, upto: BlockRef, effective_epoch_max: Epoch) -> SplitTermsColumns:
+        """All terms of split accounts that take effect in or before an epoch."""
+        names = tuple(column.name for column in SPLIT_TERMS_SET.columns)
+        is_in_force = _of(SPLIT_TERMS_SET).effective_epoch <= effective_epoch_max
+        return SplitTermsColumns(**self._batch(SPLIT_TERMS_SET, names, upto, is_in_force))
+
     def parameters(self, upto: BlockRef, effective_epoch_max: Epoch) -> ParametersColumns:
         """All ruleset parameters that take effect in or before an epoch."""
         names = tuple(column.name for column in PARAMETERS_SET.columns)
@@ -230,6 +249,16 @@ class FactReads:
         """Commits and vetoes of the epoch, in chain order."""
         self._require(upto)
         return commitments(self._connection, self._settlement, epoch=epoch, upto=upto)
+
+    def hold_events(self, upto: BlockRef) -> list[HoldEvent]:
+        """Holds placed against payees and lifted, in chain order."""
+        self._require(upto)
+        return hold_events(self._connection, self._settlement, upto=upto)
+
+    def transfer_events(self, upto: BlockRef) -> list[TransferEvent]:
+        """What became of transfers of unallocated money, in chain order."""
+        self._require(upto)
+        return transfer_events(self._connection, self._settlement, upto=upto)
 
     def _is_ours(self, spec: EventSpec) -> ColumnElement[bool]:
         """Whether a fact was emitted by this settlement's contract."""

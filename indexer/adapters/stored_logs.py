@@ -13,7 +13,8 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, and_, func, select
 
-from contracts.events import EVENTS, EventSpec
+from contracts.event_spec import EventSpec
+from contracts.events import EVENTS
 from contracts.evm import BlockNumber, ChainId, Hash32
 from indexer.adapters.tables import BLOCK, CHAIN_FINALITY, FACTS, LOG
 from indexer.blocks import hash_rows

@@ -35,7 +35,8 @@ from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlmodel import SQLModel
 
 from contracts.columns import AddressColumn, Hash32Column, SumColumn, column_type, range_check
-from contracts.events import EVENTS, EventSpec, Field
+from contracts.event_spec import EventSpec, Field
+from contracts.events import EVENTS
 
 _PLACE: Final = (
     Field("chain_id", "uint64"),
@@ -58,6 +59,12 @@ _READ_BY: Final = {
     "fact_leaf_withdrawn": (("op_id",), ("epoch",)),  # "is this op-id used?"; totals of an epoch
     "fact_payee_paid": (("payee",),),  # earnings
     "fact_payee_unclaimed": (("payee",),),  # earnings
+    "fact_payee_hold_placed": (("account",),),  # "is this payee held?"
+    "fact_payee_hold_lifted": (("account",),),
+    "fact_escrow_released": (("op_id",), ("beneficiary",)),  # what became of a leaf; balances
+    "fact_escrow_expired": (("op_id",),),
+    "fact_content_claimed": (("claimant",), ("content_id",)),  # "whose is this escrow?"
+    "fact_claim_resolved": (("content_id",),),
 }
 """Indexes that reads need, by table. Transfers have none: two would halve the speed of a load."""
 

@@ -7,12 +7,16 @@ from sqlalchemy import Connection, Engine
 
 from contracts.evm import Address, BlockNumber
 from reconciliation.snapshot import BookSnapshot, Committed, EpochAsset, LeafKey, TrialLine
-from settlement.ledger.accounts import LIABILITIES, AccountKind, Book
+from settlement.ledger.accounts import (
+    IN_ESCROW,
+    LIABILITIES,
+    OWED_TO_LEAVES,
+    AccountKind,
+    Book,
+)
 from settlement.ledger.adapters.reads import LedgerReads
 from settlement.ledger.adapters.store import LedgerStore
 from settlement.ledger.balances import Flow, TrialBalanceLine
-
-_OWED_TO_LEAVES = (AccountKind.COMMITTED, AccountKind.PAYABLE)
 
 
 class SqlBooks:
@@ -23,7 +27,7 @@ class SqlBooks:
         self._book = book
 
     def snapshot(self, *, since: BlockNumber) -> BookSnapshot | None:
-        """The books at their cursor, None if nothing is posted; `computed_roots` is empty.
+        """The books at their cursor, None if nothing is posted; what they do not know is empty.
 
         Of leaves that are settled whole, only those settled above block `since` are listed.
         """
@@ -42,8 +46,10 @@ def _snapshot(connection: Connection, book: Book, since: BlockNumber) -> BookSna
         cash=_sums(trial, (AccountKind.CASH,)),
         owed=_sums(trial, LIABILITIES),
         paid_in=_paid_in(flows),
-        remaining=_balances(flows, _OWED_TO_LEAVES),
+        remaining=_balances(flows, OWED_TO_LEAVES),
+        escrowed=_balances(flows, IN_ESCROW),
         unallocated=_balances(flows, (AccountKind.UNALLOCATED,)),
+        announced={},
         unclaimed={
             (line.account.payee, line.asset): line.posted
             for line in reads.balances(kind=AccountKind.UNCLAIMED)
@@ -53,6 +59,7 @@ def _snapshot(connection: Connection, book: Book, since: BlockNumber) -> BookSna
             LeafKey(leaf.epoch, leaf.work_id, leaf.part, leaf.asset): leaf.settled
             for leaf in reads.leaf_lines(since)
         },
+        holds={},
         committed={
             each.epoch: Committed(each.manifest_digest, each.root)
             for each in reads.standing_commitments()

@@ -24,7 +24,7 @@ from web3.types import RPCEndpoint
 
 from contracts.addresses import Settlement
 from contracts.calls import EPOCH_OF, PAID_LINES, EpochState, EpochStatus, Function
-from contracts.events import ContractName
+from contracts.event_spec import ContractName
 from contracts.evm import Address, BlockRef, Epoch, bytes_from_hex
 from reconciliation.errors import BadAnswer, ChainUnavailable
 from reconciliation.snapshot import ChainSnapshot, Committed, EpochAsset, LeafKey, Questions
@@ -41,6 +41,9 @@ _ASSETS_OF = Function("assetsOf", ("uint64",))
 _ACCOUNTED = Function("accounted", ("address",))
 _PAID_IN = Function("paidIn", ("uint64", "address"))
 _REMAINING = Function("remaining", ("uint64", "address"))
+_ESCROWED = Function("escrowed", ("uint64", "address"))
+_ANNOUNCED = Function("unallocatedReserved", ("uint64", "address"))
+_HELD_UNTIL = Function("heldUntil", ("address",))
 _UNALLOCATED = Function("unallocated", ("uint64", "address"))
 _UNCLAIMED = Function("unclaimed", ("address", "address"))
 _BALANCE_OF = Function("balanceOf", ("address",))
@@ -92,13 +95,21 @@ class RPCChain:
             accounted=self._views(_ACCOUNTED, {asset: (bytes(asset),) for asset in assets}, at),
             paid_in=self._views(_PAID_IN, _pairs(pairs), at),
             remaining=self._views(_REMAINING, _pairs(pairs), at),
+            escrowed=self._views(_ESCROWED, _pairs(pairs), at),
             unallocated=self._views(_UNALLOCATED, _pairs(pairs), at),
+            announced=self._views(_ANNOUNCED, _pairs(pairs), at),
             unclaimed=self._views(
                 _UNCLAIMED,
                 {key: (bytes(key[0]), bytes(key[1])) for key in questions.unclaimed},
                 at,
             ),
             paid_lines=self._views(PAID_LINES, _leaves(questions.leaves), at),
+            holds={
+                payee: expires_at if expires_at > at.timestamp else 0
+                for payee, expires_at in self._views(
+                    _HELD_UNTIL, {payee: (bytes(payee),) for payee in questions.held}, at
+                ).items()
+            },
             committed=self._committed(epochs, at),
         )
 

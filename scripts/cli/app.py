@@ -46,6 +46,11 @@ class Commands(LazyGroup):
             "serve", "scripts.cli.serve:serve", "Serve the read API over HTTP; prints its URL."
         ),
         LazyCommand(
+            "watch",
+            "scripts.cli.watch:watch",
+            "Recompute every committed root from a node of your own, and veto a wrong one.",
+        ),
+        LazyCommand(
             "devnet",
             "scripts.cli.local:devnet",
             "Run the development chain until Ctrl-C; prints its configuration file.",
@@ -68,7 +73,11 @@ class Commands(LazyGroup):
             "epoch", "scripts.cli.epochs:app", "Epochs: look, explain, compute, export, approve."
         ),
         LazyCommand("ledger", "scripts.cli.books:ledger", "The books."),
-        LazyCommand("payout", "scripts.cli.books:payout", "Payouts: submit now, or look one up."),
+        LazyCommand(
+            "payout",
+            "scripts.cli.books:payout",
+            "Payouts: plan, submit, look up, prove, hold, release, approve, stop.",
+        ),
         LazyCommand("reconcile", "scripts.cli.books:reconcile", "Chain against books."),
     )
 

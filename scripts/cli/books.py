@@ -5,21 +5,37 @@ from typing import Annotated
 import orjson
 import typer
 
+from contracts.evm import BlockNumber, Hash32
 from contracts.wire import BadWireValue, hash_from_wire
+from indexer.adapters.reads import FactReads
 from reconciliation.reconcile import Run
+from scripts.bootstrap_indexer import RPC_LIMITS
 from scripts.bootstrap_settlement import SettlementJobs, book_of, payout_chain
+from scripts.cli import policy
 from scripts.cli.context import chosen, migrated, print_json, settings_of
 from scripts.cli.epochs import SettlementOption
 from scripts.cli.problems import CHECK_FAILED, fail
+from scripts.cli.switching import resume, stop
 from scripts.errors import Rejected
 from scripts.wiring import FinalizedFacts
 from settlement.ledger.adapters.reads import LedgerReads
+from settlement.payouts.adapters.state import NodeState
 from settlement.payouts.adapters.store import SqlHistories
+from settlement.payouts.errors import NotALeaf
+from settlement.payouts.operation import LeafSubject
+from settlement.payouts.preview import Preview
+from settlement.payouts.prove import proof_document, prove_leaf
 from settlement.payouts.status import PayoutStatus, payout_status
 
 ledger = typer.Typer(help="The books.", no_args_is_help=True)
-payout = typer.Typer(help="Payouts: submit now, or look one up.", no_args_is_help=True)
+payout = typer.Typer(
+    help="Payouts: plan, submit, look up, prove, hold, release, approve, stop.",
+    no_args_is_help=True,
+)
 reconcile = typer.Typer(help="Chain against books.", no_args_is_help=True)
+payout.command()(stop)
+payout.command()(resume)
+policy.register(payout)
 
 
 @ledger.command()
@@ -55,16 +71,24 @@ def submit(context: typer.Context, settlement: SettlementOption = None) -> None:
 
 
 @payout.command()
+def plan(context: typer.Context, settlement: SettlementOption = None) -> None:
+    """Print what `submit` would plan, keep up and sign now, and its costs; change nothing."""
+    with migrated(settings_of(context)) as (settings, engine):
+        _, one = chosen(settings, settlement)
+        seen = SettlementJobs(settings, engine).preview_payouts(one.name)
+    if seen is None:
+        fail("no block is final yet", CHECK_FAILED)
+    print_json(_spelled(seen))
+
+
+@payout.command()
 def status(
     context: typer.Context,
     op_id: Annotated[str, typer.Argument(help="The operation's id, 0x and 64 digits.")],
     settlement: SettlementOption = None,
 ) -> None:
     """Print the whole history of one operation."""
-    try:
-        wanted = hash_from_wire(op_id, "OP_ID")
-    except BadWireValue as error:
-        raise Rejected(str(error)) from error
+    wanted = _operation_id(op_id)
     with migrated(settings_of(context)) as (settings, engine), engine.connect() as connection:
         chain, one = chosen(settings, settlement)
         answer = payout_status(
@@ -78,6 +102,36 @@ def status(
     print_json(_spelled(answer))
 
 
+@payout.command()
+def prove(
+    context: typer.Context,
+    op_id: Annotated[str, typer.Argument(help="The operation's id, 0x and 64 digits.")],
+    settlement: SettlementOption = None,
+) -> None:
+    """Prove used or unused from the state of the finalized block; the node is not trusted."""
+    wanted = _operation_id(op_id)
+    with migrated(settings_of(context)) as (settings, engine), engine.connect() as connection:
+        chain, one = chosen(settings, settlement)
+        history = SqlHistories(connection).history(wanted)
+        block = FinalizedFacts(engine, one).finalized()
+        if history is None or block is None:
+            fail(f"operation {wanted} was never planned here", CHECK_FAILED)
+        subject = history.operation.subject
+        if not isinstance(subject, LeafSubject):
+            raise NotALeaf(wanted)
+        following = BlockNumber(block.number + 1)
+        (evidence,) = FactReads(connection, one).block_evidence(block.number, following)
+        proved = prove_leaf(
+            subject,
+            history.operation.content_digest,
+            contract=one.payouts,
+            block=block,
+            header=evidence.header,
+            source=NodeState(chain.rpc[0], timeout_s=RPC_LIMITS.timeout_s),
+        )
+    print_json({"op_id": str(wanted)} | proof_document(proved, evidence.header))
+
+
 @reconcile.command()
 def run(context: typer.Context, settlement: SettlementOption = None) -> None:
     """Compare chain and books at one finalized block; exit 1 if they disagree."""
@@ -89,6 +143,13 @@ def run(context: typer.Context, settlement: SettlementOption = None) -> None:
     print_json(_run(result))
     if result.discrepancies:
         raise typer.Exit(CHECK_FAILED)
+
+
+def _operation_id(text: str) -> Hash32:
+    try:
+        return hash_from_wire(text, "OP_ID")
+    except BadWireValue as error:
+        raise Rejected(str(error)) from error
 
 
 def _run(result: Run) -> object:
@@ -109,7 +170,7 @@ def _run(result: Run) -> object:
     }
 
 
-def _spelled(answer: PayoutStatus) -> object:
+def _spelled(answer: PayoutStatus | Preview) -> object:
     """Bytes as hexadecimal text; everything else as it is."""
     return orjson.loads(orjson.dumps(answer, default=_text, option=orjson.OPT_NON_STR_KEYS))
 

@@ -11,6 +11,8 @@ def difference_lines(found: Difference) -> Iterator[str]:
         yield f"asset {total.asset}"
         yield f"  paid in:     {_change(total.paid_in)}"
         yield f"  allocated:   {_change(total.allocated)}"
+        yield f"  fees:        {_change(total.fees)}"
+        yield f"  escrow:      {_change(total.escrow)}"
         yield f"  unallocated: {_change(total.unallocated)}"
         payees = [one for one in found.payees if one.asset == total.asset]
         works = [one for one in found.works if one.asset == total.asset]

@@ -8,24 +8,24 @@ import orjson
 import typer
 
 from api.schemas.differences import DifferenceOut
-from api.schemas.explanations import ExplanationOut
 from contracts.evm import ZERO_HASH, Epoch
 from contracts.wire import BadWireValue, address_from_wire, hash_from_wire
 from indexer.adapters.reads import FactReads
 from scripts.bootstrap_settlement import chain_check
 from scripts.cli.context import chosen, migrated, print_json, settings_of
 from scripts.cli.differing import difference_lines
-from scripts.cli.explaining import explanation_lines
+from scripts.cli.explaining import explanation_lines, explanation_out
 from scripts.cli.problems import CHECK_FAILED, fail
 from scripts.errors import Rejected
 from scripts.guardians import approve_exported, export_to
-from scripts.reviewing import NotComputed, difference_to_previous, recomputed
+from scripts.reviewing import NotComputed, difference_to_previous, recomputed, shadowed
 from settlement.royalties.adapters.attempts import ComputedAttempts
 from settlement.royalties.adapters.signer import LocalGuardian
 from settlement.royalties.adapters.store import ComputedEpochs
+from settlement.royalties.adapters.tree_processes import hashed_tree_by_two
 from settlement.royalties.approve import Refused
 from settlement.royalties.compute_epoch import NotYetComputable, compute_epoch
-from settlement.royalties.explanation import explain, explained_assets
+from settlement.royalties.explanation import explain_leaf, explained_assets
 
 app = typer.Typer(help="Epochs: look, explain, compute, export, approve.", no_args_is_help=True)
 
@@ -76,6 +76,7 @@ def compute(context: typer.Context, epoch: int, settlement: SettlementOption = N
                 settlement=one,
                 source=FactReads(connection, one),
                 store=ComputedEpochs(connection),
+                make_tree=hashed_tree_by_two,
             )
     if isinstance(computed, NotYetComputable):
         fail(_not_yet(epoch, computed), CHECK_FAILED)
@@ -109,12 +110,12 @@ def export(
 def explain_work(  # noqa: PLR0917 - the options of a command
     context: typer.Context,
     epoch: int,
-    work: Annotated[str, typer.Argument(help="The work's id, 0x and 64 digits.")],
+    work: Annotated[str, typer.Argument(help="The id of a work or a leaf, 0x and 64 digits.")],
     asset: Annotated[str | None, typer.Option(help="Only this asset's fees.")] = None,
     settlement: SettlementOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Show why a work earned what it earned, from events to the last unit.
+    """Show why a work, or a leaf of fees, escrow or suspense, has what it has, to the last unit.
 
     The epoch is computed again from the facts; if that does not come to the stored manifest, or any
     step not to the stored units, it says so and ends with exit code 1.
@@ -130,9 +131,9 @@ def explain_work(  # noqa: PLR0917 - the options of a command
     if isinstance(computed, NotYetComputable):
         fail(_not_yet(epoch, computed), CHECK_FAILED)
     assets = [known for known in explained_assets(computed, work_id) if wanted in {None, known}]
-    found = [explain(computed, work_id, known) for known in assets]
+    found = [explain_leaf(computed, work_id, known) for known in assets]
     if as_json:
-        shown = [ExplanationOut.model_validate(each).model_dump(mode="json") for each in found]
+        shown = [explanation_out(each).model_dump(mode="json") for each in found]
         print_json({"settlement": one.name, "explanations": shown})
         return
     if not found:
@@ -165,6 +166,40 @@ def diff_epoch(
     before = "nothing: it is the first" if is_first else f"epoch {epoch - 1}"
     typer.echo(f"epoch {epoch}, attempt {manifest.attempt}, compared with {before}")
     typer.echo("\n".join(difference_lines(found)))
+
+
+@app.command("shadow")
+def shadow_epoch(
+    context: typer.Context,
+    epoch: int,
+    parameters: Annotated[
+        Path | None, typer.Option(help="Canonical JSON; without it, those announced on chain.")
+    ] = None,
+    settlement: SettlementOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show what an epoch would have paid under other parameters; nothing is stored."""
+    try:
+        data = None if parameters is None else parameters.read_bytes()
+    except OSError as error:
+        raise Rejected(f"--parameters: {parameters}: {error.strerror}") from error
+    with migrated(settings_of(context)) as (settings, engine):
+        _, one = chosen(settings, settlement)
+        found = shadowed(Epoch(epoch), engine=engine, settlement=one, parameters=data)
+    if isinstance(found, NotYetComputable):
+        fail(_not_yet(epoch, found), CHECK_FAILED)
+    digests = {
+        "parameters_digest": str(found.present.digest),
+        "shadow_parameters_digest": str(found.other.digest),
+    }
+    if as_json:
+        shown = DifferenceOut.model_validate(found.difference).model_dump(mode="json")
+        print_json({"settlement": one.name, "epoch": epoch} | digests | shown)
+        return
+    typer.echo(
+        f"epoch {epoch} under parameters {found.other.digest}, compared with {found.present.digest}"
+    )
+    typer.echo("\n".join(difference_lines(found.difference)))
 
 
 @app.command("approve")

@@ -119,7 +119,11 @@ def detect(
     root: Annotated[str | None, typer.Option(help="the tree's root; a dump has its own")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Tell under which profiles these values have this root; exit 1 if under none."""
+    """Tell under which profiles these values have this root; exit 1 if under none.
+
+    Leaves of quittance-v1 have the same root under oz-standard: both are named. oz-unsorted is
+    named where sorted leaves would have another root.
+    """
     with bad_input_ends(str(values)):
         content = read_object(values)
         read = _values_of(content, str(values))

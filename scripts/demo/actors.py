@@ -5,44 +5,50 @@ block, and a reorganisation can sign the same call again for another block.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import eth_typing
 from eth_account.signers.local import LocalAccount
 from web3.contract import Contract
 
-from contracts.events import ContractName
-from contracts.evm import Address, ChainId, Epoch, Hash32
+from contracts.calls import Withdrawal, release_escrow_call
+from contracts.event_spec import ContractName
+from contracts.evm import Address, ChainId, Epoch, Hash32, Timestamp, keccak
 from contracts.typed_data import (
     attestor_domain,
     consent_hash,
     consumption_hash,
     registry_domain,
+    split_account_of,
+    split_consent_hash,
+    splits_domain,
     usage_digest,
 )
-from contracts.units import UINT256_MAX
-from scripts.demo.population import TIERS, Usage, Work, tier_id_of
+from contracts.units import PPM_ONE, UINT256_MAX
+from scripts.demo.population import TIERS, Band, Recognised, Usage, Work, tier_id_of
 from scripts.deploy import Deployment
-from scripts.devnode import Call, DevNode, address_of
+from scripts.devnode import Call, DevNode, account_from_seed, address_of
+from scripts.governance import Change, govern
 
 SUBSCRIBER_BUDGET = 1_000_000_000
-PARAMETERS = {
-    "k_ppm": "1000000",
-    "plays_max": "100000",
-    "regions": {"0x" + "00" * 32: "1000000"},
-    "ruleset": "usercentric-v1",
-}
+ATTESTED_S = 366 * 86_400
+HELD_S = 30 * 86_400
+_CREATOR = keccak(b"creator")
+_LABEL_SALT, _BAND_SALT = keccak(b"label"), keccak(b"band")
 
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """The deployed contracts, and the keys of who runs them."""
+    """The deployed contracts, and the seed of the keys of who runs them."""
 
     node: DevNode
     deployment: Deployment
-    admin: LocalAccount
-    attestor: LocalAccount
+    seed: int
+
+    def key(self, role: str) -> LocalAccount:
+        """The key of who runs something, such as `"court"`."""
+        return account_from_seed(self.seed, role)
 
     @property
     def chain_id(self) -> ChainId:
@@ -60,28 +66,49 @@ class Stage:
         contract = self.node.contract(name.value, self.address(name))
         return Call(account, self.address(name), _data(contract, function, arguments))
 
+    def change(self, name: ContractName, function: str, *arguments: object) -> Change:
+        """A call that governance makes."""
+        contract = self.node.contract(name.value, self.address(name))
+        return Change(self.address(name), _data(contract, function, arguments))
+
     def token_call(self, account: LocalAccount, function: str, *arguments: object) -> Call:
         """A call of the token."""
         contract = self.node.contract("DemoToken", self.deployment.token)
         return Call(account, self.deployment.token, _data(contract, function, arguments))
 
 
-def opening_calls(stage: Stage) -> list[Call]:
-    """Parameters and tiers, in force at once because they are the first."""
-    parameters = json.dumps(PARAMETERS, sort_keys=True, separators=(",", ":")).encode()
+def parameters_json(stage: Stage) -> bytes:
+    """The rules of the demo: works lose half of their weight in time; the protocol takes 2.5 %."""
+    protocol = "0x" + address_of(stage.key("protocol")).hex()
+    parameters = {
+        "fees": [{"name": "protocol", "payee": protocol, "ppm": "25000"}],
+        "half_life": "v1",
+        "k_ppm": "1000000",
+        "plays_max": "100000",
+        "regions": {"0x" + "00" * 32: "1000000"},
+        "ruleset": "usercentric-v1",
+    }
+    return json.dumps(parameters, sort_keys=True, separators=(",", ":")).encode()
+
+
+def open_settlement(stage: Stage) -> None:
+    """Governance announces and applies parameters and tiers, in force at once as the first."""
+    parameters, tiers = ContractName.RULESET_PARAMETERS, ContractName.SUBSCRIPTION_TIERS
+    first_epoch = 0
+    changes = [stage.change(parameters, "set", parameters_json(stage), first_epoch)]
+    for name, price in TIERS:
+        tier_id, token = bytes(tier_id_of(name)), str(stage.deployment.token)
+        changes.append(stage.change(tiers, "setTier", tier_id, token, price))
+    govern(stage.node, stage.deployment.timelock, stage.key("governor"), changes)
+
+
+def attest_calls(stage: Stage, creators: Sequence[LocalAccount], now: Timestamp) -> list[Call]:
+    """The issuer attests that these accounts are creators."""
+    issuer, expires_at = stage.key("issuer"), now + ATTESTED_S
+    name = ContractName.CREATOR_ATTESTATIONS
     return [
-        stage.call(stage.admin, ContractName.RULESET_PARAMETERS, "set", parameters),
-        *(
-            stage.call(
-                stage.admin,
-                ContractName.SUBSCRIPTION_TIERS,
-                "setTier",
-                bytes(tier_id_of(name)),
-                str(stage.deployment.token),
-                price,
-            )
-            for name, price in TIERS
-        ),
+        stage.call(issuer, name, "attest", creator.address, bytes(_CREATOR), expires_at)
+        for creator in creators
     ]
 
 
@@ -89,7 +116,8 @@ def wallet_calls(stage: Stage, payers: Sequence[LocalAccount]) -> list[Call]:
     """Tokens for every payer, and each payer's allowance for the tiers contract."""
     tiers = str(stage.address(ContractName.SUBSCRIPTION_TIERS))
     minted = [
-        stage.token_call(stage.admin, "mint", payer.address, SUBSCRIBER_BUDGET) for payer in payers
+        stage.token_call(stage.key("admin"), "mint", payer.address, SUBSCRIBER_BUDGET)
+        for payer in payers
     ]
     return minted + [stage.token_call(payer, "approve", tiers, UINT256_MAX) for payer in payers]
 
@@ -118,6 +146,77 @@ def register_call(stage: Stage, work: Work) -> Call:
         "register",
         bytes(work.salt),
         terms,
+        consents,
+    )
+
+
+def recognise_call(stage: Stage, work: Recognised) -> Call:
+    """The curator recognises a work that nobody registered."""
+    return stage.call(
+        stage.key("curator"),
+        ContractName.WORK_REGISTRY,
+        "recognise",
+        bytes(work.salt),
+        bytes(work.content_id),
+        work.price_ppm,
+        bytes(32),
+    )
+
+
+def band_calls(stage: Stage, band: Band) -> list[Call]:
+    """The leader makes the band's account, then the label's that pays it, then the work."""
+    contract, leader = stage.address(ContractName.SPLIT_ACCOUNTS), address_of(band.leader)
+    band_account = split_account_of(contract, leader, _BAND_SALT)
+    label_account = split_account_of(contract, leader, _LABEL_SALT)
+    members = {
+        address_of(one): ppm for one, ppm in zip(band.members, band.members_ppm, strict=True)
+    }
+    label = {
+        band_account: PPM_ONE - band.producer_ppm,
+        address_of(band.producer): band.producer_ppm,
+    }
+    signers = {address_of(one): one for one in (*band.members, band.producer)}
+    terms = (
+        bytes(band.content_id),
+        band.price_ppm,
+        bytes(32),
+        [str(label_account)],
+        [PPM_ONE],
+    )
+    register = ("register", bytes(band.salt), terms, [b""])
+    return [
+        _split_call(stage, band.leader, _BAND_SALT, members, signers),
+        _split_call(stage, band.leader, _LABEL_SALT, label, signers),
+        stage.call(band.leader, ContractName.WORK_REGISTRY, *register),
+    ]
+
+
+def _split_call(
+    stage: Stage,
+    owner: LocalAccount,
+    salt: Hash32,
+    shares: Mapping[Address, int],
+    signers: Mapping[Address, LocalAccount],
+) -> Call:
+    """The first terms of a split account, with the consent of every payee that has a key."""
+    contract = stage.address(ContractName.SPLIT_ACCOUNTS)
+    account = split_account_of(contract, address_of(owner), salt)
+    domain = splits_domain(stage.chain_id, contract)
+    payees = sorted(shares)
+    consents = []
+    for payee in payees:
+        struct_hash = split_consent_hash(
+            account=account, payee=payee, share_ppm=shares[payee], version=1
+        )
+        signer = signers.get(payee)
+        consents.append(b"" if signer is None else sign_digest(signer, domain.digest(struct_hash)))
+    return stage.call(
+        owner,
+        ContractName.SPLIT_ACCOUNTS,
+        "setSplit",
+        bytes(salt),
+        [str(payee) for payee in payees],
+        [shares[payee] for payee in payees],
         consents,
     )
 
@@ -159,7 +258,7 @@ def submit_call(stage: Stage, usage: Usage, epoch: Epoch, *, flip_byte: int | No
         digest=digest, submitter=address_of(usage.subscriber), epoch=epoch
     )
     domain = attestor_domain(stage.chain_id, stage.deployment.verifier)
-    proof = bytearray(sign_digest(stage.attestor, domain.digest(struct_hash)))
+    proof = bytearray(sign_digest(stage.key("attestor"), domain.digest(struct_hash)))
     if flip_byte is not None:
         proof[flip_byte] ^= 1
     argument = (
@@ -181,9 +280,9 @@ def submit_call(stage: Stage, usage: Usage, epoch: Epoch, *, flip_byte: int | No
 
 
 def verdict_call(stage: Stage, work: Work, case_digest: Hash32) -> Call:
-    """Governance anchors a verdict against a work."""
+    """The court anchors a verdict against a work."""
     return stage.call(
-        stage.admin,
+        stage.key("court"),
         ContractName.WORK_REGISTRY,
         "placeVerdict",
         bytes(work.work_id),
@@ -191,9 +290,39 @@ def verdict_call(stage: Stage, work: Work, case_digest: Hash32) -> Call:
     )
 
 
+def hold_call(stage: Stage, payee: LocalAccount, case_digest: Hash32, now: Timestamp) -> Call:
+    """Compliance holds what a payee is owed, until it lifts that or a month has passed."""
+    return stage.call(
+        stage.key("compliance"),
+        ContractName.EPOCH_PAYOUTS,
+        "placeHold",
+        payee.address,
+        bytes(case_digest),
+        now + HELD_S,
+    )
+
+
+def lift_call(stage: Stage, payee: LocalAccount) -> Call:
+    """Compliance lifts a hold."""
+    name = ContractName.EPOCH_PAYOUTS
+    return stage.call(stage.key("compliance"), name, "liftHold", payee.address)
+
+
+def release_call(stage: Stage, anybody: LocalAccount, escrow: Withdrawal) -> Call:
+    """Anybody gives an escrow to whom its content belongs."""
+    payouts = stage.address(ContractName.EPOCH_PAYOUTS)
+    return Call(anybody, payouts, release_escrow_call(escrow))
+
+
+def withdraw_unclaimed_call(stage: Stage, owner: LocalAccount) -> Call:
+    """Somebody fetches the tokens that the payouts contract keeps for them."""
+    name, token = ContractName.EPOCH_PAYOUTS, str(stage.deployment.token)
+    return stage.call(owner, name, "withdrawUnclaimed", token, owner.address)
+
+
 def refuse_call(stage: Stage, payee: LocalAccount) -> Call:
     """The token's issuer blocks an address."""
-    return stage.token_call(stage.admin, "refuse", payee.address, True)
+    return stage.token_call(stage.key("admin"), "refuse", payee.address, True)
 
 
 def sign_digest(account: LocalAccount, digest: Hash32) -> bytes:

@@ -6,14 +6,21 @@ from dataclasses import dataclass
 from sqlalchemy import Connection
 
 from contracts.addresses import Settlement
-from contracts.evm import Epoch, Hash32
+from contracts.evm import Address, Epoch, Hash32
 from indexer.adapters.reads import FactReads
+from reconciliation.standing import standing_holds
 from reconciliation.statements import EpochStatement, epoch_statements, works_under_verdict
 from scripts.bootstrap_settlement import book_of
 from settlement.ledger.adapters.reads import LedgerReads
 from settlement.royalties.adapters.attempts import ComputedAttempt, ComputedAttempts
 
-AMOUNTS = ("paid", "allocated", "unallocated", "withdrawn", "held", "unclaimed")
+DIVIDED = ("allocated", "fees", "escrow", "unallocated")
+"""What becomes of everything that is paid."""
+
+PLACED = ("withdrawn", "held", "unclaimed")
+"""Where everything that is allocated, and the fees, are in the end."""
+
+AMOUNTS = ("paid", *DIVIDED, *PLACED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,6 +31,41 @@ class EpochOutcome:
     root: Hash32
     manifest_digest: Hash32
     amounts: dict[str, int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PayeeHold:
+    """A payee was left out when an epoch was paid, and got it when the hold was lifted."""
+
+    account: Address
+    epoch: Epoch
+    held: int
+    balance_before: int
+    balance_after: int
+
+    @property
+    def paid(self) -> int:
+        """What it received after the hold."""
+        return self.balance_after - self.balance_before
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EscrowClaim:
+    """Somebody claimed a content that nobody was paid for, and fetched what was waiting."""
+
+    content_id: Hash32
+    claimant: Address
+    released: int
+    withdrawn: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Veto:
+    """The transaction in which the watcher stopped a wrong root."""
+
+    epoch: Epoch
+    attempt: int
+    transaction: Hash32
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +81,9 @@ class DemoOutcome:
     refused_on_chain: int
     quarantined: dict[str, int]
     held: tuple[Hash32, ...]
+    hold: PayeeHold | None
+    claim: EscrowClaim | None
+    veto: Veto | None
     discrepancies: int
     verifier: str
     restarts: int
@@ -60,13 +105,19 @@ class DemoOutcome:
             found.append(f"the verifier disagrees: {self.verifier}")
         if self.omission_refused_at is None:
             found.append("no endpoint left a log out, so nothing shows that it would be noticed")
+        if self.hold is None or not 0 < self.hold.held == self.hold.paid:
+            found.append("no held payee was paid exactly what was held")
+        if self.claim is None or not 0 < self.claim.released == self.claim.withdrawn:
+            found.append("no claimant withdrew exactly what was in escrow")
+        if self.veto is None:
+            found.append("no watcher vetoed the wrong root")
         for epoch in self.epochs:
             amounts = epoch.amounts
-            placed = amounts["withdrawn"] + amounts["held"] + amounts["unclaimed"]
-            if amounts["paid"] != amounts["allocated"] + amounts["unallocated"]:
-                found.append(f"epoch {epoch.number}: paid is not allocated + unallocated")
-            if amounts["allocated"] != placed:
-                found.append(f"epoch {epoch.number}: allocated is not all withdrawn or explained")
+            if amounts["paid"] != sum(amounts[name] for name in DIVIDED):
+                found.append(f"epoch {epoch.number}: paid is not {' + '.join(DIVIDED)}")
+            owed = amounts["allocated"] + amounts["fees"]
+            if owed != sum(amounts[name] for name in PLACED):
+                found.append(f"epoch {epoch.number}: allocated + fees is not {' + '.join(PLACED)}")
         return tuple(found)
 
     def to_json(self) -> dict[str, object]:
@@ -86,12 +137,34 @@ class DemoOutcome:
             "refused_on_chain": self.refused_on_chain,
             "quarantined": self.quarantined,
             "held": [str(work_id) for work_id in self.held],
+            "payee_hold": self.hold and _hold_json(self.hold),
+            "escrow_claim": self.claim and _claim_json(self.claim),
+            "vetoed_by_watcher": self.veto and _veto_json(self.veto),
             "discrepancies": self.discrepancies,
             "verifier": self.verifier,
             "restarts": self.restarts,
             "omission_refused_at": self.omission_refused_at,
             "api": self.api,
         }
+
+
+def _hold_json(hold: PayeeHold) -> dict[str, object]:
+    amounts = {"held": str(hold.held), "paid": str(hold.paid)}
+    return {"account": str(hold.account), "epoch": hold.epoch, **amounts}
+
+
+def _claim_json(claim: EscrowClaim) -> dict[str, object]:
+    return {
+        "content": str(claim.content_id),
+        "claimant": str(claim.claimant),
+        "released": str(claim.released),
+        "withdrawn": str(claim.withdrawn),
+    }
+
+
+def _veto_json(veto: Veto) -> dict[str, object]:
+    transaction = str(veto.transaction)
+    return {"epoch": veto.epoch, "attempt": veto.attempt, "transaction": transaction}
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +183,10 @@ def settled_epochs(connection: Connection, settlement: Settlement) -> SettledEpo
     finalized = facts.finalized()
     under_verdict = works_under_verdict(facts.verdicts(finalized)) if finalized else frozenset()
     leaves = books.payable_leaves()
-    statements = epoch_statements(books.flows(), leaves, under_verdict)
+    payees = standing_holds(facts.hold_events(finalized), finalized.timestamp) if finalized else {}
+    statements = epoch_statements(
+        books.flows(), leaves, held_works=under_verdict, held_payees=payees
+    )
     attempts = ComputedAttempts(connection)
     newest = {
         attempt.epoch: attempt
@@ -135,6 +211,8 @@ def _epoch(attempt: ComputedAttempt, statements: list[EpochStatement]) -> EpochO
         amounts={
             "paid": sum(one.paid_in for one in ours),
             "allocated": sum(one.allocated for one in ours),
+            "fees": sum(one.fees for one in ours),
+            "escrow": sum(one.escrow for one in ours),
             "unallocated": sum(one.unallocated for one in ours),
             "withdrawn": sum(one.withdrawn for one in ours),
             "held": sum(one.held for one in ours),

@@ -21,6 +21,7 @@ TIERS = (("light", 4_990_000), ("medium", 9_990_000), ("heavy", 19_990_000))
 WORKS_PER_PART_MAX = 16
 _PLAYS_MAX = 9
 _MINUTES_MAX = 600
+_MEMBERS = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +42,41 @@ class Work:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Recognised:
+    """A work that nobody registered: a curator recognises it, and its money waits in escrow."""
+
+    salt: Hash32
+    content_id: Hash32
+    price_ppm: int
+
+    def work_id(self, registry: Address) -> Hash32:
+        """The id that the registry will give it: it stands as the registrant itself."""
+        return work_id_of(registry, self.salt)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Band:
+    """A work that pays a label, which pays its producer and the band, which pays its members.
+
+    Label and band are split accounts of the leader, who registers the work; `members` ascend.
+    """
+
+    leader: LocalAccount
+    producer: LocalAccount
+    members: tuple[LocalAccount, ...]
+    members_ppm: tuple[int, ...]
+    producer_ppm: int
+    salt: Hash32
+    content_id: Hash32
+    price_ppm: int
+
+    @property
+    def work_id(self) -> Hash32:
+        """The id that the registry will give to the work."""
+        return work_id_of(address_of(self.leader), self.salt)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Usage:
     """One submission: what one subscriber played in one epoch."""
 
@@ -58,9 +94,24 @@ class Population:
     """Everybody who takes part, except who runs the settlement."""
 
     works: tuple[Work, ...]
+    band: Band
+    recognised: Recognised
+    claimed: Work
     subscribers: tuple[LocalAccount, ...]
     sponsor: LocalAccount
     refused_payee: LocalAccount
+
+    @property
+    def registrants(self) -> tuple[LocalAccount, ...]:
+        """Everybody who registers a work, each once."""
+        works = [*(work.registrant for work in self.works), self.claimed.registrant]
+        accounts = [*works, self.band.leader]
+        return tuple({account.address: account for account in accounts}.values())
+
+    def work_ids(self, registry: Address) -> tuple[Hash32, ...]:
+        """Everything that is played; the claimed work is not."""
+        own = (work.work_id for work in self.works)
+        return (*own, self.band.work_id, self.recognised.work_id(registry))
 
 
 def tier_id_of(name: str) -> Hash32:
@@ -69,14 +120,25 @@ def tier_id_of(name: str) -> Hash32:
 
 
 def make_population(seed: int, *, subscribers: int, works: int) -> Population:
-    """Invent subscribers, works with one to five payees, a sponsor, and a payee to be refused."""
+    """Invent subscribers, works with one to five payees, a sponsor, and a payee to be refused.
+
+    One more work is a band's, one more is nobody's, and one claims the content of that.
+    """
     chance = random.Random(seed)  # noqa: S311
     creators = [account_from_seed(seed, "creator", index) for index in range(max(8, works))]
     refused = account_from_seed(seed, "refused-payee")
     made = [_make_work(chance, seed, index, creators) for index in range(works)]
     made[0] = _make_work(chance, seed, 0, [creators[0], refused], payees=2)
+    recognised = Recognised(
+        salt=keccak(f"salt/{seed}/recognised".encode()),
+        content_id=keccak(f"content/{seed}/recognised".encode()),
+        price_ppm=PPM_ONE,
+    )
     return Population(
         works=tuple(made),
+        band=_make_band(seed),
+        recognised=recognised,
+        claimed=_make_claimed(seed, recognised),
         subscribers=tuple(account_from_seed(seed, "subscriber", i) for i in range(subscribers)),
         sponsor=account_from_seed(seed, "sponsor"),
         refused_payee=refused,
@@ -121,6 +183,33 @@ def _make_work(
         price_ppm=chance.randrange(200_000, 3_000_000, 50_000),
         payees=tuple(ordered),
         shares_ppm=_shares(chance, len(ordered)),
+    )
+
+
+def _make_band(seed: int) -> Band:
+    chance = random.Random(f"{seed}/band")  # noqa: S311
+    members = [account_from_seed(seed, "band", index) for index in range(_MEMBERS)]
+    return Band(
+        leader=members[0],
+        producer=account_from_seed(seed, "producer"),
+        members=tuple(sorted(members, key=address_of)),
+        members_ppm=_shares(chance, _MEMBERS),
+        producer_ppm=chance.randrange(100_000, 500_000, 10_000),
+        salt=keccak(f"salt/{seed}/band".encode()),
+        content_id=keccak(f"content/{seed}/band".encode()),
+        price_ppm=chance.randrange(200_000, 3_000_000, 50_000),
+    )
+
+
+def _make_claimed(seed: int, recognised: Recognised) -> Work:
+    claimant = account_from_seed(seed, "claimant")
+    return Work(
+        registrant=claimant,
+        salt=keccak(f"salt/{seed}/claimed".encode()),
+        content_id=recognised.content_id,
+        price_ppm=recognised.price_ppm,
+        payees=(claimant,),
+        shares_ppm=(PPM_ONE,),
     )
 
 

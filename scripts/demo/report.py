@@ -4,7 +4,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from scripts.demo.outcome import AMOUNTS, DemoOutcome
+from contracts.evm import Hash32
+from scripts.demo.outcome import DIVIDED, PLACED, DemoOutcome
 
 _DECIMALS = 6
 _SYMBOL = "DUSD"
@@ -34,27 +35,38 @@ def format_units(amount: int, decimals: int = _DECIMALS) -> str:
 
 def _epochs(outcome: DemoOutcome) -> Table:
     title = f"Three epochs, settled ({_SYMBOL})"
-    table = Table(title=title, title_justify="left", collapse_padding=True, pad_edge=False)
-    table.add_column("epoch")
-    for name in AMOUNTS:
+    table = Table(title=title, title_justify="left")
+    table.add_column("")
+    for column in (*(f"epoch {epoch.number}" for epoch in outcome.epochs), "all"):
         # Where the screen is too narrow an amount goes on in the next line: no digit is cut off.
-        table.add_column(name, justify="right", overflow="fold")
-    table.add_column("root")
-    for epoch in outcome.epochs:
-        amounts = (format_units(epoch.amounts[name]) for name in AMOUNTS)
-        table.add_row(str(epoch.number), *amounts, str(epoch.root)[:10] + "…")
-    table.add_section()
-    table.add_row("all", *(format_units(outcome.totals[name]) for name in AMOUNTS), "")
+        table.add_column(column, justify="right", overflow="fold")
+    columns = [*(epoch.amounts for epoch in outcome.epochs), outcome.totals]
+    for names in (("paid",), DIVIDED, PLACED):
+        for name in names:
+            table.add_row(name, *(format_units(amounts[name]) for amounts in columns))
+        table.add_section()
+    table.add_row("root", *(_short(epoch.root) for epoch in outcome.epochs), "")
     return table
 
 
 def _findings(outcome: DemoOutcome) -> Table:
     quarantined = ", ".join(f"{count} {reason}" for reason, count in outcome.quarantined.items())
-    held = ", ".join(str(work_id)[:10] + "…" for work_id in outcome.held)
+    held = ", ".join(_short(work_id) for work_id in outcome.held)
     table = Table(show_header=False, box=None, padding=(0, 2))
     table.add_row("refused by the contract", f"{outcome.refused_on_chain} submissions")
     table.add_row("quarantined rows", quarantined or "none")
     table.add_row("held by a verdict", held or "none")
+    if outcome.hold is not None:
+        amount, lifted = format_units(outcome.hold.held), format_units(outcome.hold.paid)
+        sentence = f"{amount} in epoch {outcome.hold.epoch}, and {lifted} paid when it was lifted"
+        table.add_row("held because of its payee", sentence)
+    if outcome.claim is not None:
+        amount, content = format_units(outcome.claim.withdrawn), _short(outcome.claim.content_id)
+        table.add_row("claimed from escrow", f"{amount} by the creator of {content}")
+    if outcome.veto is not None:
+        which = f"epoch {outcome.veto.epoch}, attempt {outcome.veto.attempt}"
+        sentence = f"{which}, in {_short(outcome.veto.transaction)}"
+        table.add_row("a wrong root, vetoed by a watcher", sentence)
     table.add_row("kills of the settlement process", f"{outcome.restarts}, and nothing paid twice")
     table.add_row(
         "a log left out by an endpoint",
@@ -63,3 +75,7 @@ def _findings(outcome: DemoOutcome) -> Table:
     table.add_row("discrepancies, chain and books", str(outcome.discrepancies))
     table.add_row("independent verifier", Text(outcome.verifier))
     return table
+
+
+def _short(digest: Hash32) -> str:
+    return str(digest)[:10] + "…"

@@ -4,7 +4,7 @@
 epoch e      start ───────────────── end ──── end+grace ─────── next epoch goes on
 payments     ████ (and a few by a sponsor)
 usage          ██████████
-verdict              ▲ (epoch 1)
+verdict, hold, claim ▲ (epoch 1)
 late usage                              ▲ accepted    ▲ refused by the contract
 ```
 """
@@ -15,6 +15,7 @@ from dataclasses import dataclass, field, replace
 
 from eth_account.signers.local import LocalAccount
 
+from contracts.event_spec import ContractName
 from contracts.evm import Epoch, Hash32, Timestamp, keccak
 from scripts.demo import actors
 from scripts.demo.actors import Stage
@@ -64,12 +65,15 @@ class Scenes:
         return Timestamp(self.genesis + epoch * EPOCH_LENGTH_S)
 
     def open(self) -> None:
-        """Parameters, tiers, wallets, works, and an issuer that refuses one payee."""
-        payers = (*self.population.subscribers, self.population.sponsor)
-        self._in_blocks(actors.opening_calls(self.stage))
-        self._in_blocks(actors.wallet_calls(self.stage, payers))
-        self._in_blocks([actors.register_call(self.stage, work) for work in self.population.works])
-        self._in_blocks([actors.refuse_call(self.stage, self.population.refused_payee)])
+        """Parameters, tiers, wallets, creators, works, and a token that refuses one payee."""
+        stage, people = self.stage, self.population
+        actors.open_settlement(stage)
+        self._in_blocks(actors.wallet_calls(stage, (*people.subscribers, people.sponsor)))
+        self._in_blocks(actors.attest_calls(stage, people.registrants, self.genesis))
+        self._in_blocks([actors.register_call(stage, work) for work in people.works])
+        self._in_blocks(actors.band_calls(stage, people.band))
+        self._in_blocks([actors.recognise_call(stage, people.recognised)])
+        self._in_blocks([actors.refuse_call(stage, people.refused_payee)])
 
     def pay(self, epoch: Epoch) -> list[tuple[LocalAccount, Hash32]]:
         """All but the last payments of an epoch; returns those that are left for a reorg."""
@@ -144,10 +148,20 @@ class Scenes:
         self._refused([self._usage_call(epoch, after, self._some_works())])
 
     def place_verdict(self, epoch: Epoch, work: Work) -> None:
-        """In the middle of an epoch, governance anchors a verdict against a work."""
+        """In the middle of an epoch, the court anchors a verdict against a work."""
         node = self.stage.node
         node.move_time_to(Timestamp(self.epoch_start(epoch) + EPOCH_LENGTH_S // 2))
         node.transact([actors.verdict_call(self.stage, work, keccak(b"case 1"))])
+
+    def hold(self, payee: LocalAccount) -> None:
+        """Compliance holds a payee."""
+        _, now = self.stage.node.head()
+        call = actors.hold_call(self.stage, payee, keccak(b"case 2"), now)
+        self.stage.node.transact([call])
+
+    def claim(self, work: Work) -> None:
+        """Somebody registers a work, and so claims its content."""
+        self.stage.node.transact([actors.register_call(self.stage, work)])
 
     def _usage_call(
         self,
@@ -174,9 +188,9 @@ class Scenes:
         return make_usage(self.chance, epoch, who, tier_id, work_ids, part=part)
 
     def _some_works(self) -> list[Hash32]:
-        works = self.population.works
-        count = self.chance.randint(1, min(WORKS_PER_PART_MAX, len(works)))
-        return [work.work_id for work in self.chance.sample(works, count)]
+        work_ids = self.population.work_ids(self.stage.address(ContractName.WORK_REGISTRY))
+        count = self.chance.randint(1, min(WORKS_PER_PART_MAX, len(work_ids)))
+        return self.chance.sample(work_ids, count)
 
     def _in_blocks(self, calls: Sequence[Call]) -> None:
         for start in range(0, len(calls), CALLS_PER_BLOCK):

@@ -3,10 +3,12 @@
 three times:  people pay, use, are late ── grace ends ── compute ── two guardians approve
               ── commit ── veto window ── withdraw
 epoch 0:      eight blocks with payments are reorganised after they were indexed
-epoch 1:      a work comes under verdict; the settlement process is killed between storing a
-              signed transaction and the node seeing it, and started again
-epoch 2:      the indexer's endpoint leaves one log out; the epoch cannot be computed until a second
-              endpoint answers
+epoch 1:      a work comes under verdict, a payee is held, and somebody claims a content whose money
+              waits in escrow; the settlement process is killed between storing a signed transaction
+              and the node seeing it, and started again
+epoch 2:      the hold is lifted and the payee is paid; the claim is final and its escrow withdrawn;
+              the indexer's endpoint leaves one log out, and the epoch cannot be computed until a
+              second endpoint answers; guardians commit a wrong root, and a watcher vetoes it
 in the end:   reconciliation, the independent verifier, the report
 """
 
@@ -18,36 +20,41 @@ from collections.abc import Callable, Mapping
 
 import orjson
 from rich.console import Console
-from sqlalchemy import select
 
 from contracts.evm import Epoch, Timestamp
-from contracts.money_events import EpochCommitted
 from indexer.adapters.reads import FactReads
-from scripts.bootstrap_settlement import VERIFIER, SettlementJobs, book_of, chain_check
+from scripts.bootstrap_settlement import VERIFIER, SettlementJobs, chain_check
+from scripts.demo import authority
+from scripts.demo.conditions import (
+    are_operations_closed,
+    holds_head,
+    is_committed,
+    is_computed,
+    is_final_on_chain,
+    is_paid,
+    is_stored_unseen,
+)
 from scripts.demo.options import DemoOptions
 from scripts.demo.outcome import DemoOutcome, settled_epochs
 from scripts.demo.report import print_report
-from scripts.demo.scenes import GRACE_S, REORG_DEPTH_BLOCKS, VETO_WINDOW_S
+from scripts.demo.scenes import REORG_DEPTH_BLOCKS, VETO_WINDOW_S
 from scripts.demo.theatre import Theatre, opened
 from scripts.devnet import THRESHOLD, guardian
 from scripts.errors import Corrupt
 from scripts.guardians import approve_exported, export_to
 from scripts.serve import bound_socket, serve_api
-from scripts.wiring import LedgerReservations
-from settlement.payouts.adapters.ownership import PayoutsOwner
-from settlement.payouts.adapters.store import SqlPayoutStore
-from settlement.payouts.adapters.tables import PAYOUT_TRANSACTION
-from settlement.royalties.adapters.attempts import ComputedAttempts
 from settlement.royalties.adapters.signer import LocalGuardian
 from settlement.royalties.approve import Refused
 
 EPOCHS = 3
 _REORG_EPOCH = Epoch(0)
-_VERDICT_EPOCH = _CRASH_EPOCH = Epoch(1)
-_OMISSION_EPOCH = Epoch(2)
+_VERDICT_EPOCH = _HOLD_EPOCH = _CLAIM_EPOCH = _CRASH_EPOCH = Epoch(1)
+_LIFT_EPOCH = _RELEASE_EPOCH = _OMISSION_EPOCH = _VETO_EPOCH = Epoch(2)
 _JUDGED_WORK = 1
 _VERIFIER_LIMIT_S = 300
 _WIDTH_MIN = 110
+
+Tell = Callable[[str], None]
 
 
 class OmissionAccepted(Corrupt):
@@ -83,18 +90,18 @@ def run_demo(options: DemoOptions, environ: Mapping[str, str]) -> int:
     return 1 if outcome.problems else 0
 
 
-def _play(theatre: Theatre, options: DemoOptions, tell: Callable[[str], None]) -> None:
+def _play(theatre: Theatre, options: DemoOptions, tell: Tell) -> None:
     scenes = theatre.scenes
     scenes.open()
     tell(f"{options.works} works registered, {options.subscribers} wallets filled")
     for epoch in map(Epoch, range(EPOCHS)):
         _live_through(theatre, epoch, tell)
         _settle(theatre, epoch, options, tell)
-    _wait_for_books(theatre)
+    theatre.wait_until("every operation is closed", lambda: are_operations_closed(theatre))
     tell("all payouts are final and booked")
 
 
-def _live_through(theatre: Theatre, epoch: Epoch, tell: Callable[[str], None]) -> None:
+def _live_through(theatre: Theatre, epoch: Epoch, tell: Tell) -> None:
     scenes, node = theatre.scenes, theatre.node
     _, now = node.head()
     if scenes.epoch_start(epoch) > now:
@@ -111,6 +118,12 @@ def _live_through(theatre: Theatre, epoch: Epoch, tell: Callable[[str], None]) -
     if epoch == _VERDICT_EPOCH:
         scenes.place_verdict(epoch, scenes.population.works[_JUDGED_WORK])
         tell(f"epoch {epoch}: a verdict against a work")
+    if epoch == _HOLD_EPOCH:
+        scenes.hold(scenes.population.band.producer)
+        tell(f"epoch {epoch}: a payee is held by compliance")
+    if epoch == _CLAIM_EPOCH:
+        scenes.claim(scenes.population.claimed)
+        tell(f"epoch {epoch}: somebody claims a content whose money waits in escrow")
     scenes.use_with_bad_proof(epoch)
     scenes.use_late(epoch)
     tell(f"epoch {epoch}: usage submitted; over, and its grace too")
@@ -118,32 +131,60 @@ def _live_through(theatre: Theatre, epoch: Epoch, tell: Callable[[str], None]) -
 
 def _reorganise(theatre: Theatre, replace_blocks: Callable[[], None]) -> None:
     """Replace blocks only after they were stored, and wait until the index has the new ones."""
-    theatre.wait_until("the index holds the head", lambda: _holds_head(theatre), is_mining=False)
+    theatre.wait_until("the index holds the head", lambda: holds_head(theatre), is_mining=False)
     replace_blocks()
-    theatre.wait_until("the index follows", lambda: _holds_head(theatre), is_mining=False)
+    theatre.wait_until("the index follows", lambda: holds_head(theatre), is_mining=False)
 
 
-def _settle(
-    theatre: Theatre, epoch: Epoch, options: DemoOptions, tell: Callable[[str], None]
-) -> None:
+def _settle(theatre: Theatre, epoch: Epoch, options: DemoOptions, tell: Tell) -> None:
+    if epoch == _LIFT_EPOCH:
+        theatre.hold = authority.lift_hold(
+            theatre, theatre.scenes.population.band.producer, _HOLD_EPOCH
+        )
+    if epoch == _RELEASE_EPOCH:
+        theatre.claim = authority.release_escrow(theatre, range(_RELEASE_EPOCH))
+        tell(f"epoch {epoch}: a claim is final, its escrow released and withdrawn")
     if epoch == _OMISSION_EPOCH:
         _refuse_omission(theatre, epoch, tell)
-    theatre.wait_until(f"epoch {epoch} is computed", lambda: _is_computed(theatre, epoch))
+    theatre.wait_until(f"epoch {epoch} is computed", lambda: is_computed(theatre, epoch))
     tell(f"epoch {epoch}: computed")
+    if theatre.hold is not None:
+        theatre.hold = authority.await_payment(
+            theatre, theatre.scenes.population.band.producer, theatre.hold
+        )
+        tell(f"epoch {epoch}: the hold is lifted, and what was held is paid")
+    attempt = 1
+    if epoch == _VETO_EPOCH:
+        _see_veto(theatre, epoch, options.seed, tell)
+        attempt = 2
     for index in range(THRESHOLD):
         _approve(theatre, epoch, options.seed, index)
     tell(f"epoch {epoch}: verified and approved by {THRESHOLD} guardians")
-    theatre.wait_until(f"epoch {epoch} is committed", lambda: _is_committed(theatre, epoch))
+    theatre.wait_until(f"epoch {epoch} is committed", lambda: is_committed(theatre, epoch, attempt))
     if epoch == _CRASH_EPOCH:
         theatre.gateway.hold()
     _, now = theatre.node.head()
     theatre.node.move_time_to(Timestamp(now + VETO_WINDOW_S))
     if epoch == _CRASH_EPOCH:
-        theatre.wait_until("a stored transaction is held", lambda: _is_stored_unseen(theatre))
+        theatre.wait_until("a stored transaction is held", lambda: is_stored_unseen(theatre))
         theatre.kill_and_restart("worker")
         tell(f"epoch {epoch}: worker killed with a signed transaction that no node has seen")
-    theatre.wait_until(f"epoch {epoch} is paid", lambda: _is_paid(theatre, epoch))
+    theatre.wait_until(f"epoch {epoch} is paid", lambda: is_paid(theatre, epoch))
     tell(f"epoch {epoch}: committed, active, withdrawn")
+
+
+def _see_veto(theatre: Theatre, epoch: Epoch, seed: int, tell: Tell) -> None:
+    """Guardians commit a wrong root; the watcher finds and vetoes it; the engine tries again."""
+    theatre.start("watch")
+    authority.commit_wrong_root(theatre, epoch, seed)
+    tell(f"epoch {epoch}: a quorum of guardians commits a wrong root")
+    theatre.wait_until(
+        "a watcher vetoes", lambda: authority.veto_by_watcher(theatre, epoch) is not None
+    )
+    theatre.veto = authority.veto_by_watcher(theatre, epoch)
+    tell(f"epoch {epoch}: a watcher with a node of its own vetoes it")
+    theatre.wait_until("attempt 2 is computed", lambda: is_computed(theatre, epoch, attempt=2))
+    tell(f"epoch {epoch}: computed again")
 
 
 def _refuse_omission(theatre: Theatre, epoch: Epoch, tell: Callable[[str], None]) -> None:
@@ -155,23 +196,12 @@ def _refuse_omission(theatre: Theatre, epoch: Epoch, tell: Callable[[str], None]
     omitting = theatre.omitting
     theatre.wait_until("a log is left out", lambda: omitting.omitted_block is not None)
     block = omitting.omitted_block or 0
-    theatre.wait_until("the epoch is final on chain", lambda: _is_final_on_chain(theatre, epoch))
+    theatre.wait_until("the epoch is final on chain", lambda: is_final_on_chain(theatre, epoch))
     held = theatre.read(lambda connection: FactReads(connection, theatre.settlement).head())
-    if _is_computed(theatre, epoch) or (held is not None and held.number >= block):
+    if is_computed(theatre, epoch) or (held is not None and held.number >= block):
         raise OmissionAccepted(block)
     tell(f"epoch {epoch}: an endpoint leaves a log of block {block} out: not indexed, not computed")
     theatre.witness.open()
-
-
-def _is_final_on_chain(theatre: Theatre, epoch: Epoch) -> bool:
-    """Whether the chain itself would allow the epoch to be computed."""
-    finalized = theatre.node.request("eth_getBlockByNumber", "finalized", False)
-    grace_end = theatre.scenes.epoch_start(Epoch(epoch + 1)) + GRACE_S
-    head, _ = theatre.node.head()
-    depth = theatre.chain.finality_depth_blocks
-    number = min(int(finalized["number"], 16), head - depth)
-    block = theatre.node.request("eth_getBlockByNumber", hex(max(number, 0)), False)
-    return int(block["timestamp"], 16) >= grace_end
 
 
 def _approve(theatre: Theatre, epoch: Epoch, seed: int, index: int) -> None:
@@ -191,68 +221,6 @@ def _approve(theatre: Theatre, epoch: Epoch, seed: int, index: int) -> None:
         raise GuardianRefused(f"guardian {index} did not approve epoch {epoch}: {reasons}")
 
 
-def _holds_head(theatre: Theatre) -> bool:
-    settlement = theatre.settlement
-    number, _ = theatre.node.head()
-    wanted = theatre.node.request("eth_getBlockByNumber", hex(number), False)["hash"]
-    held = theatre.read(lambda connection: FactReads(connection, settlement).head())
-    return held is not None and str(held.hash) == wanted
-
-
-def _is_computed(theatre: Theatre, epoch: Epoch) -> bool:
-    settlement = theatre.settlement
-    latest = theatre.read(
-        lambda connection: ComputedAttempts(connection).latest(
-            settlement.chain_id, settlement.payouts
-        )
-    )
-    return latest is not None and latest.epoch == epoch
-
-
-def _is_committed(theatre: Theatre, epoch: Epoch) -> bool:
-    settlement = theatre.settlement
-    facts = theatre.read(lambda connection: _commitments(FactReads(connection, settlement), epoch))
-    return bool(facts)
-
-
-def _commitments(facts: FactReads, epoch: Epoch) -> list[EpochCommitted]:
-    finalized = facts.finalized()
-    events = [] if finalized is None else facts.commitments(epoch, finalized)
-    return [event for event in events if isinstance(event, EpochCommitted)]
-
-
-def _is_stored_unseen(theatre: Theatre) -> bool:
-    """Whether the worker stored a signed transaction that the gateway kept from the node."""
-    if not theatre.gateway.has_held.is_set():
-        return False
-    newest = select(PAYOUT_TRANSACTION.c.tx_hash).order_by(PAYOUT_TRANSACTION.c.nonce.desc())
-    tx_hash = theatre.read(lambda connection: connection.scalar(newest.limit(1)))
-    return theatre.node.request("eth_getTransactionByHash", str(tx_hash)) is None
-
-
-def _is_paid(theatre: Theatre, epoch: Epoch) -> bool:
-    """Whether the books owe nothing on this epoch that no verdict holds back."""
-    settlement = theatre.settlement
-    result = theatre.read(lambda connection: settled_epochs(connection, settlement))
-    amounts = {one.number: one.amounts for one in result.epochs}[epoch]
-    placed = amounts["withdrawn"] + amounts["unclaimed"] + amounts["held"]
-    return amounts["allocated"] > 0 and amounts["allocated"] == placed
-
-
-def _wait_for_books(theatre: Theatre) -> None:
-    settlement = theatre.settlement
-
-    def is_closed() -> bool:
-        reservations = LedgerReservations(book_of(settlement))
-        with theatre.engine.connect() as connection:
-            store = SqlPayoutStore(
-                PayoutsOwner(connection), settlement.chain_id, settlement.payouts, reservations
-            )
-            return store.open_count() == 0
-
-    theatre.wait_until("every operation is closed", is_closed)
-
-
 def _outcome(theatre: Theatre, *, api: str | None) -> DemoOutcome:
     settlement = theatre.settlement
     run = SettlementJobs(theatre.settings, theatre.engine).reconcile_once(settlement.name)
@@ -263,6 +231,9 @@ def _outcome(theatre: Theatre, *, api: str | None) -> DemoOutcome:
         refused_on_chain=theatre.scenes.refused_on_chain,
         quarantined=settled.quarantined,
         held=settled.held,
+        hold=theatre.hold,
+        claim=theatre.claim,
+        veto=theatre.veto,
         discrepancies=len(run.discrepancies) if run else 1,
         verifier=_audit(theatre),
         restarts=theatre.restarts,

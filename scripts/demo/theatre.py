@@ -11,7 +11,7 @@ from typing import TypeVar
 from sqlalchemy import Connection, Engine
 
 from contracts.addresses import Settlement, settlements_to_json
-from contracts.events import ContractName
+from contracts.event_spec import ContractName
 from contracts.evm import Timestamp
 from scripts.bootstrap import migrate, open_database
 from scripts.demo import scenes
@@ -24,18 +24,20 @@ from scripts.demo.gateway import (
     served,
 )
 from scripts.demo.options import DemoOptions
+from scripts.demo.outcome import EscrowClaim, PayeeHold, Veto
 from scripts.demo.population import make_population
 from scripts.demo.scenes import Scenes
-from scripts.deploy import DeploymentPlan, deploy_settlement
+from scripts.deploy import Delays, deploy_settlement
 from scripts.devnet import (
     CHAIN_ID,
     GUARDIANS,
     SLOTS_IN_AN_EPOCH,
-    THRESHOLD,
     config_text,
     guardian,
+    officials,
+    plan_of,
 )
-from scripts.devnode import DevNode, account_from_seed, address_of
+from scripts.devnode import DevNode, account_from_seed
 from scripts.embedded.anvil import DevChain, running_anvil
 from scripts.embedded.ownership import sole_owner
 from scripts.embedded.places import server_account
@@ -63,7 +65,7 @@ class DemoStuck(Transient):
 
 @dataclass(slots=True)
 class Theatre:
-    """Everything that runs, and what the story needs to drive it."""
+    """Everything that runs, what the story needs to drive it, and what it has seen so far."""
 
     directory: Path
     engine: Engine
@@ -76,6 +78,9 @@ class Theatre:
     environ_of: Mapping[str, Mapping[str, str]]
     children: dict[str, ChildProcess]
     restarts: int = 0
+    hold: PayeeHold | None = None
+    claim: EscrowClaim | None = None
+    veto: Veto | None = None
 
     @property
     def node(self) -> DevNode:
@@ -160,6 +165,9 @@ def opened(options: DemoOptions, environ: Mapping[str, str]) -> Iterator[Theatre
         )
         house_environ = _environ(environ, directory, "house", (anvil.url,), database_url)
         index_environ = _environ(environ, directory, "index", endpoints, database_url)
+        watch_environ = _environ(environ, directory, "watch", (anvil.url,), None) | {
+            "QUITTANCE_WATCHER_KEY": "0x" + account_from_seed(options.seed, "watcher").key.hex(),
+        }
         signer = account_from_seed(options.seed, "submitter")
         worker_environ = _environ(environ, directory, "worker", (gateway_url,), database_url) | {
             "QUITTANCE_SIGNER_KEY": "0x" + signer.key.hex(),
@@ -174,7 +182,11 @@ def opened(options: DemoOptions, environ: Mapping[str, str]) -> Iterator[Theatre
             witness=witness,
             settings=load_settings(house_environ),
             database_url=database_url,
-            environ_of={"index": index_environ, "worker": worker_environ},
+            environ_of={
+                "index": index_environ,
+                "worker": worker_environ,
+                "watch": watch_environ,
+            },
             children={},
         )
         stack.callback(theatre.stop)
@@ -207,30 +219,21 @@ def _run_directory(parent: Path) -> Iterator[Path]:
 
 def _deployed(node: DevNode, options: DemoOptions) -> Scenes:
     node.request("evm_setAutomine", False)
-    admin = account_from_seed(options.seed, "admin")
-    attestor = account_from_seed(options.seed, "attestor")
-    submitter = account_from_seed(options.seed, "submitter")
     population = make_population(options.seed, subscribers=options.subscribers, works=options.works)
-    registrants = {work.registrant.address: work.registrant for work in population.works}
-    node.fund(
-        [admin, submitter, population.sponsor, *population.subscribers, *registrants.values()],
-        _GAS_MONEY_WEI,
-    )
+    people = (population.sponsor, *population.subscribers, *population.registrants)
+    guardians = [guardian(options.seed, index) for index in range(GUARDIANS)]
+    node.fund([*officials(options.seed), *guardians, *people], _GAS_MONEY_WEI)
     _, genesis = node.head()
-    guardians = tuple(address_of(guardian(options.seed, index)) for index in range(GUARDIANS))
-    plan = DeploymentPlan(
+    plan = plan_of(
+        options.seed,
         name="demo",
         genesis=Timestamp(genesis),
         epoch_length_s=scenes.EPOCH_LENGTH_S,
         grace_s=scenes.GRACE_S,
-        veto_window_s=scenes.VETO_WINDOW_S,
-        guardians=guardians,
-        threshold=THRESHOLD,
-        attestor=address_of(attestor),
-        watcher=address_of(account_from_seed(options.seed, "watcher")),
+        delays=Delays(veto_s=scenes.VETO_WINDOW_S),
     )
-    deployment = deploy_settlement(node, admin, plan)
-    stage = Stage(node, deployment, admin, attestor)
+    deployment = deploy_settlement(node, account_from_seed(options.seed, "admin"), plan)
+    stage = Stage(node, deployment, options.seed)
     return Scenes.of(stage, population, genesis=genesis, seed=options.seed)
 
 
@@ -239,15 +242,19 @@ def _environ(
     directory: Path,
     name: str,
     endpoints: tuple[str, ...],
-    database_url: str,
+    database_url: str | None,
 ) -> dict[str, str]:
     """A child's environment: the caller's, without its own settings of Quittance."""
     config = directory / f"{name}.toml"
     config.write_text(config_text(endpoints, "addresses.json"))
     kept = {key: value for key, value in environ.items() if not key.startswith("QUITTANCE_")}
-    return kept | {
-        "QUITTANCE_CONFIG": str(config),
-        "QUITTANCE_DATABASE_URL": database_url,
-        "QUITTANCE_DATA_DIR": str(directory),
-        "QUITTANCE_POLL_INTERVAL_MS": str(POLL_MS),
-    }
+    database = {} if database_url is None else {"QUITTANCE_DATABASE_URL": database_url}
+    return (
+        kept
+        | database
+        | {
+            "QUITTANCE_CONFIG": str(config),
+            "QUITTANCE_DATA_DIR": str(directory),
+            "QUITTANCE_POLL_INTERVAL_MS": str(POLL_MS),
+        }
+    )

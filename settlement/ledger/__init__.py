@@ -6,7 +6,8 @@ Entries come from finalized events, from accepted documents known by digest, and
     accounts.py        chart of accounts, as code                                        pure
     journal.py         postings and entries: balanced by construction, ids by source     pure
     commitments.py     a committed epoch on its way to payable leaves                    pure
-    posting_rules.py   which entries an event, a manifest or a plan makes                pure
+    activation.py      the entries of an accepted manifest, and the account of each line pure
+    posting_rules.py   which entries an event or a plan makes                            pure
     balances.py        what the books answer                                             pure
     books.py           what posting needs from others                                    pure
     post.py            use case: finalized events, in chain order, become entries

@@ -6,10 +6,17 @@ other account says for whom the contract holds a part of that money:
     cash                              in EpochPayouts                    debit-normal
     paid_in:<epoch>                   paid for an epoch, not committed   credit-normal
     committed:<epoch>                 allocated, not active yet          credit-normal
-    unallocated:<epoch>               left to nobody by the commitment   credit-normal
+    fees:<epoch>                      charged, not active yet            credit-normal
+    escrowed:<epoch>                  to hold in escrow, not active yet  credit-normal
+    unallocated:<epoch>               left to nobody                     credit-normal
     payable:<epoch>:<work>:<part>:<payee>   one payee's part of a leaf   credit-normal
-    unclaimed:<payee>                 refused once, pull balance         credit-normal
+    escrow:<epoch>:<escrow id>        for whoever claims a content       credit-normal
+    suspense:<epoch>:<escrow id>      what a work's split could not pay  credit-normal
+    unclaimed:<payee>                 pull balance                       credit-normal
     in_transit                        pending side of reservations       credit-normal
+
+Fees are payable to their payees once they are active: their leaf has an id where others have a
+work. What is held stays payable; that it is held is a fact, and no account.
 
 An account holds any number of assets, each with its own balance. No posted balance is ever below
 zero, and `in_transit` has no posted balance at all.
@@ -28,8 +35,12 @@ class AccountKind(StrEnum):
     CASH = "cash"
     PAID_IN = "paid_in"
     COMMITTED = "committed"
+    FEES = "fees"
+    ESCROWED = "escrowed"
     UNALLOCATED = "unallocated"
     PAYABLE = "payable"
+    ESCROW = "escrow"
+    SUSPENSE = "suspense"
     UNCLAIMED = "unclaimed"
     IN_TRANSIT = "in_transit"
 
@@ -38,18 +49,31 @@ DIMENSIONS: dict[AccountKind, tuple[str, ...]] = {
     AccountKind.CASH: (),
     AccountKind.PAID_IN: ("epoch",),
     AccountKind.COMMITTED: ("epoch",),
+    AccountKind.FEES: ("epoch",),
+    AccountKind.ESCROWED: ("epoch",),
     AccountKind.UNALLOCATED: ("epoch",),
     AccountKind.PAYABLE: ("epoch", "work_id", "part", "payee"),
+    AccountKind.ESCROW: ("epoch", "work_id"),
+    AccountKind.SUSPENSE: ("epoch", "work_id"),
     AccountKind.UNCLAIMED: ("payee",),
     AccountKind.IN_TRANSIT: (),
 }
-"""Which attributes an account of each kind has, in the order of its path; all others are None."""
+"""Which attributes an account of each kind has, in the order of its path; all others are None.
+
+`work_id` is the id that a leaf names: of a work, of the fees, or of an escrow.
+"""
+
+OWED_TO_LEAVES = (AccountKind.COMMITTED, AccountKind.FEES, AccountKind.PAYABLE)
+"""What the contract holds to pay leaves: their sum is `remaining` on chain."""
+
+IN_ESCROW = (AccountKind.ESCROWED, AccountKind.ESCROW, AccountKind.SUSPENSE)
+"""What the contract holds until its beneficiary is known: their sum is `escrowed` on chain."""
 
 LIABILITIES = (
     AccountKind.PAID_IN,
-    AccountKind.COMMITTED,
+    *OWED_TO_LEAVES,
+    *IN_ESCROW,
     AccountKind.UNALLOCATED,
-    AccountKind.PAYABLE,
     AccountKind.UNCLAIMED,
 )
 """What the contract owes or holds for somebody: their sum is `accounted` on chain."""
@@ -112,6 +136,16 @@ def committed(epoch: Epoch) -> Account:
     return Account(kind=AccountKind.COMMITTED, epoch=epoch)
 
 
+def fees(epoch: Epoch) -> Account:
+    """Charged by a commitment that is not active yet."""
+    return Account(kind=AccountKind.FEES, epoch=epoch)
+
+
+def escrowed(epoch: Epoch) -> Account:
+    """For the escrow and suspense leaves of a commitment that is not active yet."""
+    return Account(kind=AccountKind.ESCROWED, epoch=epoch)
+
+
 def unallocated(epoch: Epoch) -> Account:
     """Left to nobody; backs nothing."""
     return Account(kind=AccountKind.UNALLOCATED, epoch=epoch)
@@ -122,6 +156,16 @@ def payable(*, epoch: Epoch, work_id: Hash32, part: int, payee: Address) -> Acco
     return Account(kind=AccountKind.PAYABLE, epoch=epoch, work_id=work_id, part=part, payee=payee)
 
 
+def escrow(epoch: Epoch, escrow_id: Hash32) -> Account:
+    """Money of a content that nobody has claimed."""
+    return Account(kind=AccountKind.ESCROW, epoch=epoch, work_id=escrow_id)
+
+
+def suspense(epoch: Epoch, escrow_id: Hash32) -> Account:
+    """Money of a work that its split cannot pay to anybody."""
+    return Account(kind=AccountKind.SUSPENSE, epoch=epoch, work_id=escrow_id)
+
+
 def unclaimed(payee: Address) -> Account:
-    """Refused once; waits for its payee."""
+    """Refused once, or released from escrow; waits for its payee."""
     return Account(kind=AccountKind.UNCLAIMED, payee=payee)

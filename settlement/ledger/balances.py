@@ -7,6 +7,7 @@ Pending amounts are those of open reservations, and are in no posted sum.
 from dataclasses import dataclass
 
 from contracts.evm import Address, Epoch, Hash32, Timestamp
+from contracts.leaves import SplitLine
 from settlement.ledger.accounts import Account, AccountKind
 
 
@@ -26,15 +27,24 @@ class Balance:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PayableLeaf:
-    """A leaf with a posted balance: the only thing that a payout may be planned from."""
+    """A leaf with a posted balance: the only thing that a payout may be planned from.
+
+    `settled` has a bit for each settled line, `open_lines` are all others.
+    """
 
     op_id: Hash32
     epoch: Epoch
     work_id: Hash32
     part: int
     asset: Address
-    outstanding: int
+    settled: int
+    open_lines: tuple[SplitLine, ...]
     is_reserved: bool
+
+    @property
+    def outstanding(self) -> int:
+        """What its open lines sum to."""
+        return sum(line.amount for line in self.open_lines)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -88,11 +88,11 @@ class Books(Protocol):
         ...
 
     def add_leaves(self, leaves: Mapping[Hash32, tuple[Leaf, JournalEntry]]) -> None:
-        """Insert or verify payable leaves with their activating entries, by op-id."""
+        """Insert or verify leaves with their activating entries, by op-id."""
         ...
 
     def leaves(self, op_ids: Collection[Hash32]) -> dict[Hash32, Leaf]:
-        """Payable leaves by op-id, as far as they are known."""
+        """Leaves of active epochs by op-id, as far as they are known."""
         ...
 
     def post_reservations(self, settled: Mapping[Hash32, LogRef]) -> None:

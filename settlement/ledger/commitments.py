@@ -39,13 +39,16 @@ class Commitment:
     active_at: Timestamp
     entry: JournalEntry | None
 
-    def allocated(self) -> dict[Address, int]:
-        """Units that the leaves must sum to, by asset; assets with nothing allocated are absent."""
+    def divided(self) -> dict[tuple[AccountKind, Address], int]:
+        """Units that the leaves must sum to, by the account that they come from, and asset.
+
+        What no leaf is made of is left out, and so are terms of zero.
+        """
         postings = self.entry.postings if self.entry else ()
         return {
-            posting.asset: posting.amount
+            (posting.credit.kind, posting.asset): posting.amount
             for posting in postings
-            if posting.credit.kind is AccountKind.COMMITTED
+            if posting.credit.kind is not AccountKind.UNALLOCATED
         }
 
 

@@ -15,18 +15,23 @@ posted, the money stays in `committed`, and posting halts there.
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from contracts.evm import BlockNumber, BlockRef, Hash32, LogRef
+from contracts.leaves import Leaf
 from contracts.money_events import (
     EpochCommitted,
     EpochFunded,
     EpochVetoed,
+    EscrowExpired,
+    EscrowReleased,
     LeafWithdrawn,
     MoneyEvent,
+    PayeeHeld,
     PayeePaid,
     PayeeUnclaimed,
+    UnallocatedTransferred,
     UnclaimedWithdrawn,
 )
 from settlement.errors import (
@@ -36,11 +41,14 @@ from settlement.errors import (
     UnexpectedEvent,
     UnknownManifest,
 )
-from settlement.ledger import posting_rules
+from settlement.ledger import activation, posting_rules
 from settlement.ledger.accounts import CASH
 from settlement.ledger.books import Books, CommittedLeaves, MoneyFacts
 from settlement.ledger.commitments import Commitment, CommitmentOutcome
 from settlement.ledger.journal import JournalEntry
+
+OfLeaf = PayeePaid | PayeeUnclaimed | PayeeHeld | EscrowReleased | EscrowExpired
+"""Events that say what became of a leaf, or of a line of it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,11 +141,11 @@ def _activate(opened: Commitment, computed: CommittedLeaves, books: Books, versi
     distribution = computed.distribution(opened.epoch, opened.manifest_digest)
     if distribution is None or distribution.manifest_digest != opened.manifest_digest:
         raise UnknownManifest(opened.epoch, opened.manifest_digest)
-    entries = posting_rules.activated(opened, distribution, books.book, version)
+    entries = activation.activated(opened, distribution, books.book, version)
     count = books.record(entries)
     books.add_leaves(
         {
-            posting_rules.leaf_operation_id(leaf, books.book): (leaf, entry)
+            activation.leaf_operation_id(leaf, books.book): (leaf, entry)
             for leaf, entry in zip(distribution.leaves, entries, strict=True)
         }
     )
@@ -147,9 +155,7 @@ def _activate(opened: Commitment, computed: CommittedLeaves, books: Books, versi
 
 
 def _post_events(events: Sequence[MoneyEvent], books: Books, version: int) -> int:
-    leaves = books.leaves(
-        {event.op_id for event in events if isinstance(event, PayeePaid | PayeeUnclaimed)}
-    )
+    leaves = books.leaves({event.op_id for event in events if isinstance(event, OfLeaf)})
     entries: list[JournalEntry] = []
     for event in events:
         match event:
@@ -159,11 +165,10 @@ def _post_events(events: Sequence[MoneyEvent], books: Books, version: int) -> in
                 entries.extend(_commit(event, books, version))
             case EpochVetoed():
                 entries.extend(_veto(event, books))
-            case PayeePaid() | PayeeUnclaimed():
-                if event.op_id not in leaves:
-                    raise UnexpectedEvent(event.ref, f"no payable leaf {event.op_id}")
-                leaf = leaves[event.op_id]
-                entries.append(posting_rules.line_settled(event, leaf, version))
+            case PayeePaid() | PayeeUnclaimed() | PayeeHeld() | EscrowReleased() | EscrowExpired():
+                entries.extend(_of_leaf(event, leaves, version))
+            case UnallocatedTransferred():
+                entries.append(posting_rules.unallocated_transferred(event, version))
             case UnclaimedWithdrawn():
                 entries.append(posting_rules.unclaimed_withdrawn(event, version))
             case LeafWithdrawn():
@@ -175,6 +180,20 @@ def _post_events(events: Sequence[MoneyEvent], books: Books, version: int) -> in
     )
     _require_not_overdrawn(entries, books)
     return count
+
+
+def _of_leaf(event: OfLeaf, leaves: Mapping[Hash32, Leaf], version: int) -> list[JournalEntry]:
+    if event.op_id not in leaves:
+        raise UnexpectedEvent(event.ref, f"no payable leaf {event.op_id}")
+    leaf = leaves[event.op_id]
+    match event:
+        case PayeePaid() | PayeeUnclaimed():
+            return [posting_rules.line_settled(event, leaf, version)]
+        case EscrowReleased() | EscrowExpired():
+            return [posting_rules.escrow_settled(event, leaf, version)]
+        case PayeeHeld():
+            posting_rules.require_held_line(event, leaf)
+            return []
 
 
 def _commit(event: EpochCommitted, books: Books, version: int) -> list[JournalEntry]:

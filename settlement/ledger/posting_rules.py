@@ -1,55 +1,60 @@
-"""Which entries a finalized event, an accepted manifest or a plan makes.
+"""Which entries a finalized event or a plan makes.
 
 | cause | debit | credit |
 |---|---|---|
 | EpochFunded | cash | paid_in(e) |
-| EpochCommitted | paid_in(e) | committed(e), unallocated(e) |
-| EpochVetoed | committed(e), unallocated(e) | paid_in(e) |
-| activation, per leaf of the manifest | committed(e) | payable, one per line |
+| EpochCommitted | paid_in(e) | committed(e), fees(e), escrowed(e), unallocated(e) |
+| EpochVetoed | committed(e), fees(e), escrowed(e), unallocated(e) | paid_in(e) |
+| activation, see `activation` | committed(e), fees(e), escrowed(e) | payable, escrow, suspense |
 | PayeePaid | payable | cash |
 | PayeeUnclaimed | payable | unclaimed(payee) |
+| EscrowReleased | escrow(e, id), or suspense(e, id) | unclaimed(beneficiary) |
+| EscrowExpired | escrow(e, id), or suspense(e, id) | unallocated(e) |
 | UnclaimedWithdrawn | unclaimed(payee) | cash |
+| UnallocatedTransferred | unallocated(e) | cash |
 | plan of a payout (pending) | payable, one per open line | in_transit |
 
-`LeafWithdrawn` moves nothing by itself: its lines do. It only ends a reservation.
+`LeafWithdrawn` moves nothing by itself: its lines do. It only ends a reservation. `PayeeHeld` moves
+nothing at all: the line stays payable.
 
 `version` is that of the books which the entry is for.
 """
 
-from collections import Counter
 from collections.abc import Sequence
 
-from contracts.evm import Address, Hash32, Timestamp
+from contracts.evm import Hash32, Timestamp
 from contracts.leaves import Leaf, SplitLine
 from contracts.money_events import (
     EpochCommitted,
     EpochFunded,
     EpochVetoed,
+    EscrowExpired,
+    EscrowReleased,
     MoneyEvent,
+    PayeeHeld,
     PayeePaid,
     PayeeUnclaimed,
+    UnallocatedTransferred,
     UnclaimedWithdrawn,
 )
-from contracts.operations import withdraw_operation_id
-from settlement.errors import DistributionDiffers, UnexpectedEvent
+from settlement.errors import UnexpectedEvent
 from settlement.ledger.accounts import (
     CASH,
     IN_TRANSIT,
-    Account,
-    Book,
     committed,
+    escrowed,
+    fees,
     paid_in,
-    payable,
     unallocated,
     unclaimed,
 )
-from settlement.ledger.commitments import Commitment, Distribution
+from settlement.ledger.activation import line_account
+from settlement.ledger.commitments import Commitment
 from settlement.ledger.journal import (
     EntryStatus,
     Evidence,
     JournalEntry,
     Posting,
-    leaf_source,
     log_source,
     reservation_source,
     reversal,
@@ -71,16 +76,18 @@ def commitment(event: EpochCommitted, version: int) -> Commitment:
         UnexpectedEvent: the totals use a term that the contract refuses, or do not add up.
     """
     postings: list[Posting] = []
+    source = paid_in(event.epoch)
     for totals in event.totals:
-        if totals.carried_in or totals.escrow or totals.fees:
-            raise UnexpectedEvent(event.ref, f"totals of {totals.asset} carry, hold or charge")
-        if totals.allocated + totals.unallocated != totals.paid_in:
-            raise UnexpectedEvent(event.ref, f"totals of {totals.asset} do not add up")
-        source = paid_in(event.epoch)
+        if totals.carried_in:
+            raise UnexpectedEvent(event.ref, f"totals of {totals.asset} carry money in")
         targets = (
             (committed(event.epoch), totals.allocated),
+            (fees(event.epoch), totals.fees),
+            (escrowed(event.epoch), totals.escrow),
             (unallocated(event.epoch), totals.unallocated),
         )
+        if sum(amount for _, amount in targets) != totals.paid_in:
+            raise UnexpectedEvent(event.ref, f"totals of {totals.asset} do not add up")
         postings.extend(
             Posting(asset=totals.asset, amount=amount, debit=source, credit=target)
             for target, amount in targets
@@ -109,38 +116,56 @@ def vetoed(event: EpochVetoed, undone: Commitment) -> JournalEntry | None:
     )
 
 
-def activated(
-    opened: Commitment, distribution: Distribution, book: Book, version: int
-) -> list[JournalEntry]:
-    """One entry per leaf: what was committed becomes payable, line by line.
-
-    Raises:
-        DistributionDiffers: root, epoch, uniqueness or a sum of the leaves is not what was
-            committed.
-    """
-    _require_same_distribution(opened, distribution)
-    entries = [_leaf_activated(opened, leaf, book, version) for leaf in distribution.leaves]
-    names = len({entry.id for entry in entries})
-    if names != len(entries):
-        raise _differs(opened, "number of distinct leaves", expected=len(entries), actual=names)
-    return entries
-
-
 def line_settled(event: PayeePaid | PayeeUnclaimed, leaf: Leaf, version: int) -> JournalEntry:
     """One line of a leaf left the payables: to its payee, or to the payee's pull balance.
 
     Raises:
         UnexpectedEvent: the leaf has no such line.
     """
-    line = SplitLine(payee=event.payee, amount=event.amount)
-    if event.asset != leaf.asset or leaf.lines[event.line : event.line + 1] != (line,):
-        raise UnexpectedEvent(event.ref, f"leaf {event.op_id} has no line {event.line} {line}")
+    line = _line_of(event, leaf)
     is_paid = isinstance(event, PayeePaid)
     posting = Posting(
         asset=event.asset,
         amount=event.amount,
-        debit=_payable(leaf, line),
+        debit=line_account(leaf, line),
         credit=CASH if is_paid else unclaimed(event.payee),
+    )
+    return _posted(event, (posting,), version)
+
+
+def require_held_line(event: PayeeHeld, leaf: Leaf) -> None:
+    """A held line makes no entry, but it must be one.
+
+    Raises:
+        UnexpectedEvent: the leaf has no such line.
+    """
+    _line_of(event, leaf)
+
+
+def escrow_settled(event: EscrowReleased | EscrowExpired, leaf: Leaf, version: int) -> JournalEntry:
+    """An escrow leaf ended: it is its beneficiary's pull balance, or nobody's.
+
+    Raises:
+        UnexpectedEvent: the leaf is no escrow, or another one.
+    """
+    named = (event.epoch, event.escrow_id, event.asset, event.amount)
+    if not leaf.kind.is_escrow or named != (leaf.epoch, leaf.work_id, leaf.asset, leaf.amount):
+        raise UnexpectedEvent(event.ref, f"leaf {event.op_id} is no escrow of {event.amount}")
+    posting = Posting(
+        asset=event.asset,
+        amount=event.amount,
+        debit=line_account(leaf, leaf.lines[0]),
+        credit=unclaimed(event.beneficiary)
+        if isinstance(event, EscrowReleased)
+        else unallocated(event.epoch),
+    )
+    return _posted(event, (posting,), version)
+
+
+def unallocated_transferred(event: UnallocatedTransferred, version: int) -> JournalEntry:
+    """Unallocated money left the contract."""
+    posting = Posting(
+        asset=event.asset, amount=event.amount, debit=unallocated(event.epoch), credit=CASH
     )
     return _posted(event, (posting,), version)
 
@@ -173,7 +198,7 @@ def reserved(
             Posting(
                 asset=leaf.asset,
                 amount=line.amount,
-                debit=_payable(leaf, line),
+                debit=line_account(leaf, line),
                 credit=IN_TRANSIT,
             )
             for line in open_lines
@@ -181,62 +206,12 @@ def reserved(
     )
 
 
-def leaf_operation_id(leaf: Leaf, book: Book) -> Hash32:
-    """The op-id of paying a leaf of this book."""
-    return withdraw_operation_id(
-        leaf.epoch,
-        leaf.work_id,
-        leaf.part,
-        leaf.asset,
-        chain_id=book.chain_id,
-        contract=book.contract,
-    )
-
-
-def _leaf_activated(opened: Commitment, leaf: Leaf, book: Book, version: int) -> JournalEntry:
-    return JournalEntry(
-        source=leaf_source(opened.manifest_digest, leaf_operation_id(leaf, book), version),
-        leg=0,
-        status=EntryStatus.POSTED,
-        effective_at=opened.active_at,
-        evidence=None,
-        postings=tuple(
-            Posting(
-                asset=leaf.asset,
-                amount=line.amount,
-                debit=committed(leaf.epoch),
-                credit=_payable(leaf, line),
-            )
-            for line in leaf.lines
-        ),
-    )
-
-
-def _payable(leaf: Leaf, line: SplitLine) -> Account:
-    return payable(epoch=leaf.epoch, work_id=leaf.work_id, part=leaf.part, payee=line.payee)
-
-
-def _require_same_distribution(opened: Commitment, distribution: Distribution) -> None:
-    if distribution.root != opened.root:
-        raise _differs(opened, "root", expected=opened.root, actual=distribution.root)
-    sums: Counter[Address] = Counter()
-    for leaf in distribution.leaves:
-        if leaf.epoch != opened.epoch:
-            raise _differs(opened, "epoch of a leaf", expected=opened.epoch, actual=leaf.epoch)
-        sums[leaf.asset] += leaf.amount
-    allocated = opened.allocated()
-    for asset in sorted(allocated.keys() | sums.keys()):
-        wanted = allocated.get(asset, 0)
-        if sums[asset] != wanted:
-            raise _differs(opened, f"sum in {asset!r}", expected=wanted, actual=sums[asset])
-
-
-def _differs(
-    opened: Commitment, what: str, *, expected: object, actual: object
-) -> DistributionDiffers:
-    return DistributionDiffers(
-        opened.epoch, opened.manifest_digest, what, expected=expected, actual=actual
-    )
+def _line_of(event: PayeePaid | PayeeUnclaimed | PayeeHeld, leaf: Leaf) -> SplitLine:
+    line = SplitLine(payee=event.payee, amount=event.amount)
+    is_line = leaf.lines[event.line : event.line + 1] == (line,)
+    if event.asset != leaf.asset or not is_line or leaf.kind.is_escrow:
+        raise UnexpectedEvent(event.ref, f"leaf {event.op_id} has no line {event.line} {line}")
+    return line
 
 
 def _posted(event: MoneyEvent, postings: tuple[Posting, ...], version: int) -> JournalEntry:

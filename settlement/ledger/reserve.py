@@ -1,10 +1,11 @@
 """Reserve what a payout is about to pay, and give it up again.
 
 A reservation is a pending entry, written in the transaction that plans the payout. It is never
-changed; it ends once, as posted (the leaf was settled on chain, by us or by anybody) or as voided
-(the plan was given up). Attempts of one op-id are numbered from 1, and each needs the one before to
-be voided: so there is never more than one open reservation of a leaf, and none after a posted one.
-Postgres enforces the same by a foreign key.
+changed; it ends once, as posted (the leaf was withdrawn on chain, by us or by anybody) or as voided
+(the plan was given up). Attempts at one leaf are numbered from 1, and each needs the one before to
+have ended: so there is never more than one open reservation of a leaf. Postgres enforces the same
+by a foreign key. A withdrawal leaves out lines that are held; they are reserved by a later attempt,
+which can never contain a settled line, because a settled line has no balance.
 """
 
 from collections.abc import Collection
@@ -15,14 +16,18 @@ from typing import Protocol
 from contracts.evm import Address, BlockRef, Hash32
 from contracts.leaves import Leaf, SplitLine
 from contracts.units import BaseUnits
-from settlement.errors import NoOpenReservation, NothingToReserve
-from settlement.ledger.accounts import Account, payable
+from settlement.ledger.accounts import Account
+from settlement.ledger.activation import line_account
+from settlement.ledger.errors import NoOpenReservation, NothingToReserve, PlanOutdated
 from settlement.ledger.journal import JournalEntry
 from settlement.ledger.posting_rules import reserved
 
 
 class ReservationOutcome(StrEnum):
-    """How a reservation ended; terminal."""
+    """How a reservation ended; terminal.
+
+    `POSTED`: all its lines were settled, but for those that the chain held back.
+    """
 
     POSTED = "posted"
     VOIDED = "voided"
@@ -53,7 +58,7 @@ class ReservationBooks(Protocol):
         ...
 
     def leaves(self, op_ids: Collection[Hash32]) -> dict[Hash32, Leaf]:
-        """Payable leaves by op-id, as far as they are known."""
+        """Leaves of active epochs by op-id, as far as they are known."""
         ...
 
     def posted_balances(self, accounts: Collection[Account]) -> dict[tuple[Account, Address], int]:
@@ -73,24 +78,31 @@ class ReservationBooks(Protocol):
         ...
 
 
-def reserve(books: ReservationBooks, op_id: Hash32) -> Reservation:
+def reserve(books: ReservationBooks, op_id: Hash32, *, settled: int | None = None) -> Reservation:
     """Reserve all open lines of a leaf; the open reservation, if there is one already.
 
     The pending entry takes effect at the time of the books' cursor, from which it was planned.
 
+    Args:
+        books: of the leaf's settlement.
+        op_id: of the leaf.
+        settled: the lines, as bits, that the plan found settled; None takes whatever is open.
+
     Raises:
-        NothingToReserve: the leaf is unknown or has no posted balance.
+        NothingToReserve: the leaf is unknown, in escrow, or has no posted balance.
+        PlanOutdated: other lines are settled by now than the plan found. Its operation would end
+            with what settled them, and the reservation of what is open would never end.
     """
     books.lock()
     leaf, cursor = books.leaves({op_id}).get(op_id), books.cursor()
-    lines = _open_lines(books, leaf) if leaf else []
+    lines = _open_lines(books, leaf) if leaf and not leaf.kind.is_escrow else []
     if leaf is None or cursor is None or not lines:
         raise NothingToReserve(op_id)
+    if settled is not None and settled != _settled_lines(leaf, lines):
+        raise PlanOutdated(op_id, planned=settled, settled=_settled_lines(leaf, lines))
     last = books.last_reservation(op_id)
     if last is not None and last.outcome is None:
         return last
-    if last is not None and last.outcome is ReservationOutcome.POSTED:
-        raise NothingToReserve(op_id)
     attempt = last.attempt + 1 if last else 1
     entry = reserved(
         op_id,
@@ -118,13 +130,14 @@ def void(books: ReservationBooks, op_id: Hash32, *, attempt: int) -> None:
         books.void_reservation(op_id, attempt)
 
 
+def _settled_lines(leaf: Leaf, open_lines: Collection[SplitLine]) -> int:
+    """A bit for each line of a leaf that is not open."""
+    payees = {line.payee for line in open_lines}
+    return sum(1 << n for n, line in enumerate(leaf.lines) if line.payee not in payees)
+
+
 def _open_lines(books: ReservationBooks, leaf: Leaf) -> list[SplitLine]:
-    accounts = {
-        line.payee: payable(
-            epoch=leaf.epoch, work_id=leaf.work_id, part=leaf.part, payee=line.payee
-        )
-        for line in leaf.lines
-    }
+    accounts = {line.payee: line_account(leaf, line) for line in leaf.lines}
     balances = books.posted_balances(accounts.values())
     return [
         SplitLine(payee=payee, amount=BaseUnits(balances[account, leaf.asset]))

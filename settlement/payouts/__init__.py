@@ -9,11 +9,26 @@ sent and never changed; where an operation stands is derived from that and from 
     view.py        what the chain shows: usage, spent nonces, receipts              pure
     decision.py    where an operation stands, and the one next thing to do             pure
     batch.py       withdrawals grouped into transactions by gas                        pure
-    gas.py         fees under a cap, gas limits                                        pure
+    gas.py         fees under caps, replacements that nodes accept, gas limits         pure
+    nonces.py      what open nonces need, and which of them are not known           pure
     broadcast.py   what a node's answer to a broadcast means                           pure
+    policy.py      rules that a payout must pass before money moves, with reasons  pure
+    policy_terms.py  limits, records in force, open leaves, verdicts               pure
+    outflow.py     what goes to payees within half-open windows                    pure
+    screening.py   accepted lists of accounts that must not be paid                pure
+    approval.py    what two persons sign who let a large payout go                 pure
+    signature.py   ECDSA signatures in the one form that the chain takes           pure
+    transaction.py unsigned, signed and decoded bytes of a transaction             pure
+    signing_policy.py  what a key may sign: calls, limits, a stop                  pure
+    guarded_signer.py  a key behind that policy, whose answers are checked
     protocols.py   what the submitter needs from the outside
     observe.py     one look at the chain, pinned to one finalized block
-    submit.py      the use case: plan, sign and store, broadcast, observe, record
+    assemble.py    calls that the node would pay; the item that spoils one is held
+    send.py        sign, store, and only then send
+    keep_up.py     open nonces: sent again, replaced, or spent by a no-op
+    submit.py      the use case: plan, adopt, observe, record, keep up, sign
+    preview.py     a dry run of it
     status.py      the whole history of one operation
-    adapters/      tables, store, ownership (one owner per key), chain (web3), signer
+    adapters/      tables, store, ownership (one owner per key), chain (web3), signers
+                   (keystore, AWS KMS, remote), signing record
 """

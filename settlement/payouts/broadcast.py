@@ -17,6 +17,7 @@ class Answer(StrEnum):
     ACCEPTED = "accepted"
     ALREADY_KNOWN = "already_known"
     NONCE_SPENT = "nonce_spent"
+    NONCE_AHEAD = "nonce_ahead"  # the node does not keep what has a gap before it
     UNDERPRICED = "underpriced"
     NO_FUNDS = "no_funds"
     REFUSED = "refused"
@@ -34,9 +35,17 @@ class SendResult:
 _TEXTS = (
     (Answer.ALREADY_KNOWN, ("already known", "already imported", "known transaction")),
     (Answer.ALREADY_KNOWN, ("alreadyknown", "already_exists", "already in mempool")),
+    (Answer.ALREADY_KNOWN, ("transaction already exists", "already in the tx pool")),
     (Answer.NONCE_SPENT, ("nonce too low", "nonce is too low", "oldnonce", "nonce_too_low")),
+    (Answer.NONCE_SPENT, ("nonce has already been used", "lower than the current nonce")),
+    (Answer.NONCE_SPENT, ("invalid transaction nonce",)),
+    (Answer.NONCE_AHEAD, ("nonce too high", "nonce gap", "noncegap", "gapped-nonce")),
+    (Answer.NONCE_AHEAD, ("nonce_too_high", "nonce too distant", "in-flight transaction limit")),
     (Answer.UNDERPRICED, ("underpriced", "replacement fee too low", "feetoolow")),
+    (Answer.UNDERPRICED, ("could not replace existing", "fee too low", "fee_too_low")),
+    (Answer.UNDERPRICED, ("less than block base fee", "gas price below", "gas price too low")),
     (Answer.NO_FUNDS, ("insufficient funds", "insufficientfunds", "insufficient balance")),
+    (Answer.NO_FUNDS, ("insufficient_funds", "exceeds account balance", "overshot")),
 )
 _REFUSING_CODES = frozenset({-32000, -32003, -32010, -32602})
 """Server error, transaction rejected, transaction error (OpenEthereum, Besu), bad parameters."""

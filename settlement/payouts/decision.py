@@ -9,17 +9,28 @@
 The rule against a second payment, for each operation on its own:
 
     a new nonce is signed only if, at one finalized block,
-      (a) the op-id is unused on chain, and
-      (b) every nonce ever signed for the operation is spent: below the sender's transaction count.
+      (a) the operation is unused on chain, and
+      (b) every nonce ever signed for any operation of its leaf is spent: below the sender's
+          transaction count,
+      (c) and so is every nonce of the key of which we do not know what we signed for it, because
+          what we stored was lost (`payouts.nonces`).
 
 (b) holds for whatever spent the nonce. If it was a stranger's hash, no hash of ours can execute any
-more. If it was ours, it ran, and by (a) it did not pay: it reverted, or this item was refused; and
-its other hashes cannot execute any more. So nothing that we ever signed can still pay. Receipts
+more. If it was ours, it ran, and by (a) it settled no line that was open when the operation was
+planned: it reverted, or this item was refused; and its other hashes cannot execute any more. So
+nothing that we stored can still pay, and by (c) nothing that we forgot, as far as the chain and the
+node's pool show that there was something to forget; against the rest stands the contract.
+
+A leaf is paid by one operation, unless lines of it are held: a withdrawal leaves those out, and the
+operation is over. Once the hold has ended the books plan another one, for what is open then; its id
+says which lines were settled before. By (a) of all operations of a leaf at most one is unused at a
+block, and by (b) at most one nonce at a time can pay a leaf: the contract's flag of a line, which
+keeps strangers and us apart, is never what keeps two transactions of ours apart. Receipts
 take no part in the rule: a missing receipt proves nothing (the node may be behind, or lie), and a
 revert that is not final can turn into a success. They only say what became of a spent nonce.
 
-A nonce that is not spent is sent again as it is, byte for byte. That holds for all open nonces of
-the sender, also those whose operations are closed: a gap would block every later nonce.
+A nonce that is not spent is sent again, or replaced at the same nonce. That holds for all open
+nonces of the sender, also those whose operations are closed: a gap would block every later nonce.
 """
 
 from collections.abc import Iterable
@@ -101,23 +112,29 @@ _STATES = {
 }
 
 
+_CLOSING = (Usage.SETTLED, Usage.SUPERSEDED)
+
+
 def next_action(history: History, usage: Usage, view: ChainView, *, attempts_max: int) -> Action:
     """The one thing to do for an operation that is not closed; see the rule above.
 
     Cases: (1) used on chain → Done; (2) a nonce of ours is open → Rebroadcast what the node lacks,
-    else Wait; (3) unused and no open nonce → SignNew, or Exhausted after `attempts_max` nonces.
+    else Wait; (3) early → Wait; (4) unused and no open nonce → SignNew, or Exhausted after
+    `attempts_max` nonces.
 
     Args:
-        history: with every nonce and every hash ever signed for the operation.
+        history: with every nonce and every hash ever signed for the operation and its leaf.
         usage: at `view.finalized`.
         view: `spent` covers every sender in the history.
         attempts_max: nonces that may be spent on one operation.
     """
-    if usage is not Usage.UNUSED:
+    if usage in _CLOSING:
         return Done(_closing_outcome(history, usage, view))
-    if any(view.is_open(attempt) for attempt in history.attempts):
+    if any(view.is_open(attempt) for attempt in (*history.attempts, *history.others)):
         lacking = unknown_to_node(history.attempts, view)
         return Rebroadcast(lacking) if lacking else Wait()
+    if usage is Usage.EARLY:
+        return Wait()
     if len(history.attempts) >= attempts_max:
         return Exhausted(len(history.attempts))
     return SignNew()
@@ -131,7 +148,7 @@ def unknown_to_node(attempts: Iterable[Attempt], view: ChainView) -> tuple[Signe
     """
     ordered = sorted(attempts, key=lambda attempt: (attempt.sender, attempt.nonce))
     return tuple(
-        attempt.transactions[-1]
+        attempt.newest
         for attempt in ordered
         if view.is_open(attempt)
         and view.receipt(attempt) is None
@@ -155,7 +172,7 @@ def standing(history: History, usage: Usage, view: ChainView) -> Standing:
     """The state of an operation, derived: recorded outcomes first, then the chain."""
     if history.closing is not None:
         return _standing_of_outcome(history.closing)
-    if usage is not Usage.UNUSED:
+    if usage in _CLOSING:
         return _standing_of_outcome(_closing_outcome(history, usage, view))
     if not history.attempts:
         return Standing(state=State.PLANNED)
@@ -193,11 +210,14 @@ def _closing_outcome(history: History, usage: Usage, view: ChainView) -> Outcome
     """Who settled it, as far as receipts tell. The fact of the event is the truth of that."""
     if usage is Usage.SUPERSEDED:
         return _outcome_at_finalized(history, Fate.SUPERSEDED, view)
-    op_id = history.operation.op_id
+    event_op_id = history.operation.event_op_id
+    recorded = {(outcome.sender, outcome.nonce) for outcome in history.outcomes}
     spent = [attempt for attempt in history.attempts if not view.is_open(attempt)]
     for attempt in spent:
         receipt = view.final_receipt(attempt)
-        if receipt is not None and op_id in receipt.settled:
+        if receipt is not None and event_op_id in receipt.settled:
+            if (attempt.sender, attempt.nonce) in recorded:  # the node said something else before
+                return _outcome_at_finalized(history, Fate.SETTLED_UNSEEN, view)
             return _outcome_of_receipt(history, attempt, receipt, Fate.SETTLED)
     is_explained = all(view.final_receipt(attempt) is not None for attempt in spent)
     fate = Fate.SETTLED_ELSEWHERE if is_explained else Fate.SETTLED_UNSEEN
@@ -206,6 +226,9 @@ def _closing_outcome(history: History, usage: Usage, view: ChainView) -> Outcome
 
 def _spent_outcome(history: History, attempt: Attempt, view: ChainView) -> Outcome:
     receipt = view.final_receipt(attempt)
+    noops = {one.tx_hash for one in attempt.transactions if one.is_noop}
+    if receipt is not None and receipt.tx_hash in noops:
+        return _outcome_of_receipt(history, attempt, receipt, Fate.DISPLACED)
     if receipt is None:
         return Outcome(
             op_id=history.operation.op_id,
@@ -224,11 +247,10 @@ def _spent_outcome(history: History, attempt: Attempt, view: ChainView) -> Outco
 def _outcome_of_receipt(
     history: History, attempt: Attempt, receipt: Receipt, fate: Fate
 ) -> Outcome:
-    op_id = history.operation.op_id
     return Outcome(
-        op_id=op_id,
+        op_id=history.operation.op_id,
         fate=fate,
-        refusal=receipt.refused.get(op_id),
+        refusal=receipt.refused.get(history.operation.event_op_id),
         sender=attempt.sender,
         nonce=attempt.nonce,
         tx_hash=receipt.tx_hash,

@@ -7,6 +7,11 @@ from contracts.units import mul_div_down
 TRANSACTION_GAS_MAX = 16_777_216
 """2^24: the most gas of one transaction since Osaka (EIP-7825)."""
 
+NOOP_GAS = 21_000
+"""What a transfer to oneself without value and data uses: the intrinsic gas."""
+
+_TENTH = 10
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FeeQuote:
@@ -18,7 +23,7 @@ class FeeQuote:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FeeCaps:
-    """What we are ready to pay, per gas."""
+    """What we are ready to pay, per gas, whatever was signed before."""
 
     max_fee_wei: int
     tip_wei: int
@@ -34,7 +39,7 @@ class Fee:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FeeAboveCap:
-    """The chain asks more than we pay: nothing is signed until it asks less."""
+    """The chain asks more than we pay, per gas or as its tip: nothing is signed."""
 
     needed_wei: int
     cap_wei: int
@@ -43,14 +48,41 @@ class FeeAboveCap:
 def fee_for(quote: FeeQuote, caps: FeeCaps) -> Fee | FeeAboveCap:
     """Bid for inclusion now, with room for the base fee to double while the transaction waits.
 
+    The tip is at most half of its cap: what waits can be replaced seven times before it is reached.
+
     Invariants: base fee + tip <= max_fee_wei <= the cap; tip_wei <= max_fee_wei.
     """
-    tip_wei = min(quote.tip_wei, caps.tip_wei)
+    tip_wei = min(quote.tip_wei, mul_div_down(caps.tip_wei, 1, 2))
     needed_wei = quote.base_fee_wei + tip_wei
     if needed_wei > caps.max_fee_wei:
         return FeeAboveCap(needed_wei=needed_wei, cap_wei=caps.max_fee_wei)
     max_fee_wei = min(needed_wei + quote.base_fee_wei, caps.max_fee_wei)
     return Fee(max_fee_wei=max_fee_wei, tip_wei=tip_wei)
+
+
+def replacement_fee(old: Fee, quote: FeeQuote, caps: FeeCaps) -> Fee | FeeAboveCap:
+    """Bid for the same nonce again: what the chain asks now, and enough for nodes to accept it.
+
+    Invariants: both fields are at least a tenth above the old ones, rounded up, hence accepted by
+    geth, which asks for more than the old field and for no less than old * 110 / 100, rounded down;
+    neither is above its cap; base fee + tip <= max_fee_wei.
+    Source: geth core/txpool/legacypool (list.Add, PriceBump).
+    """
+    tip_wei = max(_bumped(old.tip_wei), min(quote.tip_wei, caps.tip_wei))
+    if tip_wei > caps.tip_wei:
+        return FeeAboveCap(needed_wei=tip_wei, cap_wei=caps.tip_wei)
+    includable_wei = quote.base_fee_wei + tip_wei
+    needed_wei = max(_bumped(old.max_fee_wei), includable_wei)
+    if needed_wei > caps.max_fee_wei:
+        return FeeAboveCap(needed_wei=needed_wei, cap_wei=caps.max_fee_wei)
+    roomy_wei = min(includable_wei + quote.base_fee_wei, caps.max_fee_wei)
+    return Fee(max_fee_wei=max(needed_wei, roomy_wei), tip_wei=tip_wei)
+
+
+def _bumped(fee_wei: int) -> int:
+    """A tenth more, rounded up, and at least one more."""
+    tenth_wei = mul_div_down(fee_wei + _TENTH - 1, 1, _TENTH)
+    return fee_wei + max(tenth_wei, 1)
 
 
 def gas_limit(estimate: int) -> int:

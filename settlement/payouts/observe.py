@@ -67,5 +67,5 @@ def _attempts_of(histories: Iterable[History]) -> dict[tuple[Address, int], Atte
     return {
         (attempt.sender, attempt.nonce): attempt
         for history in histories
-        for attempt in history.attempts
+        for attempt in (*history.attempts, *history.others)
     }

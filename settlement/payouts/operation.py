@@ -26,6 +26,7 @@ from contracts.operations import (
     commit_operation_id,
     leaf_index,
     leaf_list_id,
+    remainder_operation_id,
     withdraw_operation_id,
 )
 from contracts.units import BaseUnits
@@ -40,13 +41,18 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LeafSubject:
-    """The leaf that a withdrawal pays; `lines` and `proof_nodes` are what its gas depends on."""
+    """The leaf that a withdrawal pays; `lines` and `proof_nodes` are what its gas depends on.
+
+    `settled` has a bit for each line that was settled when the withdrawal was planned: what it pays
+    are the others, or those of them that are not held.
+    """
 
     epoch: Epoch
     work_id: Hash32
     part: int
     asset: Address
     amount: BaseUnits
+    settled: int
     lines: int
     proof_nodes: int
 
@@ -79,17 +85,26 @@ class Operation:
         return Kind.WITHDRAW if isinstance(self.subject, LeafSubject) else Kind.COMMIT
 
     @property
-    def order(self) -> tuple[int, int, bytes, int, bytes]:
+    def event_op_id(self) -> Hash32:
+        """What the contract's events call it: a withdrawal, also of a remainder, by its leaf."""
+        is_remainder = isinstance(self.subject, LeafSubject) and self.subject.settled
+        return self.list_id if is_remainder else self.op_id
+
+    @property
+    def order(self) -> tuple[int, int, bytes, int, bytes, int]:
         """Sort key: commits by epoch, then withdrawals as leaves of a bundle are ordered."""
         if isinstance(self.subject, EpochSubject):
-            return (0, self.subject.epoch, b"", self.subject.attempt, b"")
+            return (0, self.subject.epoch, b"", self.subject.attempt, b"", 0)
         leaf = self.subject
-        return (1, leaf.epoch, leaf.work_id, leaf.part, leaf.asset)
+        return (1, leaf.epoch, leaf.work_id, leaf.part, leaf.asset, leaf.settled)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TransactionDraft:
-    """A transaction to be signed (EIP-1559, no value)."""
+    """A transaction to be signed (EIP-1559, no value).
+
+    A no-op has the signer itself as recipient and no data: all it does is spend its nonce.
+    """
 
     chain_id: ChainId
     nonce: int
@@ -114,31 +129,65 @@ class SignedTransaction:
     max_fee_wei: int
     tip_wei: int
 
+    @property
+    def is_noop(self) -> bool:
+        """Whether it only spends its nonce."""
+        return self.to == self.sender
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attempt:
-    """One nonce with everything ever signed for it, oldest first; never empty."""
+    """One nonce with everything ever signed for it, oldest first; never empty.
+
+    `signed_at` is the number of the head when the newest was signed.
+    """
 
     sender: Address
     nonce: int
     transactions: tuple[SignedTransaction, ...]
+    signed_at: BlockNumber
 
     @property
     def hashes(self) -> tuple[Hash32, ...]:
         """All hashes, oldest first."""
         return tuple(transaction.tx_hash for transaction in self.transactions)
 
+    @property
+    def newest(self) -> SignedTransaction:
+        """What is sent, again and again, until the nonce is spent."""
+        return self.transactions[-1]
+
+    @property
+    def is_filler(self) -> bool:
+        """Whether it began as a no-op: what else may wait for this nonce is not known to us."""
+        return self.transactions[0].is_noop
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Adoption:
+    """Nonces `[first_nonce, next_nonce)` of our key that the chain showed, and we never stored.
+
+    The key was used elsewhere, or what we stored was lost. `block` is the head they were seen at.
+    """
+
+    chain_id: ChainId
+    sender: Address
+    first_nonce: int
+    next_nonce: int
+    block_number: BlockNumber
+    block_hash: Hash32
+
 
 class Fate(StrEnum):
     """What became of an operation (the first four), or of one nonce signed for it."""
 
     SETTLED = "settled"  # by our transaction
-    SETTLED_ELSEWHERE = "settled_elsewhere"  # anyone may withdraw a leaf
+    SETTLED_ELSEWHERE = "settled_elsewhere"  # anyone may withdraw a leaf, also we before
     SETTLED_UNSEEN = "settled_unseen"  # a nonce of ours is spent, the node shows no receipt for it
     SUPERSEDED = "superseded"  # the attempt was vetoed, or holds another manifest
     REFUSED = "refused"  # our transaction ran, the contract refused this item
     REVERTED = "reverted"  # our transaction reverted as a whole
-    DISPLACED = "displaced"  # the nonce is spent, the node shows no receipt of ours
+    DISPLACED = "displaced"  # the nonce is spent by a no-op, or the node shows no receipt of ours
 
 
 CLOSING_FATES = (Fate.SETTLED, Fate.SETTLED_ELSEWHERE, Fate.SETTLED_UNSEEN, Fate.SUPERSEDED)
@@ -166,10 +215,15 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class History:
-    """All that is stored about one operation; attempts ascending by (sender, nonce)."""
+    """All that is stored about one operation; attempts ascending by (sender, nonce).
+
+    `others` are attempts that were signed for other operations of the same leaf: while one of them
+    is open, it can still pay what this operation is about.
+    """
 
     operation: Operation
     attempts: tuple[Attempt, ...]
+    others: tuple[Attempt, ...]
     outcomes: tuple[Outcome, ...]
 
     @property
@@ -179,19 +233,27 @@ class History:
 
 
 def withdraw_operation(
-    withdrawal: Withdrawal, *, chain_id: ChainId, contract: Address
+    withdrawal: Withdrawal, *, settled: int = 0, chain_id: ChainId, contract: Address
 ) -> Operation:
-    """The operation that pays one leaf; its content is the leaf hash."""
+    """The operation that pays what is open of one leaf; its content is the leaf hash.
+
+    With lines settled before (bitmap `settled`), it pays the remainder, under an id of its own.
+    """
     leaf = withdrawal.leaf
     op_id = withdraw_operation_id(
         leaf.epoch, leaf.work_id, leaf.part, leaf.asset, chain_id=chain_id, contract=contract
     )
+    list_id = leaf_list_id(leaf.epoch)
+    index = leaf_index(leaf.work_id, leaf.part, leaf.asset)
+    if settled:
+        list_id, index = op_id, settled
+        op_id = remainder_operation_id(op_id, settled, chain_id=chain_id, contract=contract)
     return Operation(
         op_id=op_id,
         chain_id=chain_id,
         contract=contract,
-        list_id=leaf_list_id(leaf.epoch),
-        index=leaf_index(leaf.work_id, leaf.part, leaf.asset),
+        list_id=list_id,
+        index=index,
         content_digest=leaf_hash(leaf, chain_id=chain_id, contract=contract),
         call=withdraw_call(withdrawal),
         subject=LeafSubject(
@@ -200,6 +262,7 @@ def withdraw_operation(
             part=leaf.part,
             asset=leaf.asset,
             amount=leaf.amount,
+            settled=settled,
             lines=len(leaf.lines),
             proof_nodes=len(withdrawal.proof),
         ),

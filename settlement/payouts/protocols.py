@@ -11,10 +11,11 @@ from typing import Protocol
 
 from contracts.approvals import Approval
 from contracts.calls import GuardianSignature, Withdrawal
-from contracts.evm import Address, BlockRef, Hash32
+from contracts.evm import Address, BlockNumber, BlockRef, Hash32
 from settlement.payouts.broadcast import SendResult
 from settlement.payouts.gas import FeeQuote
 from settlement.payouts.operation import (
+    Adoption,
     Attempt,
     History,
     Operation,
@@ -22,7 +23,7 @@ from settlement.payouts.operation import (
     SignedTransaction,
     TransactionDraft,
 )
-from settlement.payouts.view import Objection, Receipt, Usage
+from settlement.payouts.view import Backing, Objection, Receipt, Usage
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,13 +34,22 @@ class ApprovedCommit:
     signatures: tuple[GuardianSignature, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class OwedLeaf:
+    """A leaf that the books owe, or the remainder of one: `settled` has a bit per settled line."""
+
+    withdrawal: Withdrawal
+    settled: int
+
+
 class PayableLeaves(Protocol):
     """Leaves that the books owe."""
 
-    def payable(self, at: BlockRef, *, limit: int) -> Sequence[Withdrawal]:
-        """Leaves with posted entries of active epochs, not reserved yet, ascending.
+    def payable(self, at: BlockRef, *, limit: int) -> Sequence[OwedLeaf]:
+        """Leaves of active epochs with posted entries that are open and not reserved, ascending.
 
-        Works under verdict at `at` are left out.
+        Left out are works under verdict at `at`, leaves whose open lines are all held then, and
+        escrow, which is nobody's to withdraw.
         """
         ...
 
@@ -78,6 +88,13 @@ class PayoutChain(Protocol):
         """Transactions of `sender` up to the block: every lower nonce is spent."""
         ...
 
+    def pending_count(self, sender: Address) -> int:
+        """Transactions of `sender` up to the head, and on with what waits in the node's pool now.
+
+        The pool counts as far as it goes on without a gap.
+        """
+        ...
+
     def usages(self, operations: Sequence[Operation], at: BlockRef) -> list[Usage]:
         """What the contract says of each op-id, in order."""
         ...
@@ -102,6 +119,18 @@ class PayoutChain(Protocol):
 
     def fees(self, at: BlockRef) -> FeeQuote:
         """Base fee of the block, and the tip that the node suggests."""
+        ...
+
+    def balance(self, sender: Address, at: BlockRef) -> int:
+        """Money of `sender` for gas, in wei."""
+        ...
+
+    def backing(self, assets: Sequence[Address], at: BlockRef) -> list[Backing]:
+        """What the contract holds of each asset, and how much of it is accounted for."""
+        ...
+
+    def data_fee(self, data: bytes, at: BlockRef) -> int:
+        """Wei that the chain takes for publishing a transaction, besides its gas; mostly 0."""
         ...
 
     def send_raw(self, raw: bytes) -> SendResult:
@@ -149,14 +178,32 @@ class PayoutStore(Protocol):
         ...
 
     def next_nonce(self, sender: Address) -> int | None:
-        """One above the highest stored nonce; None if the key never signed."""
+        """One above the highest nonce that is stored or adopted; None if there is none."""
         ...
 
-    def add_transaction(self, transaction: SignedTransaction, op_ids: Sequence[Hash32]) -> None:
-        """Store a signed transaction with a new nonce and what it carries.
+    def adopt(self, adoption: Adoption) -> None:
+        """Take nonces that the chain showed and that are not stored.
+
+        Raises:
+            NonceTaken: the first is below the next one.
+        """
+        ...
+
+    def add_transaction(
+        self, transaction: SignedTransaction, op_ids: Sequence[Hash32], *, head: BlockNumber
+    ) -> None:
+        """Store a signed transaction with a new nonce, what it carries, and the head's number.
 
         Raises:
             NonceTaken: the nonce is not the next one.
+        """
+        ...
+
+    def add_version(self, transaction: SignedTransaction, *, head: BlockNumber) -> None:
+        """Store another transaction for a nonce that is taken already.
+
+        Raises:
+            NonceTaken: the nonce is not below the next one.
         """
         ...
 

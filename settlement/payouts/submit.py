@@ -1,9 +1,11 @@
-"""The submitter: one tick plans, observes, records, sends again and signs anew.
+"""The submitter: one tick plans, observes, records, keeps open nonces going and signs anew.
 
     plan            operations and reservations, one database transaction
+    adopt           nonces of the key that the chain shows and that are not stored
     observe         usage and spent nonces at one finalized block; receipts and mempool now
     record          outcomes that are final
-    send again      the stored bytes of every open nonce that the node does not know
+    keep up         the stored bytes of every open nonce that the node does not know; replacements
+                    of what nobody includes; no-ops for nonces that pay nothing
     sign            next nonce → sign → store raw and hash, one committed transaction → broadcast
 
 A crash at any point is harmless, because every tick derives everything again: what is stored but
@@ -12,17 +14,14 @@ ever sent that is not stored. The caller holds the key (`adapters.ownership`) fo
 """
 
 import logging
-from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import assert_never
 
-from contracts.calls import withdraw_batch_call, withdrawal_from_call
-from contracts.evm import Address, BlockRef, ChainId, Hash32, keccak
-from settlement.errors import NodeBehind, NonceDrift, SignatureMismatch
-from settlement.payouts.batch import grouped, halves
-from settlement.payouts.broadcast import Answer
+from contracts.evm import Address, BlockRef, ChainId, Hash32
+from settlement.errors import NodeBehind, NonceDrift
+from settlement.payouts.assemble import Assembler, Held
 from settlement.payouts.decision import (
     Done,
     Exhausted,
@@ -31,18 +30,18 @@ from settlement.payouts.decision import (
     Wait,
     next_action,
     spent_outcomes,
-    unknown_to_node,
 )
-from settlement.payouts.gas import Fee, FeeAboveCap, FeeCaps, fee_for, gas_limit
+from settlement.payouts.gas import FeeAboveCap, FeeCaps, fee_for
+from settlement.payouts.keep_up import keep_up
+from settlement.payouts.nonces import Counts, Market, useful_nonces
 from settlement.payouts.observe import Sighting, observe
 from settlement.payouts.operation import (
+    Adoption,
     Attempt,
     History,
-    Kind,
     Operation,
     Outcome,
     SignedTransaction,
-    TransactionDraft,
     commit_operation,
     withdraw_operation,
 )
@@ -54,9 +53,12 @@ from settlement.payouts.protocols import (
     PayoutStore,
     Signer,
 )
-from settlement.payouts.view import Objection
+from settlement.payouts.send import Sending
 
 log = logging.getLogger(__name__)
+
+_FORGOTTEN_MAX = 1_000
+"""More nonces than this, not spent for good, are not taken for ours because a node shows them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,7 +66,8 @@ class SubmitLimits:
     """Bounds of one submitter; `gas_max` is the budget of one transaction.
 
     `in_flight_max` should not exceed 16, the executable slots that a geth pool guarantees to one
-    account. `nonces_per_operation_max` bounds what an operation that always fails may burn.
+    account. `nonces_per_operation_max` bounds what an operation that always fails may burn. What is
+    not mined `replace_after_blocks` blocks after it was signed is replaced.
     """
 
     caps: FeeCaps
@@ -72,6 +75,7 @@ class SubmitLimits:
     in_flight_max: int
     open_operations_max: int
     nonces_per_operation_max: int
+    replace_after_blocks: int
 
 
 class Stop(StrEnum):
@@ -79,26 +83,23 @@ class Stop(StrEnum):
 
     NO_FINALIZED_BLOCK = "no_finalized_block"
     PAUSED = "paused"
-    KEY_UNSETTLED = "key_unsettled"  # first use of the key while it has unfinalized transactions
+    KEY_UNSETTLED = "key_unsettled"  # nonces that we know nothing of are not spent for good
     FEE_ABOVE_CAP = "fee_above_cap"
+    NO_GAS_MONEY = "no_gas_money"  # for everything in flight and the next transaction
     IN_FLIGHT_FULL = "in_flight_full"
-
-
-@dataclass(frozen=True, slots=True)
-class Held:
-    """An operation that is not signed because its call would revert now, or never fits."""
-
-    op_id: Hash32
-    objection: Objection
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TickReport:
-    """What one tick did; `exhausted` and most of `held` need a person."""
+    """What one tick did; `exhausted` and most of `held` need a person.
+
+    `replaced` are replacements and no-ops, for nonces that were taken before.
+    """
 
     planned: int = 0
     recorded: tuple[Outcome, ...] = ()
     sent_again: tuple[Hash32, ...] = ()
+    replaced: tuple[Hash32, ...] = ()
     signed: tuple[Hash32, ...] = ()
     held: tuple[Held, ...] = ()
     exhausted: tuple[Hash32, ...] = ()
@@ -124,7 +125,7 @@ class Submitter:
 
         Raises:
             ChainUnavailable, NodeBehind: try again later.
-            NonceDrift, NonceTaken, OperationConflict, PartlyPaid, SignatureMismatch: stop.
+            NonceDrift, NonceTaken, OperationConflict, UnknownLines, SignatureMismatch: stop.
         """
         finalized = self.finality.finalized()
         if finalized is None:
@@ -134,22 +135,35 @@ class Submitter:
             raise NodeBehind(head=head.number, finalized=finalized.number)
         is_paused = self.chain.is_paused(head)
         planned, commit_calls = (0, {}) if is_paused else self._plan(finalized)
-        nonce = self._next_nonce(head, finalized)
-        in_flight, histories, sighting = self._observe(finalized)
+        counts = self.counts(head, finalized)
+        next_nonce = self._adopted(counts, head)
+        histories, sighting = self._observe(finalized, counts)
+        histories = [_with_fresh_call(one, commit_calls) for one in histories]
         recorded, due, exhausted = self._decide(histories, sighting)
         report = TickReport(planned=planned, recorded=recorded, exhausted=exhausted)
         if is_paused:
             return replace(report, stop=Stop.PAUSED)
-        sent_again = self._send_again(unknown_to_node(in_flight, sighting.view))
-        report = replace(report, sent_again=sent_again)
-        if nonce is None:
+        over = {outcome.op_id for outcome in recorded if outcome.is_closing}
+        still = [history for history in histories if history.operation.op_id not in over]
+        market = self.market(head)
+        kept = keep_up(
+            self.in_flight(counts),
+            useful_nonces(still, self.signer.address),
+            sending=self._sending(market),
+            view=sighting.view,
+            counts=counts,
+            market=market,
+            next_nonce=next_nonce,
+        )
+        report = replace(report, sent_again=kept.sent_again, replaced=kept.replaced)
+        if kept.above_cap is not None:
+            return replace(report, stop=self._at_cap(kept.above_cap))
+        if kept.is_unsettled:
             return replace(report, stop=Stop.KEY_UNSETTLED)
-        fresh = [replace(one, call=commit_calls.get(one.op_id, one.call)) for one in due]
-        slots = self.limits.in_flight_max - len(in_flight)
-        return self._sign_due(fresh, report, head=head, nonce=nonce, slots=slots)
+        return self._sign_due(due, report, head, counts, market=market, next_nonce=next_nonce)
 
-    def _plan(self, finalized: BlockRef) -> tuple[int, dict[Hash32, bytes]]:
-        """Store what is owed now; also returns the calls of commits, whose signatures may vary."""
+    def owed(self, finalized: BlockRef) -> tuple[list[Operation], list[Operation]]:
+        """What is owed now: commits, whose calls may vary in signatures, and withdrawals."""
         commits = [
             commit_operation(
                 one.approval, one.signatures, chain_id=self.chain_id, contract=self.contract
@@ -159,38 +173,99 @@ class Submitter:
         room = self.limits.open_operations_max - self.store.open_count() - len(commits)
         leaves = self.leaves.payable(finalized, limit=room) if room > 0 else ()
         withdrawals = [
-            withdraw_operation(leaf, chain_id=self.chain_id, contract=self.contract)
-            for leaf in leaves
+            withdraw_operation(
+                one.withdrawal,
+                settled=one.settled,
+                chain_id=self.chain_id,
+                contract=self.contract,
+            )
+            for one in leaves
         ]
+        return commits, withdrawals
+
+    def counts(self, head: BlockRef, finalized: BlockRef) -> Counts:
+        """How far the key's nonces are used, as the node shows it."""
+        sender = self.signer.address
+        return Counts(
+            finalized=self.chain.nonce_count(sender, finalized),
+            head=self.chain.nonce_count(sender, head),
+            pending=self.chain.pending_count(sender),
+        )
+
+    def in_flight(self, counts: Counts) -> list[Attempt]:
+        """Everything stored for nonces that are not spent for good."""
+        return self.store.open_attempts(self.signer.address, first_nonce=counts.finalized)
+
+    def market(self, head: BlockRef) -> Market:
+        """What the chain asks at the head, and what we pay at most."""
+        return Market(
+            head=head.number,
+            quote=self.chain.fees(head),
+            caps=self.limits.caps,
+            replace_after_blocks=self.limits.replace_after_blocks,
+        )
+
+    def assembler(self, head: BlockRef) -> Assembler:
+        """What puts due operations into calls."""
+        return Assembler(
+            chain=self.chain,
+            sender=self.signer.address,
+            head=head,
+            gas_max=self.limits.gas_max,
+        )
+
+    def money_left(self, in_flight: Sequence[Attempt], counts: Counts, head: BlockRef) -> int:
+        """Wei that what is not mined yet leaves, if it all costs what it may cost."""
+        waiting = [one.newest for one in in_flight if one.nonce >= counts.head]
+        promised = sum(self._cost_max(transaction, head) for transaction in waiting)
+        return self.chain.balance(self.signer.address, head) - promised
+
+    def _plan(self, finalized: BlockRef) -> tuple[int, dict[Hash32, bytes]]:
+        """Store what is owed now; also returns the calls of commits."""
+        commits, withdrawals = self.owed(finalized)
         planned = self.store.plan([*commits, *withdrawals])
         if planned:
             log.info("operations planned", extra={"operations": planned})
         return planned, {commit.op_id: commit.call for commit in commits}
 
-    def _next_nonce(self, head: BlockRef, finalized: BlockRef) -> int | None:
-        """The next nonce of our key; None if the chain cannot tell yet where a new key starts.
+    def _adopted(self, counts: Counts, head: BlockRef) -> int:
+        """The next nonce of our key, after taking those that the chain shows and we do not store.
 
         Raises:
-            NonceDrift: the chain has seen nonces that we never signed.
+            NonceDrift: there are more of them than we can ever have signed and forgotten.
         """
         sender = self.signer.address
         stored = self.store.next_nonce(sender)
-        count = self.chain.nonce_count(sender, head)
-        if stored is None:
-            return count if count == self.chain.nonce_count(sender, finalized) else None
-        if count > stored:
-            raise NonceDrift(sender, stored=stored, chain=count)
-        return stored
+        following = counts.finalized if stored is None else stored
+        if counts.shown <= following:
+            return following
+        if counts.shown - max(following, counts.finalized) > _FORGOTTEN_MAX:
+            raise NonceDrift(sender, stored=following, chain=counts.shown)
+        self.store.adopt(
+            Adoption(
+                chain_id=self.chain_id,
+                sender=sender,
+                first_nonce=following,
+                next_nonce=counts.shown,
+                block_number=head.number,
+                block_hash=head.hash,
+            )
+        )
+        fields = {"sender": str(sender), "first_nonce": following, "next_nonce": counts.shown}
+        log.warning("nonces adopted", extra=fields)
+        return counts.shown
 
-    def _observe(self, finalized: BlockRef) -> tuple[list[Attempt], list[History], Sighting]:
+    def _observe(self, finalized: BlockRef, counts: Counts) -> tuple[list[History], Sighting]:
         sender = self.signer.address
-        spent = self.chain.nonce_count(sender, finalized)
-        in_flight = self.store.open_attempts(sender, first_nonce=spent)
         histories = self.store.open_histories()
         sighting = observe(
-            self.chain, finalized, histories, spent={sender: spent}, open_attempts=in_flight
+            self.chain,
+            finalized,
+            histories,
+            spent={sender: counts.finalized},
+            open_attempts=self.in_flight(counts),
         )
-        return in_flight, histories, sighting
+        return histories, sighting
 
     def _decide(
         self, histories: Sequence[History], sighting: Sighting
@@ -231,132 +306,76 @@ class Submitter:
             fields = {"op_id": str(outcome.op_id), "fate": outcome.fate.value}
             log.log(level, "outcome recorded", extra=fields | {"block": outcome.block_number})
 
-    def _send_again(self, transactions: Sequence[SignedTransaction]) -> tuple[Hash32, ...]:
-        """Broadcast stored bytes once more, in the order of nonces."""
-        for transaction in transactions:
-            self._broadcast(transaction)
-        return tuple(transaction.tx_hash for transaction in transactions)
-
     def _sign_due(
         self,
         due: Sequence[Operation],
         report: TickReport,
-        *,
         head: BlockRef,
-        nonce: int,
-        slots: int,
+        counts: Counts,
+        *,
+        market: Market,
+        next_nonce: int,
     ) -> TickReport:
         """Sign, store and send transaction after transaction, while nonces may be in flight."""
-        queue = deque(grouped(due, gas_max=self.limits.gas_max))
+        if not due:
+            return report
+        fee = fee_for(market.quote, market.caps)
+        if isinstance(fee, FeeAboveCap):
+            return replace(report, stop=self._at_cap(fee))
+        in_flight = self.in_flight(counts)
+        slots = self.limits.in_flight_max - len(in_flight)
+        if slots <= 0:
+            return replace(report, stop=Stop.IN_FLIGHT_FULL)
+        money_wei = self.money_left(in_flight, counts, head)
+        sending = self._sending(market)
         signed: list[Hash32] = []
         held: list[Held] = []
         stop: Stop | None = None
-        while queue and stop is None:
+        for one in self.assembler(head).assembled(due):
+            if isinstance(one, Held):
+                held.append(one)
+                continue
+            money_wei -= one.gas * fee.max_fee_wei + self.chain.data_fee(one.data, head)
             if len(signed) >= slots:
                 stop = Stop.IN_FLIGHT_FULL
+            elif money_wei < 0:
+                stop = self._without_money(money_wei)
+            if stop is not None:
                 break
-            ready = self._without_objection(queue.popleft(), held, head)
-            if not ready:
-                continue
-            estimate = self._estimate(ready, head)
-            if not isinstance(estimate, int) and len(ready) > 1:
-                queue.extendleft(reversed(halves(ready)))
-            elif not isinstance(estimate, int):
-                held.append(Held(ready[0].op_id, estimate))
-            else:
-                fee = fee_for(self.chain.fees(head), self.limits.caps)
-                if isinstance(fee, FeeAboveCap):
-                    stop = Stop.FEE_ABOVE_CAP
-                else:
-                    draft = self._draft(ready, nonce + len(signed), gas_limit(estimate), fee)
-                    signed.append(self._sign(draft, ready))
-        for one in held:
-            log.warning(
-                "operation held", extra={"op_id": str(one.op_id), "reason": one.objection.reason}
-            )
+            nonce = next_nonce + len(signed)
+            signed.append(sending.anew(one.data, one.op_ids, nonce=nonce, gas=one.gas, fee=fee))
+        for spoiled in held:
+            fields = {"op_id": str(spoiled.op_id), "reason": spoiled.objection.reason}
+            log.warning("operation held", extra=fields)
         return replace(report, signed=tuple(signed), held=tuple(held), stop=stop)
 
-    def _without_objection(
-        self, group: Sequence[Operation], held: list[Held], head: BlockRef
-    ) -> list[Operation]:
-        """Those of a group that the contract would pay now; the rest joins `held`."""
-        objections = self.chain.objections(
-            [one.call for one in group], sender=self.signer.address, at=head
-        )
-        ready: list[Operation] = []
-        for operation, objection in zip(group, objections, strict=True):
-            if objection is None:
-                ready.append(operation)
-            else:
-                held.append(Held(operation.op_id, objection))
-        return ready
+    def _cost_max(self, transaction: SignedTransaction, head: BlockRef) -> int:
+        data_fee = self.chain.data_fee(transaction.raw, head)
+        return transaction.gas * transaction.max_fee_wei + data_fee
 
-    def _estimate(self, group: Sequence[Operation], head: BlockRef) -> int | Objection:
-        """The node's estimate; an estimate above the budget is an objection."""
-        sender = self.signer.address
-        estimate = self.chain.estimate_gas(_calldata(group), sender=sender, at=head)
-        if isinstance(estimate, int) and estimate > self.limits.gas_max:
-            return Objection(None, f"needs {estimate} gas, budget {self.limits.gas_max}")
-        return estimate
+    def _without_money(self, missing_wei: int) -> Stop:
+        fields = {"sender": str(self.signer.address), "missing_wei": str(-missing_wei)}
+        log.error("payout key lacks money for gas", extra=fields)
+        return Stop.NO_GAS_MONEY
 
-    def _draft(
-        self, group: Sequence[Operation], nonce: int, gas: int, fee: Fee
-    ) -> TransactionDraft:
-        return TransactionDraft(
+    def _at_cap(self, above: FeeAboveCap) -> Stop:
+        fields = {"needed_wei": str(above.needed_wei), "cap_wei": str(above.cap_wei)}
+        log.error("fee above the cap", extra=fields | {"sender": str(self.signer.address)})
+        return Stop.FEE_ABOVE_CAP
+
+    def _sending(self, market: Market) -> Sending:
+        return Sending(
             chain_id=self.chain_id,
-            nonce=nonce,
-            to=self.contract,
-            data=_calldata(group),
-            gas=gas,
-            max_fee_wei=fee.max_fee_wei,
-            tip_wei=fee.tip_wei,
-        )
-
-    def _sign(self, draft: TransactionDraft, group: Sequence[Operation]) -> Hash32:
-        """Sign, store, and only then send."""
-        transaction = self.signer.sign(draft)
-        _require_signed(transaction, draft, self.signer.address)
-        self.store.add_transaction(transaction, [one.op_id for one in group])
-        self._broadcast(transaction)
-        return transaction.tx_hash
-
-    def _broadcast(self, transaction: SignedTransaction) -> None:
-        result = self.chain.send_raw(transaction.raw)
-        is_fine = result.answer in (Answer.ACCEPTED, Answer.ALREADY_KNOWN)
-        log.log(
-            logging.INFO if is_fine else logging.WARNING,
-            "transaction broadcast",
-            extra={
-                "tx_hash": str(transaction.tx_hash),
-                "nonce": transaction.nonce,
-                "answer": result.answer.value,
-                "detail": result.detail,
-            },
+            contract=self.contract,
+            chain=self.chain,
+            store=self.store,
+            signer=self.signer,
+            head=market.head,
         )
 
 
-def _calldata(group: Sequence[Operation]) -> bytes:
-    """One call for a group: a commit's own, or a batch, which reports refusals one by one."""
-    if group[0].kind is Kind.COMMIT:
-        return group[0].call
-    return withdraw_batch_call([withdrawal_from_call(one.call) for one in group])
-
-
-def _require_signed(
-    transaction: SignedTransaction, draft: TransactionDraft, sender: Address
-) -> None:
-    """A remote signer is outside: what it returned must be what was asked.
-
-    Raises:
-        SignatureMismatch: it is not.
-    """
-    pairs = (
-        ("sender", transaction.sender, sender),
-        ("hash", transaction.tx_hash, keccak(transaction.raw)),
-        ("chain", transaction.chain_id, draft.chain_id),
-        ("nonce", transaction.nonce, draft.nonce),
-        ("recipient", transaction.to, draft.to),
-    )
-    for what, actual, expected in pairs:
-        if actual != expected:
-            raise SignatureMismatch(sender, draft.nonce, what)
+def _with_fresh_call(history: History, commit_calls: Mapping[Hash32, bytes]) -> History:
+    """The history with the call of today: an approval that lapsed is given again."""
+    operation = history.operation
+    call = commit_calls.get(operation.op_id, operation.call)
+    return replace(history, operation=replace(operation, call=call))

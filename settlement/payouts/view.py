@@ -11,14 +11,20 @@ from enum import StrEnum
 
 from contracts.calls import EpochState, EpochStatus, Refusal
 from contracts.evm import Address, BlockNumber, BlockRef, Hash32
-from settlement.errors import PartlyPaid
+from settlement.errors import UnknownLines
 from settlement.payouts.operation import Attempt, EpochSubject, LeafSubject
 
 
 class Usage(StrEnum):
-    """What the contract says about an op-id at the finalized block."""
+    """What the contract says about an operation at the finalized block.
+
+    A withdrawal is unused while exactly those lines are settled that were settled when it was
+    planned, and settled as soon as there are more: of all operations of one leaf, at most one is
+    unused. It is early if there are fewer, which takes a finalized block that was replaced.
+    """
 
     UNUSED = "unused"
+    EARLY = "early"
     SETTLED = "settled"
     SUPERSEDED = "superseded"
 
@@ -27,7 +33,8 @@ class Usage(StrEnum):
 class Receipt:
     """A receipt as the node shows it now; it may be gone after a reorg.
 
-    `settled` are the op-ids that the transaction settled, `refused` those that it refused.
+    `settled` are the op-ids that the transaction settled, `refused` those that it refused, both as
+    the contract's events name them.
     """
 
     tx_hash: Hash32
@@ -76,17 +83,30 @@ class Objection:
     reason: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Backing:
+    """What the contract holds of an asset, and how much of that it has accounted for."""
+
+    held: int
+    accounted: int
+
+    @property
+    def shortfall(self) -> int:
+        """What is missing; nothing should ever be."""
+        return max(self.accounted - self.held, 0)
+
+
 def leaf_usage(op_id: Hash32, subject: LeafSubject, paid_lines: int) -> Usage:
-    """Read `paidLines`: one withdrawal settles all lines, so the flags are all set or all clear.
+    """Read `paidLines`; lines that a withdrawal left open, because they were held, are not its own.
 
     Raises:
-        PartlyPaid: neither.
+        UnknownLines: a line is settled that the leaf does not have.
     """
-    if paid_lines == 0:
+    if paid_lines >> subject.lines:
+        raise UnknownLines(op_id, paid_lines=paid_lines, lines=subject.lines)
+    if paid_lines == subject.settled:
         return Usage.UNUSED
-    if paid_lines != (1 << subject.lines) - 1:
-        raise PartlyPaid(op_id, paid_lines=paid_lines, lines=subject.lines)
-    return Usage.SETTLED
+    return Usage.EARLY if subject.settled & ~paid_lines else Usage.SETTLED
 
 
 def commit_usage(subject: EpochSubject, state: EpochState) -> Usage:

@@ -9,25 +9,28 @@ is written here: every function gives bytes.
 | `blocks.jsonl` | one block that a log, a rule or a border names | number |
 | `headers.jsonl` | one header of the completeness certificate, with its claim | number |
 | `works.jsonl` | one work with terms in force | work id |
-| `quarantine.jsonl` | one row or line that was left out | block, log, position, asset |
+| `splits.jsonl` | one split account with terms in force | account |
+| `quarantine.jsonl` | one row or amount that was left out | block, log, position, asset, reason |
 | `allocations.jsonl` | one subscriber's fee in one asset, shared | subscriber, asset |
 | `leaves.jsonl` | one leaf with its split | work id, part, asset |
 | `manifest.json` | (not lines) what guardians sign | |
-| `bundle.json` | (not lines) keccak256 of every other file | |
+| `bundle.json` | (not lines) SHA-256 of every other file, keccak256 of the manifest | |
 """
 
 from collections.abc import Mapping, Sequence
+from hashlib import sha256
+from itertools import zip_longest
 
 import sha3
 
 from contracts.batches import LogColumns
-from contracts.evm import ZERO_HASH, BlockNumber, Hash32, keccak
+from contracts.evm import ZERO_HASH, Address, BlockNumber, Hash32, keccak
 from contracts.leaves import Leaf, split_hash
 from settlement.royalties.canonical import JsonValue, canonical_json, json_lines
 from settlement.royalties.certificate import CertifiedRange
 from settlement.royalties.distribution import SubscriberAllocation
 from settlement.royalties.manifest import BlockPoint
-from settlement.royalties.quarantine import Quarantined
+from settlement.royalties.reasons import Quarantined
 from settlement.royalties.registry import Registry
 
 ANCHOR = "anchor"
@@ -108,17 +111,15 @@ def _header_line(number: BlockNumber, header: bytes, claim: str) -> dict[str, Js
 
 
 def works_file(registry: Registry) -> bytes:
-    """`works.jsonl`: the registry snapshot, whose digest is in the manifest."""
+    """`works.jsonl`: the works of the registry snapshot."""
     return json_lines(
         [
             {
                 "content_id": str(work.content_id),
-                "payees": [
-                    [str(payee), str(share)]
-                    for payee, share in zip(work.payees, work.shares_ppm, strict=True)
-                ],
+                "payees": _shares(work.payees, work.shares_ppm),
                 "price_ppm": str(work.price_ppm),
                 "region_rule": str(work.region_rule),
+                "registered_at": str(work.registered_at),
                 "registrant": str(work.registrant),
                 "version": str(work.version),
                 "work_id": str(work.work_id),
@@ -128,8 +129,34 @@ def works_file(registry: Registry) -> bytes:
     )
 
 
+def splits_file(registry: Registry) -> bytes:
+    """`splits.jsonl`: the split accounts of the registry snapshot."""
+    return json_lines(
+        [
+            {
+                "account": str(account.account),
+                "owner": str(account.owner),
+                "payees": _shares(account.payees, account.shares_ppm),
+                "version": str(account.version),
+            }
+            for account in registry.accounts.values()
+        ]
+    )
+
+
+def registry_digest(registry: Registry) -> Hash32:
+    """keccak256 of `works.jsonl`, followed by `splits.jsonl`: what the manifest names."""
+    return keccak(works_file(registry) + splits_file(registry))
+
+
+def _shares(payees: Sequence[Address], shares_ppm: Sequence[int]) -> list[JsonValue]:
+    """Payees with their shares; where terms have more of one than of the other, it is empty."""
+    pairs = zip_longest(map(str, payees), map(str, shares_ppm), fillvalue="")
+    return [list(pair) for pair in pairs]
+
+
 def quarantine_file(quarantine: Sequence[Quarantined]) -> bytes:
-    """`quarantine.jsonl`; lines of payees that cannot be paid also have asset and amount."""
+    """`quarantine.jsonl`; lines of amounts also have asset and amount."""
     return json_lines([_quarantine_line(item) for item in quarantine])
 
 
@@ -153,6 +180,7 @@ def allocations_file(allocations: Sequence[SubscriberAllocation]) -> bytes:
         [
             {
                 "asset": str(allocation.asset),
+                "charged": [str(units) for units in allocation.charged],
                 "fee": str(allocation.fee),
                 "rows": [
                     {"credited": str(credit.credited), "work_id": str(credit.row.work_id)}
@@ -185,8 +213,10 @@ def leaves_file(leaves: Sequence[Leaf], hashes: Sequence[Hash32]) -> bytes:
 
 
 def index_file(files: Mapping[str, bytes], manifest_digest: Hash32) -> bytes:
-    """`bundle.json`: the digest of every other file."""
-    digests: dict[str, JsonValue] = {name: str(keccak(data)) for name, data in files.items()}
+    """`bundle.json`: SHA-256 of every other file; files are long, and no contract needs it."""
+    digests: dict[str, JsonValue] = {
+        name: "0x" + sha256(data).hexdigest() for name, data in files.items()
+    }
     return canonical_json({"files": digests, "manifest_digest": str(manifest_digest)})
 
 

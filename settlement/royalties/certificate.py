@@ -31,7 +31,7 @@ import sha3
 from contracts import events
 from contracts.batches import BlockEvidence
 from contracts.bloom import bloom_may_hold
-from contracts.events import ContractName
+from contracts.event_spec import ContractName
 from contracts.evm import ZERO_HASH, Address, BlockNumber, ChainId, Epoch, Hash32, keccak
 from contracts.headers import HeaderFields, NotAHeader, header_fields
 from settlement.errors import InputsDisagree
@@ -61,6 +61,26 @@ FILTER_EVENTS = (
     events.PAYEE_UNCLAIMED,
     events.WITHDRAW_REFUSED,
     events.UNCLAIMED_WITHDRAWN,
+    events.GUARDIANS_ANNOUNCED,
+    events.GUARDIANS_CANCELLED,
+    events.PAYEE_HOLD_PLACED,
+    events.PAYEE_HOLD_LIFTED,
+    events.PAYEE_HELD,
+    events.ESCROW_RELEASED,
+    events.ESCROW_EXPIRED,
+    events.UNALLOCATED_TRANSFER_ANNOUNCED,
+    events.UNALLOCATED_TRANSFER_CANCELLED,
+    events.UNALLOCATED_TRANSFERRED,
+    events.ISSUER_SET,
+    events.ATTESTED,
+    events.REVOKED,
+    events.SPLIT_TERMS_SET,
+    events.CONTENT_CLAIMED,
+    events.CLAIM_CHALLENGED,
+    events.CLAIM_RESOLVED,
+    events.BENEFICIARY_ANNOUNCED,
+    events.BENEFICIARY_CANCELLED,
+    events.BENEFICIARY_ASSIGNED,
 )
 """Published, hence frozen: an event that the engine learns later is no part of this filter."""
 

@@ -23,6 +23,7 @@ from contracts.batches import (
     ConsumptionColumns,
     FundedColumns,
     LogColumns,
+    SplitTermsColumns,
     SubscribedColumns,
     VerdictColumns,
     WorkTermsColumns,
@@ -35,7 +36,8 @@ from contracts.evm import (
     Hash32,
     Timestamp,
 )
-from contracts.leaves import Leaf, leaf_hash
+from contracts.leaf_packing import pack_leaves
+from contracts.leaves import Leaf
 from contracts.money_events import EpochVetoed
 from settlement.errors import EpochBeforeSettlement, InputsDisagree, StoredRootDiffers
 from settlement.royalties.certificate import CertifiedRange, MissingBlocks
@@ -43,8 +45,7 @@ from settlement.royalties.completeness import BlockSource, CertificateChain, Cer
 from settlement.royalties.derivation import ComputedEpoch, EpochFacts, derive
 from settlement.royalties.epoch import Timeline
 from settlement.royalties.manifest import BlockPoint, block_point
-from settlement.royalties.tree import leaf_tree
-from settlement.royalties.tree_profiles import QUITTANCE_V1
+from settlement.royalties.tree_flat import TreeMaker, hashed_tree
 
 
 class ClockReading(Protocol):
@@ -86,6 +87,9 @@ class EpochSource(BlockSource, Protocol):
 
     def work_terms(self, upto: BlockRef, effective_epoch_max: Epoch, /) -> WorkTermsColumns:
         """Terms that take effect up to and in the epoch."""
+
+    def split_terms(self, upto: BlockRef, effective_epoch_max: Epoch, /) -> SplitTermsColumns:
+        """Terms of split accounts that take effect up to and in the epoch."""
 
     def verdicts(self, upto: BlockRef, /) -> VerdictColumns:
         """All verdicts."""
@@ -131,7 +135,12 @@ class NotYetComputable:
 
 
 def compute_epoch(
-    epoch: Epoch, *, settlement: Settlement, source: EpochSource, store: EpochStore
+    epoch: Epoch,
+    *,
+    settlement: Settlement,
+    source: EpochSource,
+    store: EpochStore,
+    make_tree: TreeMaker = hashed_tree,
 ) -> ComputedEpoch | NotYetComputable:
     """Compute the current attempt at an epoch and store it; doing it again changes nothing.
 
@@ -145,13 +154,14 @@ def compute_epoch(
     facts = gather(epoch, settlement=settlement, source=source, store=store)
     if isinstance(facts, NotYetComputable):
         return facts
-    computed = derive(facts)
+    computed = derive(facts, make_tree=make_tree)
     store.record(computed)
-    hashes = [
-        leaf_hash(leaf, chain_id=settlement.chain_id, contract=settlement.payouts)
-        for leaf in store.leaves(computed.manifest_digest)
-    ]
-    stored_root = leaf_tree(QUITTANCE_V1, hashes).root
+    stored = pack_leaves(
+        store.leaves(computed.manifest_digest),
+        chain_id=settlement.chain_id,
+        contract=settlement.payouts,
+    )
+    stored_root = make_tree(stored).tree.root
     if stored_root != computed.manifest.root:
         raise StoredRootDiffers(epoch, stored=stored_root, computed=computed.manifest.root)
     return computed
@@ -252,6 +262,7 @@ def _facts(
         certified=certified,
         parameters=source.parameters(reference, epoch),
         work_terms=source.work_terms(reference, epoch),
+        split_terms=source.split_terms(reference, epoch),
         verdicts=source.verdicts(reference),
         funded=source.funded(epoch, boundary),
         subscribed=source.subscribed(epoch, boundary),

@@ -8,19 +8,21 @@ from contracts.batches import (
     FundedColumns,
     LogColumns,
     ParametersColumns,
+    SplitTermsColumns,
     SubscribedColumns,
     VerdictColumns,
     WorkTermsColumns,
 )
-from contracts.events import ContractName
+from contracts.event_spec import ContractName
 from contracts.evm import Address, BlockNumber, BlockRef, ChainId, Epoch, Hash32, keccak
-from contracts.leaves import leaf_hash
+from contracts.leaf_packing import pack_leaves
+from contracts.leaves import LeafKind
 from settlement.errors import InputsDisagree
 from settlement.royalties import bundle
 from settlement.royalties.certificate import CertifiedRange, Claim
 from settlement.royalties.distribution import Distribution, settle
 from settlement.royalties.epoch import Timeline
-from settlement.royalties.inputs import epoch_inputs
+from settlement.royalties.inputs import EpochInputs, EpochScope, epoch_inputs
 from settlement.royalties.manifest import (
     BlockPoint,
     Manifest,
@@ -28,10 +30,9 @@ from settlement.royalties.manifest import (
     manifest_bytes,
     manifest_digest,
 )
-from settlement.royalties.parameters import Parameters, parameters_in_force
+from settlement.royalties.parameters import Parameters, parameters_in_force, row_in_force
 from settlement.royalties.registry import Registry, registry_in_force
-from settlement.royalties.tree import leaf_tree
-from settlement.royalties.tree_profiles import QUITTANCE_V1
+from settlement.royalties.tree_flat import FlatTree, TreeMaker, hashed_tree
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +58,7 @@ class EpochFacts:
     certified: CertifiedRange
     parameters: ParametersColumns
     work_terms: WorkTermsColumns
+    split_terms: SplitTermsColumns
     verdicts: VerdictColumns
     funded: FundedColumns
     subscribed: SubscribedColumns
@@ -69,6 +71,26 @@ class EpochFacts:
         """The `EpochPayouts` contract of the settlement."""
         return self.contracts[ContractName.EPOCH_PAYOUTS]
 
+    @property
+    def scope(self) -> EpochScope:
+        """Where and when the epoch is.
+
+        Raises:
+            NoParametersInForce: governance set no parameters.
+        """
+        row = row_in_force(self.parameters, self.epoch)
+        before = self.last_before_start
+        return EpochScope(
+            epoch=self.epoch,
+            epoch_length_seconds=self.clock.length,
+            last_before_start=None if before is None else before.number,
+            reference_at=self.reference.timestamp,
+            parameters_block=self.parameters.block_number[row],
+            parameters_log=self.parameters.log_index[row],
+            payouts=self.payouts,
+            split_accounts=self.contracts[ContractName.SPLIT_ACCOUNTS],
+        )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ComputedEpoch:
@@ -78,51 +100,68 @@ class ComputedEpoch:
     registry: Registry
     distribution: Distribution
     leaf_hashes: tuple[Hash32, ...]
+    tree: FlatTree
     manifest: Manifest
     manifest_bytes: bytes
     manifest_digest: Hash32
 
 
-def derive(facts: EpochFacts) -> ComputedEpoch:
-    """Compute one attempt at an epoch.
+def derive(facts: EpochFacts, *, make_tree: TreeMaker = hashed_tree) -> ComputedEpoch:
+    """Compute one attempt at an epoch; whoever makes the tree, it is the same.
 
     Raises:
-        InputsDisagree: the columns are not the decoded logs, or a log is in a block without any.
+        InputsDisagree: the columns are not the decoded logs, or a log is in a block without any, or
+            a work has an id that works cannot have.
         NoParametersInForce, BadParameters, UnknownName: governance set no usable parameters.
         FundedBelowFees: subscribers paid more than the payouts contract received.
     """
     _check_columns_are_the_logs(facts)
     _check_empty_blocks(facts)
+    _check_work_ids(facts)
     parameters = parameters_in_force(facts.parameters, facts.epoch)
-    before = facts.last_before_start
-    registry = registry_in_force(
-        facts.work_terms,
-        facts.verdicts,
-        epoch=facts.epoch,
-        last_before_start=None if before is None else before.number,
-    )
-    inputs = epoch_inputs(
-        epoch=facts.epoch,
-        payouts=facts.payouts,
-        funded=facts.funded,
-        subscribed=facts.subscribed,
-        consumption=facts.consumption,
-    )
+    inputs = inputs_of(facts)
+    registry = registry_of(facts)
     distribution = settle(inputs, parameters, registry)
-    hashes = tuple(
-        leaf_hash(leaf, chain_id=facts.chain_id, contract=facts.payouts)
-        for leaf in distribution.leaves
-    )
-    manifest = _manifest(facts, parameters, registry, distribution, hashes)
+    packed = pack_leaves(distribution.leaves, chain_id=facts.chain_id, contract=facts.payouts)
+    made = make_tree(packed)
+    manifest = _manifest(facts, parameters, registry, distribution, made.tree)
     data = manifest_bytes(manifest)
     return ComputedEpoch(
         facts=facts,
         registry=registry,
         distribution=distribution,
-        leaf_hashes=hashes,
+        leaf_hashes=tuple(map(Hash32, made.hashes)),
+        tree=made.tree,
         manifest=manifest,
         manifest_bytes=data,
         manifest_digest=manifest_digest(data),
+    )
+
+
+def inputs_of(facts: EpochFacts) -> EpochInputs:
+    """Money and usage of the epoch.
+
+    Raises:
+        NoParametersInForce: governance set no parameters.
+    """
+    return epoch_inputs(
+        facts.scope,
+        funded=facts.funded,
+        subscribed=facts.subscribed,
+        consumption=facts.consumption,
+    )
+
+
+def registry_of(facts: EpochFacts) -> Registry:
+    """Works and split accounts, as they stood for the epoch."""
+    before = facts.last_before_start
+    return registry_in_force(
+        facts.work_terms,
+        facts.verdicts,
+        facts.split_terms,
+        epoch=facts.epoch,
+        last_before_start=None if before is None else before.number,
+        timestamps={number: block.timestamp for number, block in facts.blocks.items()},
     )
 
 
@@ -134,6 +173,7 @@ def bundle_files(computed: ComputedEpoch) -> dict[str, bytes]:
         "blocks.jsonl": bundle.blocks_file(computed.facts.blocks),
         "headers.jsonl": bundle.headers_file(computed.facts.certified),
         "works.jsonl": bundle.works_file(computed.registry),
+        "splits.jsonl": bundle.splits_file(computed.registry),
         "quarantine.jsonl": bundle.quarantine_file(distribution.quarantine),
         "allocations.jsonl": bundle.allocations_file(distribution.allocations),
         "leaves.jsonl": bundle.leaves_file(distribution.leaves, computed.leaf_hashes),
@@ -147,6 +187,7 @@ def _check_columns_are_the_logs(facts: EpochFacts) -> None:
     columns = (
         facts.parameters,
         facts.work_terms,
+        facts.split_terms,
         facts.verdicts,
         facts.funded,
         facts.subscribed,
@@ -178,12 +219,19 @@ def _check_empty_blocks(facts: EpochFacts) -> None:
             raise InputsDisagree(facts.epoch, what)
 
 
+def _check_work_ids(facts: EpochFacts) -> None:
+    """The registry gives no id that could be that of a leaf of fees, escrow or suspense."""
+    for work_id in facts.work_terms.work_id:
+        if work_id[0] != LeafKind.WORK:
+            raise InputsDisagree(facts.epoch, f"no registered work can have the id {work_id}")
+
+
 def _manifest(
     facts: EpochFacts,
     parameters: Parameters,
     registry: Registry,
     distribution: Distribution,
-    hashes: tuple[Hash32, ...],
+    tree: FlatTree,
 ) -> Manifest:
     quarantine = bundle.quarantine_file(distribution.quarantine)
     return Manifest(
@@ -202,13 +250,13 @@ def _manifest(
         completeness_previous=facts.certified.certificate.previous,
         input_count=len(facts.logs),
         input_rolling_hash=bundle.rolling_hash(facts.logs),
-        registry_digest=keccak(bundle.works_file(registry)),
+        registry_digest=bundle.registry_digest(registry),
         ruleset_name=parameters.ruleset,
         ruleset_parameters_digest=parameters.digest,
         ruleset_parameters=parameters.document,
         totals=distribution.totals,
         quarantine_count=len(distribution.quarantine),
         quarantine_digest=keccak(quarantine),
-        leaf_count=len(hashes),
-        root=leaf_tree(QUITTANCE_V1, hashes).root,
+        leaf_count=tree.leaf_count,
+        root=tree.root,
     )

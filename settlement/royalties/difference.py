@@ -1,7 +1,8 @@
 """The exact difference of two distributions: an epoch and the one before, or two rulesets.
 
-Every amount is told twice, by payee and by work, and both ways sum to the same: per asset,
-Σ payees = Σ works = allocated, now, before, and so the difference.
+Every amount in a leaf is told twice, by payee and by the id of the leaf (a work, or fees, escrow,
+suspense), and both ways sum to the same: per asset, Σ payees = Σ works = allocated + fees + escrow,
+now, before, and so the difference. Escrow and suspense stand under the payouts contract, as payee.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -50,12 +51,20 @@ class Change:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TotalChange:
-    """The money of one asset."""
+    """The money of one asset: paid in = allocated + fees + escrow + unallocated."""
 
     asset: Address
     paid_in: Change
     allocated: Change
+    fees: Change
+    escrow: Change
     unallocated: Change
+
+    @property
+    def in_leaves(self) -> Change:
+        """What the leaves sum to."""
+        terms = (self.allocated, self.fees, self.escrow)
+        return _change(sum(one.now for one in terms), sum(one.before for one in terms))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +78,7 @@ class PayeeChange:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkChange:
-    """What all parts of one work together hold in one asset."""
+    """What all parts of one work, or of another id of leaves, together hold in one asset."""
 
     work_id: Hash32
     asset: Address
@@ -143,26 +152,24 @@ def _totals(now: Sequence[AssetTotals], before: Sequence[AssetTotals]) -> Iterat
     of_before = {total.asset: total for total in before}
     for asset in sorted(of_now.keys() | of_before.keys()):
         pair = of_now.get(asset), of_before.get(asset)
-        paid_in, allocated, unallocated = (
-            _change(*(getattr(total, name) if total else 0 for total in pair))
-            for name in ("paid_in", "allocated", "unallocated")
-        )
-        yield TotalChange(
-            asset=asset, paid_in=paid_in, allocated=allocated, unallocated=unallocated
-        )
+        changes = {
+            name: _change(*(getattr(total, name) if total else 0 for total in pair))
+            for name in ("paid_in", "allocated", "fees", "escrow", "unallocated")
+        }
+        yield TotalChange(asset=asset, **changes)
 
 
 def _check(result: Difference) -> None:
-    """Both sums of every asset, now and before, are what is allocated."""
-    allocated = {total.asset: total.allocated for total in result.totals}
+    """Both sums of every asset, now and before, are what the totals say of leaves."""
+    in_leaves = {total.asset: total.in_leaves for total in result.totals}
     nothing = _change(0, 0)
     lists: tuple[tuple[str, Sequence[PayeeChange | WorkChange]], ...] = (
         ("payees", result.payees),
         ("works", result.works),
     )
     for name, changes in lists:
-        for asset in sorted({one.asset for one in changes} | allocated.keys()):
-            total = allocated.get(asset, nothing)
+        for asset in sorted({one.asset for one in changes} | in_leaves.keys()):
+            total = in_leaves.get(asset, nothing)
             amounts = [one.change for one in changes if one.asset == asset]
             for side in ("now", "before"):
                 summed = sum(getattr(amount, side) for amount in amounts)

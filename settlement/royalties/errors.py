@@ -1,4 +1,4 @@
-"""Failures of looking at what was computed; the branches are those of `settlement.errors`."""
+"""Failures of the royalties room alone; the branches are those of `settlement.errors`."""
 
 from contracts.evm import Address, Epoch, Hash32
 from settlement.errors import Corrupt, Rejected
@@ -12,6 +12,18 @@ class UnknownWork(Rejected):
         self.work_id, self.epoch = work_id, epoch
 
 
+class ConflictingShard(Corrupt):
+    """A unit of an allocation was computed again with another result.
+
+    Source: `royalties.adapters.shard_store`. Effect: the stored result stays; the epoch is not
+    computed.
+    """
+
+    def __init__(self, epoch: Epoch, unit: str, *, stored: Hash32, computed: Hash32) -> None:
+        super().__init__(f"epoch {epoch}, {unit}: {stored} is stored, {computed} was computed")
+        self.epoch, self.unit = epoch, unit
+
+
 class ExplanationDiffers(Corrupt):
     """The steps from events to an amount do not lead to what was computed.
 
@@ -21,6 +33,27 @@ class ExplanationDiffers(Corrupt):
     def __init__(self, what: str, *, explained: object, computed: object) -> None:
         super().__init__(f"{what} is {explained} by its steps, {computed} was computed")
         self.what = what
+
+
+def agree(what: str, explained: object, computed: object) -> None:
+    """Compare what steps come to with what was computed.
+
+    Raises:
+        ExplanationDiffers: they differ.
+    """
+    if explained != computed:
+        raise ExplanationDiffers(what, explained=explained, computed=computed)
+
+
+class ShardsDisagree(Corrupt):
+    """An epoch that was allocated in shards and as a whole came to two results.
+
+    Source: `royalties.shard_distribution`. Effect: the epoch is not stored.
+    """
+
+    def __init__(self, epoch: Epoch, what: str) -> None:
+        super().__init__(f"epoch {epoch}: its {what} are others in shards than as a whole")
+        self.epoch, self.what = epoch, what
 
 
 class DifferenceBroken(Corrupt):

@@ -1,45 +1,78 @@
-"""Why a work earned what it earned: every number, from events to the units of its leaves.
+"""Why a leaf holds what it holds: every number, from events to its units.
 
-The steps are computed anew from events and parameters, and each is compared with what the ruleset
-computed (`explanation_parts.py`). One number that differs, and there is no explanation but
-`ExplanationDiffers`.
+| leaf of | its explanation |
+|---|---|
+| a work | what each subscriber's fee gave to it, and how its payees share that |
+| a work's suspense | the same: what its split could not pay is named there |
+| fees | what each fee takes of what each subscriber paid |
+| an escrowed content | what each recognised work of it earned |
+
+The steps are computed anew from events and parameters, and each is compared with what the engine
+computed (`explanation_parts.py`, `explanation_splits.py`). One number that differs, and there is no
+explanation but `ExplanationDiffers`.
 """
 
 from collections.abc import Sequence
 
 from contracts.evm import Address, Hash32
+from contracts.leaves import FEES_ID, Leaf, LeafKind, escrow_id, leaf_kind, suspense_id
 from contracts.units import BaseUnits
-from settlement.royalties.derivation import ComputedEpoch, EpochFacts
-from settlement.royalties.derivation_steps import EventId, Explanation, Sources
+from settlement.royalties.derivation import ComputedEpoch
+from settlement.royalties.derivation_steps import (
+    EscrowedWork,
+    EscrowExplanation,
+    EventId,
+    Explanation,
+    FeeExplanation,
+    Sources,
+)
 from settlement.royalties.distribution import SubscriberAllocation
-from settlement.royalties.errors import UnknownWork
+from settlement.royalties.errors import UnknownWork, agree
+from settlement.royalties.explanation_fees import charged_subscribers, fee_lines_of, fee_parts
 from settlement.royalties.explanation_parts import (
-    explain_split,
     explain_subscriber,
-    never_paid,
     payments_by_subscriber,
     play_sums,
 )
+from settlement.royalties.explanation_splits import agree_on_lines, explain_split
 from settlement.royalties.parameters import parameters_in_force
 
 
-def explained_assets(computed: ComputedEpoch, work_id: Hash32) -> tuple[Address, ...]:
-    """The assets of the fees that a work has a part in, ascending; with zero units too.
+def explained_assets(computed: ComputedEpoch, leaf_id: Hash32) -> tuple[Address, ...]:
+    """The assets of the fees that a work, or another leaf, has a part in, ascending.
 
     Raises:
-        UnknownWork: no such work is registered in the epoch.
+        UnknownWork: nothing of this id is known in the epoch.
     """
-    if work_id not in computed.registry.works:
-        raise UnknownWork(work_id, computed.facts.epoch)
+    kind, works = _kind(computed, leaf_id), _works_of(computed, leaf_id)
     return tuple(
         sorted(
             {
                 share.asset
                 for share in computed.distribution.allocations
-                if _has_row_of(share, work_id)
+                if kind is LeafKind.FEES or any(_has_row_of(share, work) for work in works)
             }
         )
     )
+
+
+def explain_leaf(
+    computed: ComputedEpoch, leaf_id: Hash32, asset: Address
+) -> Explanation | FeeExplanation | EscrowExplanation:
+    """The derivation of the leaves of an id in one asset; an id of suspense gives its work's.
+
+    Raises:
+        UnknownName: the epoch was computed by a ruleset whose steps are not known here.
+        UnknownWork: nothing of this id is known in the epoch.
+        ExplanationDiffers: the steps do not lead to what was computed.
+    """
+    kind = _kind(computed, leaf_id)
+    if kind is LeafKind.FEES:
+        return explain_fees(computed, asset)
+    if kind is LeafKind.ESCROW:
+        return explain_escrow(computed, leaf_id, asset)
+    (work_id,) = _works_of(computed, leaf_id)
+    return explain(computed, work_id, asset)
 
 
 def explain(computed: ComputedEpoch, work_id: Hash32, asset: Address) -> Explanation:
@@ -50,7 +83,7 @@ def explain(computed: ComputedEpoch, work_id: Hash32, asset: Address) -> Explana
         UnknownWork: no such work is registered in the epoch.
         ExplanationDiffers: the steps do not lead to what was computed.
     """
-    facts, manifest = computed.facts, computed.manifest
+    facts = computed.facts
     if work_id not in computed.registry.works:
         raise UnknownWork(work_id, facts.epoch)
     shares = [
@@ -68,43 +101,133 @@ def explain(computed: ComputedEpoch, work_id: Hash32, asset: Address) -> Explana
     )
     split = explain_split(
         BaseUnits(sum(part.credited for part in subscribers)),
-        [
-            leaf
-            for leaf in computed.distribution.leaves
-            if (leaf.work_id, leaf.asset) == (work_id, asset)
-        ],
+        _leaves(computed, asset, work_id, suspense_id(work_id)),
+        asset=asset,
         work_id=work_id,
-        never_paid=never_paid(asset, facts.payouts),
         sources=sources,
     )
     return Explanation(
         epoch=facts.epoch,
         attempt=facts.attempt,
         manifest_digest=computed.manifest_digest,
-        root=manifest.root,
+        root=computed.manifest.root,
         asset=asset,
+        parameters=sources.parameters_event,
         work_id=work_id,
         ruleset=sources.parameters.ruleset,
         k_ppm=sources.parameters.k_ppm,
         plays_max=sources.parameters.plays_max,
-        parameters=sources.parameters_event,
+        has_half_life=sources.parameters.has_half_life,
         subscribers=subscribers,
         split=split,
     )
 
 
+def explain_fees(computed: ComputedEpoch, asset: Address) -> FeeExplanation:
+    """The derivation of the fees in one asset.
+
+    Raises:
+        UnknownName: the epoch was computed by a ruleset whose steps are not known here.
+        ExplanationDiffers: the steps do not lead to what was computed.
+    """
+    facts = computed.facts
+    shares = [share for share in computed.distribution.allocations if share.asset == asset]
+    sources = _sources(computed, shares)
+    payments = payments_by_subscriber(facts.subscribed, asset, sources)
+    subscribers = tuple(charged_subscribers(shares, payments, sources))
+    entries = tuple(fee_parts(subscribers, asset, sources))
+    lines = tuple(fee_lines_of(entries))
+    agree_on_lines("fees", lines, _leaves(computed, asset, FEES_ID))
+    return FeeExplanation(
+        epoch=facts.epoch,
+        attempt=facts.attempt,
+        manifest_digest=computed.manifest_digest,
+        root=computed.manifest.root,
+        asset=asset,
+        parameters=sources.parameters_event,
+        entries=entries,
+        subscribers=subscribers,
+        lines=lines,
+    )
+
+
+def explain_escrow(computed: ComputedEpoch, leaf_id: Hash32, asset: Address) -> EscrowExplanation:
+    """The derivation of what is escrowed for a content in one asset.
+
+    Raises:
+        UnknownName: the epoch was computed by a ruleset whose steps are not known here.
+        UnknownWork: no recognised work has a content of this id in the epoch.
+        ExplanationDiffers: the steps do not lead to what was computed.
+    """
+    works = _works_of(computed, leaf_id)
+    earned = [explain(computed, work_id, asset) for work_id in works]
+    amount = BaseUnits(sum(one.split.escrowed for one in earned))
+    leaves = _leaves(computed, asset, leaf_id)
+    agree(f"escrow {leaf_id}", amount, sum(leaf.amount for leaf in leaves))
+    facts = computed.facts
+    return EscrowExplanation(
+        epoch=facts.epoch,
+        attempt=facts.attempt,
+        manifest_digest=computed.manifest_digest,
+        root=computed.manifest.root,
+        asset=asset,
+        parameters=_sources(computed, ()).parameters_event,
+        escrow_id=leaf_id,
+        content_id=computed.registry.works[works[0]].content_id,
+        works=tuple(
+            EscrowedWork(work_id=one.work_id, terms=one.split.terms, amount=one.split.amount)
+            for one in earned
+        ),
+        amount=amount,
+    )
+
+
+def _kind(computed: ComputedEpoch, leaf_id: Hash32) -> LeafKind:
+    try:
+        return leaf_kind(leaf_id)
+    except ValueError as error:
+        raise UnknownWork(leaf_id, computed.facts.epoch) from error
+
+
+def _works_of(computed: ComputedEpoch, leaf_id: Hash32) -> list[Hash32]:
+    """The works whose money a leaf holds, ascending; none for fees.
+
+    Raises:
+        UnknownWork: there are none.
+    """
+    works, kind = computed.registry.works, _kind(computed, leaf_id)
+    if kind is LeafKind.FEES:
+        return []
+    if kind is LeafKind.ESCROW:
+        recognised = (terms for terms in works.values() if terms.is_recognised)
+        found = [one.work_id for one in recognised if escrow_id(one.content_id) == leaf_id]
+    elif kind is LeafKind.SUSPENSE:
+        found = [work_id for work_id in works if suspense_id(work_id) == leaf_id]
+    else:
+        found = [leaf_id] if leaf_id in works else []
+    if not found:
+        raise UnknownWork(leaf_id, computed.facts.epoch)
+    return found
+
+
+def _leaves(computed: ComputedEpoch, asset: Address, *leaf_ids: Hash32) -> list[Leaf]:
+    """The leaves of these ids in one asset, ascending by (id, part)."""
+    leaves = computed.distribution.leaves
+    return [leaf for leaf in leaves if leaf.asset == asset and leaf.work_id in leaf_ids]
+
+
 def _sources(computed: ComputedEpoch, shares: Sequence[SubscriberAllocation]) -> Sources:
     facts = computed.facts
     parameters = parameters_in_force(facts.parameters, facts.epoch)
-    hashes = {number: block.hash for number, block in facts.blocks.items()}
     plays = (credit.row.plays for share in shares for credit in share.credits)
     return Sources(
         chain_id=facts.chain_id,
+        scope=facts.scope,
         parameters=parameters,
-        parameters_event=_parameters_event(facts),
         terms=computed.registry.works,
+        accounts=computed.registry.accounts,
         verdicts=_verdicts(computed),
-        block_hashes=hashes,
+        block_hashes={number: block.hash for number, block in facts.blocks.items()},
         play_sums=play_sums(parameters, plays),
     )
 
@@ -122,19 +245,6 @@ def _verdicts(computed: ComputedEpoch) -> dict[Hash32, EventId]:
         for row in range(len(columns))
         if columns.is_placed[row] and columns.work_id[row] in computed.registry.held
     }
-
-
-def _parameters_event(facts: EpochFacts) -> EventId:
-    """The place of what `parameters_in_force` found."""
-    columns = facts.parameters
-    row = max(row for row in range(len(columns)) if columns.effective_epoch[row] <= facts.epoch)
-    number = columns.block_number[row]
-    return EventId(
-        chain_id=facts.chain_id,
-        block_number=number,
-        block_hash=facts.blocks[number].hash,
-        log_index=columns.log_index[row],
-    )
 
 
 def _has_row_of(share: SubscriberAllocation, work_id: Hash32) -> bool:

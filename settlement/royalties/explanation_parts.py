@@ -1,7 +1,7 @@
-"""The parts of an explanation: one subscriber's fee, and the split of what a work earned.
+"""What one subscriber's fee gave to a work, row by row.
 
-Each step is computed anew, and compared with what the ruleset computed: the weights and the units
-of every row, the unallocated rest, and the lines of every leaf. So a rule that changes without its
+Each step is computed anew, and compared with what the engine computed: the fees that were charged,
+the weights and the units of every row, and the unallocated rest. So a rule that changes without its
 steps is seen, and never explained wrongly.
 """
 
@@ -9,22 +9,20 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import accumulate
 
 from contracts.batches import SubscribedColumns
-from contracts.evm import ZERO_ADDRESS, Address, Hash32
-from contracts.leaves import SPLIT_LINES_MAX, Leaf, SplitLine
+from contracts.evm import Address, Hash32, Timestamp
 from contracts.units import PPM_ONE, BaseUnits, mul_div_down
 from settlement.errors import UnknownName
-from settlement.royalties.allotment import Allotment, Portion, allotment
+from settlement.royalties.allotment import Portion, allotment
 from settlement.royalties.derivation_steps import (
-    Fate,
-    PayeePart,
+    ChargeStep,
     Payment,
     Sources,
-    SplitSteps,
     SubscriberPart,
     UsageStep,
 )
 from settlement.royalties.distribution import Credit, SubscriberAllocation
-from settlement.royalties.errors import ExplanationDiffers
+from settlement.royalties.errors import agree
+from settlement.royalties.half_life import age_steps, factor_ppm
 from settlement.royalties.parameters import Parameters
 
 EXPLAINED = ("usercentric-v1",)
@@ -81,11 +79,13 @@ def explain_subscriber(
         ExplanationDiffers: the steps do not lead to what was computed.
     """
     who = f"subscriber {share.subscriber}"
-    _agree(f"{who}: fee", sum(payment.amount for payment in payments), share.fee)
+    agree(f"{who}: fee", sum(payment.amount for payment in payments), share.fee)
+    charged = tuple(_charges(share, sources))
+    shareable = BaseUnits(share.fee - sum(one.amount for one in charged))
     raw_sum = sum(credit.raw for credit in share.credits)
     counted_sum = sum(credit.counted for credit in share.credits)
     earns = raw_sum > 0 and counted_sum > 0
-    target = mul_div_down(share.fee, counted_sum, raw_sum) if earns else 0
+    target = mul_div_down(shareable, counted_sum, raw_sum) if earns else 0
     shared = allotment(target, [credit.counted for credit in share.credits]) if earns else None
     portions = shared.portions if shared else [None] * len(share.credits)
     rows = tuple(
@@ -93,11 +93,13 @@ def explain_subscriber(
         for credit, portion in zip(share.credits, portions, strict=True)
     )
     credited = sum(row.credited for row in rows)
-    _agree(f"{who}: unallocated", share.fee - credited, share.unallocated)
+    agree(f"{who}: unallocated", shareable - credited, share.unallocated)
     return SubscriberPart(
         subscriber=share.subscriber,
         payments=tuple(payments),
         fee=share.fee,
+        charged=charged,
+        shareable=shareable,
         raw_sum=raw_sum,
         counted_sum=counted_sum,
         target=target,
@@ -108,58 +110,15 @@ def explain_subscriber(
     )
 
 
-def never_paid(asset: Address, payouts: Address) -> frozenset[Address]:
-    """Payees that no token pays, or that would send money back where it came from."""
-    return frozenset({ZERO_ADDRESS, asset, payouts})
-
-
-def explain_split(
-    amount: BaseUnits,
-    leaves: Sequence[Leaf],
-    *,
-    work_id: Hash32,
-    never_paid: frozenset[Address],
-    sources: Sources,
-) -> SplitSteps:
-    """How an amount became the lines of leaves; `leaves` are of the work and asset, by part.
-
-    Raises:
-        ExplanationDiffers: the steps do not lead to these leaves.
-    """
-    terms = sources.terms[work_id]
-    shares = sorted(zip(terms.payees, terms.shares_ppm, strict=True))
-    shared = allotment(amount, [share for _, share in shares])
-    payees = tuple(_payee_parts(shares, shared, never_paid))
-    for leaf in leaves:
-        wanted = tuple(
-            SplitLine(payee=one.payee, amount=BaseUnits(one.portion.amount))
-            for one in payees
-            if one.part == leaf.part
-        )
-        _agree(f"work {work_id}: lines of part {leaf.part}", _shown(wanted), _shown(leaf.lines))
-    paid = sum(one.portion.amount for one in payees if one.fate is Fate.LEAF)
-    _agree(f"work {work_id}: sum of leaves", paid, sum(leaf.amount for leaf in leaves))
-    return SplitSteps(
-        terms=sources.event(terms.block_number, terms.log_index),
-        amount=amount,
-        denominator=shared.denominator,
-        dust=shared.dust,
-        payees=payees,
-        paid=BaseUnits(paid),
-    )
-
-
-def _payee_parts(
-    shares: Sequence[tuple[Address, int]], shared: Allotment, never_paid: frozenset[Address]
-) -> Iterator[PayeePart]:
-    lines = 0
-    for (payee, share), portion in zip(shares, shared.portions, strict=True):
-        fate = Fate.UNPAYABLE if payee in never_paid else Fate.LEAF
-        if portion.amount == 0:
-            fate = Fate.ZERO
-        part = lines // SPLIT_LINES_MAX if fate is Fate.LEAF else None
-        lines += fate is Fate.LEAF
-        yield PayeePart(payee=payee, share_ppm=share, portion=portion, fate=fate, part=part)
+def _charges(share: SubscriberAllocation, sources: Sources) -> Iterator[ChargeStep]:
+    """Every fee of the parameters, on this subscriber's fee."""
+    entries = sources.parameters.fees
+    who = f"subscriber {share.subscriber}"
+    agree(f"{who}: number of fees", len(entries), len(share.charged))
+    for entry, charged in zip(entries, share.charged, strict=True):
+        amount = BaseUnits(mul_div_down(share.fee, entry.rate_ppm, PPM_ONE))
+        agree(f"{who}: fee {entry.name}", amount, charged)
+        yield ChargeStep(name=entry.name, payee=entry.payee, rate_ppm=entry.rate_ppm, amount=amount)
 
 
 def _usage_step(credit: Credit, portion: Portion | None, sources: Sources) -> UsageStep:
@@ -168,18 +127,22 @@ def _usage_step(credit: Credit, portion: Portion | None, sources: Sources) -> Us
     plays = _counted(row.plays, parameters)
     discount = mul_div_down(sources.play_sums[plays], 1, plays)
     region = parameters.regions[terms.region_rule]
-    raw = mul_div_down(row.minutes * terms.price_ppm * region, discount, PPM_ONE)
+    undecayed = mul_div_down(row.minutes * terms.price_ppm * region, discount, PPM_ONE)
+    age = _age(terms.registered_at, sources)
+    factor = PPM_ONE if age is None else factor_ppm(age)
+    raw = mul_div_down(undecayed, factor, PPM_ONE)
     verdict = sources.verdicts.get(row.work_id)
     credibility = PPM_ONE if verdict is None else 0
     counted = mul_div_down(raw, credibility, PPM_ONE)
     where = f"block {row.block_number}, log {row.log_index}, row {row.position}"
-    _agree(f"{where}: price", terms.price_ppm, credit.price_ppm)
-    _agree(f"{where}: region", region, credit.region_ppm)
-    _agree(f"{where}: discount", discount, credit.discount_ppm)
-    _agree(f"{where}: credibility", credibility, credit.credibility_ppm)
-    _agree(f"{where}: raw weight", raw, credit.raw)
-    _agree(f"{where}: counted weight", counted, credit.counted)
-    _agree(f"{where}: credited", portion.amount if portion else 0, credit.credited)
+    agree(f"{where}: price", terms.price_ppm, credit.price_ppm)
+    agree(f"{where}: region", region, credit.region_ppm)
+    agree(f"{where}: discount", discount, credit.discount_ppm)
+    agree(f"{where}: half-life", factor, credit.factor_ppm)
+    agree(f"{where}: credibility", credibility, credit.credibility_ppm)
+    agree(f"{where}: raw weight", raw, credit.raw)
+    agree(f"{where}: counted weight", counted, credit.counted)
+    agree(f"{where}: credited", portion.amount if portion else 0, credit.credited)
     return UsageStep(
         event=sources.event(row.block_number, row.log_index),
         position=row.position,
@@ -194,6 +157,10 @@ def _usage_step(credit: Credit, portion: Portion | None, sources: Sources) -> Us
         plays_counted=plays,
         play_sum=sources.play_sums[plays],
         discount_ppm=discount,
+        undecayed=undecayed,
+        registered_at=terms.registered_at,
+        age_steps=age,
+        factor_ppm=factor,
         verdict=verdict,
         credibility_ppm=credibility,
         raw=raw,
@@ -203,14 +170,15 @@ def _usage_step(credit: Credit, portion: Portion | None, sources: Sources) -> Us
     )
 
 
+def _age(registered_at: Timestamp, sources: Sources) -> int | None:
+    """The age of a work, where it counts."""
+    if not sources.parameters.has_half_life:
+        return None
+    scope = sources.scope
+    return age_steps(
+        registered_at, scope.reference_at, epoch_length_seconds=scope.epoch_length_seconds
+    )
+
+
 def _counted(plays: int, parameters: Parameters) -> int:
     return min(max(plays, 1), parameters.plays_max)
-
-
-def _shown(lines: Sequence[SplitLine]) -> str:
-    return ", ".join(f"{line.payee} {line.amount}" for line in lines)
-
-
-def _agree(what: str, explained: object, computed: object) -> None:
-    if explained != computed:
-        raise ExplanationDiffers(what, explained=explained, computed=computed)

@@ -7,8 +7,27 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from contracts.batches import ConsumptionColumns, FundedColumns, SubscribedColumns
-from contracts.evm import Address, Epoch, Hash32
+from contracts.evm import Address, BlockNumber, Epoch, Hash32, LogIndex, Timestamp
 from contracts.units import BaseUnits
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EpochScope:
+    """Where and when an epoch is, as far as rules ask.
+
+    `last_before_start` is the highest block before the epoch, None if the chain was not indexed
+    there; `reference_at` is the timestamp of the reference block. The log of the `ParametersSet` in
+    force is `parameters_log` of `parameters_block`. `split_accounts` is the contract itself.
+    """
+
+    epoch: Epoch
+    epoch_length_seconds: int
+    last_before_start: BlockNumber | None
+    reference_at: Timestamp
+    parameters_block: BlockNumber
+    parameters_log: LogIndex
+    payouts: Address
+    split_accounts: Address
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,8 +38,7 @@ class EpochInputs:
     contract received for the epoch; `paid_tiers` says who may report usage of which tier.
     """
 
-    epoch: Epoch
-    payouts: Address
+    scope: EpochScope
     funded: Mapping[Address, BaseUnits]
     fees: Mapping[Address, Mapping[Address, BaseUnits]]
     paid_tiers: frozenset[tuple[Address, Hash32]]
@@ -28,9 +46,8 @@ class EpochInputs:
 
 
 def epoch_inputs(
+    scope: EpochScope,
     *,
-    epoch: Epoch,
-    payouts: Address,
     funded: FundedColumns,
     subscribed: SubscribedColumns,
     consumption: ConsumptionColumns,
@@ -46,8 +63,7 @@ def epoch_inputs(
         of_asset = fees.setdefault(asset, {})
         of_asset[subscriber] = BaseUnits(of_asset.get(subscriber, 0) + amount)
     return EpochInputs(
-        epoch=epoch,
-        payouts=payouts,
+        scope=scope,
         funded=dict(sorted(money.items())),
         fees=dict(sorted(fees.items())),
         paid_tiers=frozenset(zip(subscribed.subscriber, subscribed.tier_id, strict=True)),

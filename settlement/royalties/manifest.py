@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from contracts.approvals import AssetTotals
-from contracts.events import ContractName
+from contracts.event_spec import ContractName
 from contracts.evm import (
     Address,
     BlockNumber,

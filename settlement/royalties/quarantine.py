@@ -1,66 +1,21 @@
-"""Rows and lines that are left out of an epoch, each with its reason; and the rows that remain.
+"""The rows that enter the formula, and those that are left out of it, each with its reason.
 
-Bad input never stops an epoch. A quarantined row leaves the input and does not count as seen, with
-one exception: the rows of a work under verdict stay, with credibility zero, so that their weight
-goes to unallocated and not to the other works.
+Whole submissions are judged first (`submissions.py`). A quarantined row leaves the input and does
+not count as seen, with one exception: the rows of a work under verdict stay, with credibility zero,
+so that their weight goes to unallocated and not to the other works.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from enum import StrEnum
+from dataclasses import dataclass, field
 
-from contracts.evm import Address, BlockNumber, Hash32, LogIndex
-from contracts.units import PPM_ONE, BaseUnits
+from contracts.evm import SCALAR_FIELD_ORDER, Address, Hash32
+from contracts.units import PPM_ONE
 from settlement.royalties.inputs import EpochInputs
 from settlement.royalties.parameters import Parameters
+from settlement.royalties.reasons import Quarantined, Reason
 from settlement.royalties.registry import Registry
+from settlement.royalties.submissions import UsageRow, judged_submissions
 from settlement.royalties.usercentric_v1 import Usage
-
-
-class Reason(StrEnum):
-    """Why something was left out; reasons of a row are checked in this order, the first counts."""
-
-    UNPAID_TIER = "unpaid_tier"
-    UNREGISTERED_WORK = "unregistered_work"
-    DUPLICATE_WORK = "duplicate_work"
-    REUSED_PSEUDONYM = "reused_pseudonym"
-    UNKNOWN_REGION_RULE = "unknown_region_rule"
-    WORK_UNDER_VERDICT = "work_under_verdict"
-    UNPAYABLE_PAYEE = "unpayable_payee"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Quarantined:
-    """One row of a submission, or one line of a split, that was left out.
-
-    For a row, `position` is its place in the arrays of the submission. For a line (reason
-    `UNPAYABLE_PAYEE`, the only one with asset and amount) the log is the `WorkTermsSet` in force,
-    `position` the payee's place in it, and `submitter` its registrant.
-    """
-
-    block_number: BlockNumber
-    log_index: LogIndex
-    position: int
-    reason: Reason
-    submitter: Address
-    work_id: Hash32
-    asset: Address | None = None
-    amount: BaseUnits | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class UsageRow:
-    """One row of one submission, as the chain holds it."""
-
-    block_number: BlockNumber
-    log_index: LogIndex
-    position: int
-    submitter: Address
-    tier_id: Hash32
-    work_id: Hash32
-    minutes: int
-    plays: int
-    pseudonym: Hash32
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,11 +31,16 @@ class AcceptedUsage:
 
 
 def accept_usage(inputs: EpochInputs, parameters: Parameters, registry: Registry) -> AcceptedUsage:
-    """Judge every row of an epoch, in chain order, then by position."""
+    """Judge every submission of an epoch and every row of it, in chain order, then by position."""
     rows: list[UsageRow] = []
     quarantined: list[Quarantined] = []
-    seen = _Seen(set(), set())
-    for row in _rows(inputs):
+    seen = _Seen()
+    for row in judged_submissions(
+        inputs.consumption, last_before_start=inputs.scope.last_before_start
+    ):
+        if isinstance(row, Quarantined):
+            quarantined.append(row)
+            continue
         reason = _reason(row, inputs, parameters, registry, seen)
         if reason is not None:
             quarantined.append(_quarantined(row, reason))
@@ -95,50 +55,37 @@ def accept_usage(inputs: EpochInputs, parameters: Parameters, registry: Registry
 
 @dataclass(frozen=True, slots=True)
 class _Seen:
-    works: set[tuple[Address, Hash32]]
-    pseudonyms: set[Hash32]
+    works: set[tuple[Address, Hash32]] = field(default_factory=set)
+    pseudonyms: set[Hash32] = field(default_factory=set)
 
 
 def _reason(
     row: UsageRow, inputs: EpochInputs, parameters: Parameters, registry: Registry, seen: _Seen
 ) -> Reason | None:
-    terms = registry.works.get(row.work_id)
-    checks = (
-        (Reason.UNPAID_TIER, (row.submitter, row.tier_id) not in inputs.paid_tiers),
-        (Reason.UNREGISTERED_WORK, terms is None),
-        (Reason.DUPLICATE_WORK, (row.submitter, row.work_id) in seen.works),
-        (Reason.REUSED_PSEUDONYM, row.pseudonym in seen.pseudonyms),
-        (
-            Reason.UNKNOWN_REGION_RULE,
-            terms is not None and terms.region_rule not in parameters.regions,
-        ),
-        (Reason.WORK_UNDER_VERDICT, row.work_id in registry.held),
-    )
+    checks = _checks(row, inputs, parameters, registry, seen)
     return next((reason for reason, applies in checks if applies), None)
 
 
-def _rows(inputs: EpochInputs) -> Iterator[UsageRow]:
-    columns = inputs.consumption
-    for index in range(len(columns)):
-        inner = zip(
-            columns.work_ids[index],
-            columns.minutes_played[index],
-            columns.plays[index],
-            columns.pseudonyms[index],
-            strict=True,
-        )
-        for position, (work_id, minutes, plays, pseudonym) in enumerate(inner):
-            yield UsageRow(
-                columns.block_number[index],
-                columns.log_index[index],
-                position,
-                columns.submitter[index],
-                columns.tier_id[index],
-                work_id,
-                minutes,
-                plays,
-                pseudonym,
-            )
+def _checks(
+    row: UsageRow, inputs: EpochInputs, parameters: Parameters, registry: Registry, seen: _Seen
+) -> Iterator[tuple[Reason, bool]]:
+    """Every reason of a row in its order, and whether it applies; terms are there once asked."""
+    is_canonical = _is_canonical(row.work_id) and _is_canonical(row.pseudonym)
+    yield Reason.NON_CANONICAL_ID, not is_canonical
+    yield Reason.UNPAID_TIER, (row.submitter, row.tier_id) not in inputs.paid_tiers
+    yield Reason.UNREGISTERED_WORK, row.work_id not in registry.works
+    yield Reason.DUPLICATE_WORK, (row.submitter, row.work_id) in seen.works
+    yield Reason.REUSED_PSEUDONYM, row.pseudonym in seen.pseudonyms
+    limit = parameters.minutes_max
+    yield Reason.ABSURD_MINUTES, limit is not None and row.minutes > limit
+    terms = registry.works[row.work_id]
+    yield Reason.MALFORMED_TERMS, not terms.is_well_formed
+    yield Reason.UNKNOWN_REGION_RULE, terms.region_rule not in parameters.regions
+    yield Reason.WORK_UNDER_VERDICT, row.work_id in registry.held
+
+
+def _is_canonical(one: Hash32) -> bool:
+    return int.from_bytes(one, "big") < SCALAR_FIELD_ORDER
 
 
 def _quarantined(row: UsageRow, reason: Reason) -> Quarantined:

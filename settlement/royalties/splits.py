@@ -1,17 +1,28 @@
-"""Amounts of works, resolved to payees once and to the unit.
+"""One list of payees: whether it can be shared out, sharing it, and cutting lines into leaves.
 
 The contract never divides: it pays the lines that the leaf commits to. Largest remainder, ties to
 the lower address; zero lines are dropped before hashing; more than `SPLIT_LINES_MAX` lines become
-several leaves, told apart by `part`.
+several leaves, told apart by `part`. Payees that are lists themselves: `split_graph.py`.
 
 Invariant: the lines sum to the amount, and each is within one unit of exact.
 """
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 from contracts.evm import Address
 from contracts.leaves import SPLIT_LINES_MAX, SplitLine
-from contracts.units import BaseUnits, allot
+from contracts.units import PPM_ONE, BaseUnits, allot
+
+
+def is_well_formed(payees: Sequence[Address], shares_ppm: Sequence[int]) -> bool:
+    """Whether payees are strictly ascending, with positive shares that sum to one."""
+    return (
+        len(payees) == len(shares_ppm)
+        and all(lower < higher for lower, higher in pairwise(payees))
+        and all(share > 0 for share in shares_ppm)
+        and sum(shares_ppm) == PPM_ONE
+    )
 
 
 def split_lines(

@@ -20,7 +20,13 @@ import sha3
 
 from contracts.evm import ZERO_HASH, Hash32
 from settlement.errors import BadValue
-from settlement.royalties.tree_profiles import PROFILES, Profile, Shape
+from settlement.royalties.tree_profiles import (
+    OZ_STANDARD,
+    OZ_UNSORTED,
+    PROFILES,
+    Profile,
+    Shape,
+)
 from settlement.royalties.tree_values import abi_types, evm_value
 
 
@@ -116,17 +122,22 @@ def profiles_of_root(
 ) -> tuple[str, ...]:
     """Names of all profiles under which these values have this root, most particular first.
 
+    Where sorted leaves have it too, `oz-unsorted` is not named: one root is one set of proofs.
+
     Raises:
         BadValue: a value is none of these types.
     """
     checked = abi_types(types)
     for position, value in enumerate(values):
         evm_value(checked, value, f"values[{position}]")
-    return tuple(
+    names = [
         profile.name
         for profile in PROFILES
         if profile.types in (None, checked) and _has_root(profile, checked, values, root)
-    )
+    ]
+    if OZ_STANDARD.name in names:
+        names = [name for name in names if name != OZ_UNSORTED.name]
+    return tuple(names)
 
 
 def _has_root(

@@ -6,10 +6,12 @@
 | `cwe-sorted-v1` | keccak(work ‖ amount) | by work id | levels | root 0 |
 | `uniswap-v1` | keccak(encodePacked(value)) | by hash | levels | refused |
 | `oz-standard` | keccak(keccak(abi.encode(value))) | by hash | heap | refused |
+| `oz-unsorted` | keccak(keccak(abi.encode(value))) | as given | heap | refused |
 
 Every node is keccak of its children in ascending order, so a proof needs no directions. A verifier
 must still name the profile: the same values give another root under each, but `quittance-v1` is
-`oz-standard` over the eight members of our leaf, and equal to it.
+`oz-standard` over the eight members of our leaf, and equal to it. `oz-unsorted` is what the option
+`sortLeaves: false` makes, unless the order given happens to lead to the same root.
 
 Warning: the 64-byte preimage of a `cwe-sorted-v1` leaf has the form of an inner node. An inner node
 shown as a leaf has an amount that is a hash; amounts there come from 128-bit credits, so a proof
@@ -93,6 +95,10 @@ def _by_work(values: Sequence[Value], _hashes: Sequence[bytes]) -> list[int]:
     return sorted(range(len(values)), key=lambda position: bytes(values[position][0]))
 
 
+def _as_given(_values: Sequence[Value], hashes: Sequence[bytes]) -> list[int]:
+    return list(range(len(hashes)))
+
+
 def _by_hash_indexed(values: Sequence[Value], hashes: Sequence[bytes]) -> list[int]:
     _refuse_repeated_first_member(values, "another index than all before it")
     return _by_hash(values, hashes)
@@ -152,6 +158,15 @@ OZ_STANDARD = Profile(
     has_empty_tree=False,
     is_forgeable=_never,
 )
+OZ_UNSORTED = Profile(
+    name="oz-unsorted",
+    types=None,
+    leaf=_double_hashed,
+    order=_as_given,
+    shape=Shape.HEAP,
+    has_empty_tree=False,
+    is_forgeable=_never,
+)
 
-PROFILES: tuple[Profile, ...] = (QUITTANCE_V1, CWE_SORTED_V1, UNISWAP_V1, OZ_STANDARD)
+PROFILES: tuple[Profile, ...] = (QUITTANCE_V1, CWE_SORTED_V1, UNISWAP_V1, OZ_STANDARD, OZ_UNSORTED)
 """From the most particular to the most general."""

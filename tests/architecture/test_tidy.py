@@ -30,6 +30,10 @@ USE_CASES = {
     "settlement.royalties.commit",
     "settlement.royalties.export",
     "settlement.royalties.due",
+    "settlement.royalties.shard_order",
+    "settlement.royalties.watch",
+    "settlement.payouts.prove",
+    "settlement.payouts.send",
     "settlement.payouts.submit",
     "settlement.ledger.post",
     "reconciliation.reconcile",
@@ -37,9 +41,9 @@ USE_CASES = {
 """Modules that drive adapters through Protocols; everything else outside adapters/ is pure."""
 
 DRIVEN_BY_THE_DEMO = {
-    "scripts.demo.actors",
+    "scripts.demo.authority",
+    "scripts.demo.conditions",
     "scripts.demo.options",
-    "scripts.demo.scenes",
     "scripts.demo.story",
     "scripts.demo.theatre",
     "scripts.guardians",

@@ -22,7 +22,7 @@ import orjson
 from sqlalchemy import Engine
 
 import scripts.bootstrap
-from contracts.events import ContractName
+from contracts.event_spec import ContractName
 from contracts.evm import Address, BlockNumber, BlockRef, ChainId, Hash32
 from indexer.adapters.copy_binary import copy_chunks
 from indexer.adapters.cut_logs import NOTHING_CUT, CutLogs

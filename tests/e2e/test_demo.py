@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -9,21 +10,36 @@ import time
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from scripts.embedded.places import scratch_directory
 from tests.processes import processes_of
 
-AMOUNTS = ("paid", "allocated", "unallocated", "withdrawn", "held", "unclaimed")
+DIVIDED = ("allocated", "fees", "escrow", "unallocated")
+PLACED = ("withdrawn", "held", "unclaimed")
 SMALL = ("--once", "--json", "--subscribers", "40", "--works", "12")
-LIMIT_S = 400
+LIMIT_S = 600
 
 
 @pytest.fixture
 def directory() -> Iterator[Path]:
     with scratch_directory() as path:
         yield path
+
+
+@pytest.fixture(scope="module")
+def result() -> dict[str, Any]:
+    """What a whole demo prints; it leaves nothing behind."""
+    with scratch_directory() as path:
+        process = start(path, *SMALL)
+        output, errors = process.communicate(timeout=LIMIT_S)
+        assert process.returncode == 0, errors
+        assert processes_of(path) == {}
+        assert list((path / "demo").iterdir()) == []
+    document: dict[str, Any] = json.loads(output)
+    return document
 
 
 def start(directory: Path, *options: str) -> "subprocess.Popen[str]":
@@ -37,22 +53,27 @@ def start(directory: Path, *options: str) -> "subprocess.Popen[str]":
     )
 
 
-def test_demo__small__settles_three_epochs(directory: Path) -> None:
-    process = start(directory, *SMALL)
-    output, errors = process.communicate(timeout=LIMIT_S)
+def seeded(result: dict[str, Any]) -> dict[str, Any]:
+    """What the seed decides; manifests name blocks, whose times and hashes differ."""
+    epochs = [
+        {name: value for name, value in epoch.items() if name != "manifest_digest"}
+        for epoch in result["epochs"]
+    ]
+    names = ("totals", "quarantined", "held", "payee_hold", "escrow_claim", "refused_on_chain")
+    return {"epochs": epochs} | {name: result[name] for name in names}
 
-    assert process.returncode == 0, errors
-    result = json.loads(output)
+
+def test_demo__small__settles_three_epochs(result: dict[str, Any]) -> None:
     assert result["chain"] == 31337
     assert [epoch["number"] for epoch in result["epochs"]] == [0, 1, 2]
     for row in (*result["epochs"], result["totals"]):
-        paid, allocated, unallocated, withdrawn, held, unclaimed = (
-            int(row[name]) for name in AMOUNTS
-        )
-        assert paid == allocated + unallocated
-        assert allocated == withdrawn + held + unclaimed
-        assert allocated > 0
-    for name in AMOUNTS:
+        amounts = {name: int(row[name]) for name in ("paid", *DIVIDED, *PLACED)}
+        assert amounts["paid"] == sum(amounts[name] for name in DIVIDED)
+        assert amounts["allocated"] + amounts["fees"] == sum(amounts[name] for name in PLACED)
+        # Everybody is charged 2.5 %, and each of at most 38 payments is rounded down.
+        assert 0 <= amounts["paid"] * 25_000 - amounts["fees"] * 10**6 < 3 * 38 * 10**6
+        assert all(amounts[name] > 0 for name in DIVIDED)
+    for name in ("paid", *DIVIDED, *PLACED):
         assert int(result["totals"][name]) == sum(int(row[name]) for row in result["epochs"])
     assert int(result["totals"]["held"]) > 0
     assert int(result["totals"]["unclaimed"]) > 0
@@ -62,7 +83,28 @@ def test_demo__small__settles_three_epochs(directory: Path) -> None:
     assert (result["discrepancies"], result["verifier"]) == (0, "OK")
     assert (result["restarts"], result["api"]) == (1, None)
     assert result["omission_refused_at"] > 0
-    assert processes_of(directory) == {}
+
+
+def test_demo__payee_held__paid_exactly_that_later(result: dict[str, Any]) -> None:
+    hold = result["payee_hold"]
+
+    assert hold["epoch"] == 1
+    assert 0 < int(hold["held"]) == int(hold["paid"])
+    assert [epoch["held"] == "0" for epoch in result["epochs"]] == [True, False, True]
+
+
+def test_demo__content_claimed__its_escrow_withdrawn(result: dict[str, Any]) -> None:
+    claim = result["escrow_claim"]
+    in_escrow = sum(int(result["epochs"][epoch]["escrow"]) for epoch in (0, 1))
+
+    assert 0 < in_escrow == int(claim["released"]) == int(claim["withdrawn"])
+
+
+def test_demo__wrong_root__vetoed_by_the_watcher(result: dict[str, Any]) -> None:
+    veto = result["vetoed_by_watcher"]
+
+    assert (veto["epoch"], veto["attempt"]) == (2, 1)
+    assert re.fullmatch("0x[0-9a-f]{64}", veto["transaction"])
 
 
 def test_demo__kill_9__leaves_nothing_running(directory: Path) -> None:
@@ -82,7 +124,9 @@ def test_demo__kill_9__leaves_nothing_running(directory: Path) -> None:
     assert left == {}
 
 
-def test_demo__served_then_interrupted__ends_clean(directory: Path) -> None:
+def test_demo__served_then_interrupted__same_amounts_and_ends_clean(
+    directory: Path, result: dict[str, Any]
+) -> None:
     process = start(directory, *(option for option in SMALL if option != "--once"))
     assert process.stdout is not None
     text = ""
@@ -90,12 +134,14 @@ def test_demo__served_then_interrupted__ends_clean(directory: Path) -> None:
         text += line
         if line == "}\n":
             break
-    with urllib.request.urlopen(json.loads(text)["api"] + "/v1/epochs", timeout=10) as answer:  # noqa: S310
+    served = json.loads(text)
+    with urllib.request.urlopen(served["api"] + "/v1/epochs", timeout=10) as answer:  # noqa: S310
         states = {item["epoch"]: item["state"] for item in json.load(answer)["items"]}
 
     process.send_signal(signal.SIGINT)
     process.communicate(timeout=60)
 
+    assert seeded(served) == seeded(result)
     assert {states[epoch] for epoch in (0, 2)} == {"settled"}
     assert states[1] == "active"  # a work is held
     assert process.returncode == 0

@@ -26,13 +26,15 @@ import psycopg
 import pytest
 
 from contracts.addresses import settlements_to_json
-from contracts.events import ContractName
+from contracts.event_spec import ContractName
 from contracts.evm import ZERO_ADDRESS, Address
-from scripts.deploy import Deployment, DeploymentPlan, deploy_settlement
+from scripts.deploy import Delays, Deployment, DeploymentPlan, deploy_settlement
+from scripts.devnet import offices
 from scripts.devnode import Call, DevNode, account_from_seed, address_of
 from scripts.embedded.anvil import AnvilNode
 from scripts.embedded.places import scratch_directory
 from scripts.errors import ScriptError
+from scripts.governance import Change, govern
 from tests.ganache_node import running_ganache
 
 LIMIT_S = 60
@@ -149,7 +151,10 @@ class Story:
             self.moved.append((ZERO_ADDRESS, address_of(account), 100_000))
         for amount in range(1, 6):
             self.pay(amount)
-        self._act(ADMIN, "SubscriptionTiers", tiers, "setTier", TIER, str(token), PRICE)
+        contract = self.node.contract("SubscriptionTiers", tiers)
+        price = contract.encode_abi("setTier", [TIER, str(token), PRICE])
+        change = Change(tiers, bytes.fromhex(price.removeprefix("0x")))
+        govern(self.node, self.deployed.timelock, ADMIN, [change])
         self._act(ALICE, "DemoToken", token, "approve", str(tiers), PRICE)
         epoch = self.node.contract("EpochClock", self._contract(ContractName.EPOCH_CLOCK))
         now = epoch.functions.currentEpoch().call()
@@ -191,11 +196,12 @@ class Story:
             genesis=self.node.head()[1],
             epoch_length_s=86_400,
             grace_s=7_200,
-            veto_window_s=3_600,
             guardians=guardians,
             threshold=2,
             attestor=guardians[0],
-            watcher=guardians[1],
+            governors=(address_of(ADMIN),),
+            offices=offices(3),
+            delays=Delays(timelock_s=0),
         )
         return deploy_settlement(self.node, ADMIN, plan)
 

@@ -8,13 +8,14 @@ from typing import Any
 import pytest
 
 from contracts.addresses import Settlement
-from contracts.events import ContractName
+from contracts.event_spec import ContractName
 from contracts.evm import Address, Hash32
 from scripts.demo.population import tier_id_of
 from scripts.devnet import CHAIN_ID, FINALITY_DEPTH_BLOCKS, SEED, running_devnet
 from scripts.devnode import Call, DevNode, NodeRefused, account_from_seed, address_of
 from scripts.embedded.places import scratch_directory
 from scripts.errors import ScriptError
+from scripts.governance import ADMIN_ROLE, Change, govern, roles_held
 from scripts.settings import ChainSettings, load_settings
 
 ADMIN = account_from_seed(SEED, "admin")
@@ -138,8 +139,17 @@ def test_deployment__finalized_tag__trails_by_the_configured_depth(
     assert int(final["number"], 16) == head - chain.finality_depth_blocks
 
 
+def timelock_of(node: DevNode, settlement: Settlement) -> Address:
+    """Who administers the contracts, by their logs."""
+    contracts = settlement.contracts.values()
+    roles = roles_held(node, contracts, settlement.start_block)
+    ((timelock,),) = {held for (_, role), held in roles.items() if role == ADMIN_ROLE}
+    return timelock
+
+
 def test_deployment__roles__each_where_it_belongs(node: DevNode, settlement: Settlement) -> None:
     admin, watcher = address_of(ADMIN), address_of(WATCHER)
+    timelock = timelock_of(node, settlement)
     tiers_address = settlement.contracts[ContractName.SUBSCRIPTION_TIERS]
     payouts = contract(node, settlement, ContractName.EPOCH_PAYOUTS)
     registry = contract(node, settlement, ContractName.WORK_REGISTRY)
@@ -147,12 +157,12 @@ def test_deployment__roles__each_where_it_belongs(node: DevNode, settlement: Set
     tiers = contract(node, settlement, ContractName.SUBSCRIPTION_TIERS)
 
     assert has_role(payouts, "FUNDER_ROLE", tiers_address)
-    assert not has_role(payouts, "FUNDER_ROLE", admin)
     assert has_role(payouts, "VETO_ROLE", watcher)
-    assert not has_role(payouts, "VETO_ROLE", admin)
-    assert has_role(registry, "VERDICT_ROLE", admin)
-    assert has_role(parameters, "GOVERNANCE_ROLE", admin)
-    assert has_role(tiers, "GOVERNANCE_ROLE", admin)
+    assert has_role(registry, "VERDICT_ROLE", address_of(account_from_seed(SEED, "court")))
+    assert has_role(parameters, "GOVERNANCE_ROLE", timelock)
+    assert has_role(tiers, "GOVERNANCE_ROLE", timelock)
+    held = roles_held(node, settlement.contracts.values(), settlement.start_block)
+    assert not [where for where, who in held.items() if admin in who]
     assert payouts.functions.threshold().call() == 2
 
 
@@ -167,7 +177,14 @@ def test_deployment__money__enters_through_the_tiers_only(
     for spender in (tiers, settlement.payouts):
         act(node, "DemoToken", token, "approve", str(spender), 10 * PRICE)
     light = bytes(tier_id_of("light"))
-    act(node, "SubscriptionTiers", tiers, "setTier", light, str(token), PRICE)
+    price = node.contract("SubscriptionTiers", tiers).encode_abi(
+        "setTier", [light, str(token), PRICE]
+    )
+    with pytest.raises(NodeRefused, match="reverted"):
+        act(node, "SubscriptionTiers", tiers, "setTier", light, str(token), PRICE)
+    governor = account_from_seed(SEED, "governor")
+    change = Change(tiers, bytes.fromhex(price.removeprefix("0x")))
+    govern(node, timelock_of(node, settlement), governor, [change])
 
     with pytest.raises(NodeRefused, match="reverted"):
         act(node, "EpochPayouts", settlement.payouts, "fund", epoch, str(token), PRICE)

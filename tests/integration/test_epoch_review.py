@@ -1,4 +1,4 @@
-"""`quittance epoch explain` and `diff` over a database of two computed epochs, as a user sees them.
+"""`quittance epoch explain`, `diff` and `shadow` over two computed epochs, as a user sees them.
 
 Subjects: scripts.cli.epochs, scripts.cli.explaining, scripts.cli.differing,
 scripts.reviewing.
@@ -17,20 +17,37 @@ from sqlalchemy import Engine, text
 from typer.testing import CliRunner
 
 from contracts.addresses import settlements_to_json
-from contracts.evm import Hash32
+from contracts.evm import Hash32, keccak
+from contracts.leaves import FEES_ID, escrow_id, suspense_id
 from contracts.units import BaseUnits
 from scripts.bootstrap import open_database
 from scripts.cli.differing import difference_lines
 from scripts.cli.epochs import app
-from scripts.cli.explaining import explanation_lines
+from scripts.cli.explaining import explanation_lines, explanation_out
 from scripts.cli.problems import CHECK_FAILED
 from scripts.embedded.postgres import PostgresServer
-from scripts.reviewing import NotComputed, difference_to_previous, recomputed
+from scripts.errors import Rejected
+from scripts.reviewing import (
+    NotComputed,
+    NothingAnnounced,
+    difference_to_previous,
+    recomputed,
+)
 from settlement.errors import ConflictingComputation
+from settlement.royalties.derivation import derive
 from settlement.royalties.difference import StoredOutcome, difference
 from settlement.royalties.errors import UnknownWork
-from settlement.royalties.explanation import explain
-from tests.royalties_builders import ANN, DUSD, EURT, FIRST_EPOCH, SETTLEMENT, work
+from settlement.royalties.explanation import explain, explain_leaf
+from tests.royalties_builders import (
+    ANN,
+    DUSD,
+    EURT,
+    FIRST_EPOCH,
+    SETTLEMENT,
+    parameters_json,
+    work,
+)
+from tests.ruled_epochs import BAND, CHOIR, FOUND, OPTIONS, nested
 from tests.two_epochs import FILM, NEXT_EPOCH, SONG, store, two_epochs
 
 CHAIN, FIRST, NEXT = two_epochs()
@@ -172,7 +189,10 @@ def test_epoch_explain__text__names_work_asset_split_and_reason(epoch: Quittance
     assert f"Manifest {FIRST.manifest_digest}" in output
     assert f"this work, {30} minutes, {1} plays" in output
     assert f"work {SONG}, 120 minutes, 3 plays" in output
-    assert "cannot be paid: unallocated" in output
+    assert "unpayable_payee: suspended" in output
+    assert "suspended, unpayable_payee, place " in output
+    suspense = epoch.run("explain", FIRST_EPOCH, suspense_id(FILM), "--asset", DUSD)
+    assert suspense == output
     assert "credibility 0, a verdict stands: chain" in epoch.run("explain", NEXT_EPOCH, SONG)
 
 
@@ -241,7 +261,8 @@ def test_epoch_diff__json__what_the_pure_function_says(epoch: Quittance) -> None
                 for one in answer[name]
                 if one["asset"] == total["asset"]
             ]
-            assert sum(deltas) == int(total["allocated"]["delta"])
+            terms = ("allocated", "fees", "escrow")
+            assert sum(deltas) == sum(int(total[term]["delta"]) for term in terms)
 
 
 def test_epoch_diff__text__totals_and_what_differs(epoch: Quittance) -> None:
@@ -270,6 +291,38 @@ def test_difference_lines__unchanged__counted_and_not_listed() -> None:
     assert not any(str(ANN) in line for line in lines)
 
 
+def test_explanation_lines__fees_escrow_and_half_life__every_step_told() -> None:
+    computed = derive(nested(**OPTIONS["half_life"], **OPTIONS["fees"]))
+
+    fees = list(explanation_lines(explain_leaf(computed, FEES_ID, DUSD)))
+    escrow = list(explanation_lines(explain_leaf(computed, escrow_id(keccak(b"found")), DUSD)))
+    song = "\n".join(explanation_lines(explain_leaf(computed, SONG, DUSD)))
+    found = list(explanation_lines(explain_leaf(computed, FOUND, DUSD)))
+
+    assert any(line.startswith("house, 1000 ppm, ") and "unallocated" in line for line in fees)
+    assert any("10000003 · 25000 / 10^6 = 250000" in line for line in fees)
+    assert sum("earned" in line for line in escrow) == 2
+    assert "  shareable = 10000003 - 250000 - 500000 - 10000 = 9240003\n" in song
+    assert "/ 10^6 = 250000, to" in song
+    assert "age 120, registered at" in song
+    assert "500000 ppm" in song
+    assert "a split account:" in song
+    place = sorted((ANN, BAND, CHOIR)).index(BAND)
+    assert f"suspended, split_cycle, place {place} of the terms: " in song
+    assert any("nobody has adopted the work" in line for line in found)
+
+
+@pytest.mark.parametrize("leaf_id", [SONG, FEES_ID, escrow_id(keccak(b"found"))])
+def test_explanation_out__every_kind_of_leaf__a_document_of_strings(leaf_id: Hash32) -> None:
+    computed = derive(nested(**OPTIONS["fees"]))
+
+    document = explanation_out(explain_leaf(computed, leaf_id, DUSD)).model_dump(mode="json")
+
+    assert document["asset"] == str(DUSD)
+    assert document["root"] == str(computed.manifest.root)
+    assert json.loads(json.dumps(document)) == document
+
+
 def test_explanation_lines__no_weight__target_is_zero() -> None:
     (part, *_) = explain(FIRST, SONG, DUSD).subscribers
     weightless = replace(
@@ -278,3 +331,39 @@ def test_explanation_lines__no_weight__target_is_zero() -> None:
     explained = replace(explain(FIRST, SONG, DUSD), subscribers=(weightless,))
 
     assert any("target = 0: no row has weight" in line for line in explanation_lines(explained))
+
+
+def test_epoch_shadow__announced_parameters__the_exact_difference(epoch: Quittance) -> None:
+    answer = epoch.json("shadow", FIRST_EPOCH)
+
+    assert answer["parameters_digest"] == str(FIRST.manifest.ruleset_parameters_digest)
+    assert answer["shadow_parameters_digest"] == str(NEXT.manifest.ruleset_parameters_digest)
+    for total in answer["totals"]:
+        gained = sum(
+            int(one["change"]["delta"])
+            for one in answer["payees"]
+            if one["asset"] == total["asset"]
+        )
+        assert gained == -int(total["unallocated"]["delta"])
+
+
+def test_epoch_shadow__parameters_of_a_file__under_those(epoch: Quittance, tmp_path: Path) -> None:
+    file = tmp_path / "candidate.json"
+    file.write_bytes(parameters_json())
+
+    answer = epoch.json("shadow", FIRST_EPOCH, "--parameters", file)
+    output = epoch.run("shadow", FIRST_EPOCH, "--parameters", file)
+
+    assert answer["parameters_digest"] == answer["shadow_parameters_digest"]
+    assert not any(int(one["change"]["delta"]) for one in answer["payees"])
+    assert output.startswith(f"epoch {FIRST_EPOCH} under parameters ")
+
+
+def test_epoch_shadow__nothing_announced__names_the_way_out(epoch: Quittance) -> None:
+    with pytest.raises(NothingAnnounced, match="name a file with --parameters"):
+        epoch.run("shadow", NEXT_EPOCH)
+
+
+def test_epoch_shadow__file_is_missing__names_it(epoch: Quittance, tmp_path: Path) -> None:
+    with pytest.raises(Rejected, match=r"--parameters: .*nowhere: No such file"):
+        epoch.run("shadow", FIRST_EPOCH, "--parameters", tmp_path / "nowhere")

@@ -8,24 +8,32 @@ import pytest
 from sqlalchemy import Connection, Engine
 
 from contracts.addresses import Settlement
+from contracts.event_spec import ContractName, EventSpec
 from contracts.events import (
     CONSUMPTION_SUBMITTED,
     EPOCH_CLOCK_STARTED,
     EPOCH_COMMITTED,
     EPOCH_FUNDED,
     EPOCH_VETOED,
+    ESCROW_EXPIRED,
+    ESCROW_RELEASED,
     LEAF_WITHDRAWN,
     PARAMETERS_SET,
+    PAYEE_HELD,
+    PAYEE_HOLD_LIFTED,
+    PAYEE_HOLD_PLACED,
     PAYEE_PAID,
     PAYEE_UNCLAIMED,
+    SPLIT_TERMS_SET,
     SUBSCRIBED,
     TIER_SET,
+    UNALLOCATED_TRANSFER_ANNOUNCED,
+    UNALLOCATED_TRANSFER_CANCELLED,
+    UNALLOCATED_TRANSFERRED,
     UNCLAIMED_WITHDRAWN,
     VERDICT_LIFTED,
     VERDICT_PLACED,
     WORK_TERMS_SET,
-    ContractName,
-    EventSpec,
 )
 from contracts.evm import (
     Address,
@@ -38,7 +46,18 @@ from contracts.evm import (
     Timestamp,
     keccak,
 )
-from contracts.money_events import EpochCommitted, EpochFunded, EpochVetoed
+from contracts.money_events import (
+    EpochCommitted,
+    EpochFunded,
+    EpochVetoed,
+    EscrowExpired,
+    EscrowReleased,
+    PayeeHoldLifted,
+    PayeeHoldPlaced,
+    UnallocatedTransferAnnounced,
+    UnallocatedTransferCancelled,
+    UnallocatedTransferred,
+)
 from contracts.units import UINT256_MAX
 from indexer.adapters.money_reads import commitments, money_events
 from indexer.adapters.reads import FactReads
@@ -50,6 +69,7 @@ from tests.fakes_chain import CHAIN_ID, FakeChain, FakeLog, log_of, plan
 from tests.postgres_facts import fact_engine, synced
 
 ALICE, BOB, ASSET = Address(b"\x0a" * 20), Address(b"\x0b" * 20), Address(b"\x0c" * 20)
+BAND = Address(b"\x0d" * 20)
 WORK, TIER, CASE = Hash32(b"\x01" * 32), Hash32(b"\x02" * 32), Hash32(b"\x03" * 32)
 SEVEN = Epoch(7)
 
@@ -86,6 +106,11 @@ def terms(effective_epoch: int) -> FakeLog:
     )
 
 
+def split_terms(effective_epoch: int, by: Settlement = OURS) -> FakeLog:
+    shares = [ALICE, BOB], [300_000, 700_000]
+    return emitted(SPLIT_TERMS_SET, BAND, BOB, effective_epoch, 4, *shares, by=by)
+
+
 def usage(epoch: int) -> FakeLog:
     return emitted(
         CONSUMPTION_SUBMITTED,
@@ -108,7 +133,14 @@ STORY: tuple[list[FakeLog], ...] = (
     [subscription(7, 100), subscription(8, 200), subscription(7, 300, by=OTHERS)],
     [emitted(EPOCH_FUNDED, 7, ASSET, BOB, 100), emitted(EPOCH_FUNDED, 7, ASSET, BOB, 1, by=OTHERS)],
     [usage(7), emitted(VERDICT_PLACED, WORK, CASE), usage(8)],
-    [emitted(VERDICT_LIFTED, WORK, CASE), terms(8), emitted(PARAMETERS_SET, 8, CASE, b"[]")],
+    [
+        emitted(VERDICT_LIFTED, WORK, CASE),
+        terms(8),
+        emitted(PARAMETERS_SET, 8, CASE, b"[]"),
+        split_terms(7),
+        split_terms(8),
+        split_terms(7, by=OTHERS),
+    ],
     [],
     [
         emitted(EPOCH_COMMITTED, 7, 1, CASE, WORK, 5_000, 1, [ALICE, BOB], TOTALS),
@@ -121,8 +153,20 @@ STORY: tuple[list[FakeLog], ...] = (
         emitted(PAYEE_UNCLAIMED, CASE, BOB, ASSET, 50, 1),
     ],
     [subscription(7, 400), emitted(UNCLAIMED_WITHDRAWN, BOB, ASSET, ALICE, 50)],
-    [],
-    [],
+    [
+        emitted(PAYEE_HOLD_PLACED, ALICE, CASE, 9_000),
+        emitted(PAYEE_HELD, CASE, ALICE, ASSET, 7, 2),
+        emitted(ESCROW_RELEASED, CASE, 7, WORK, ASSET, BOB, 5),
+        emitted(ESCROW_EXPIRED, CASE, 7, WORK, ASSET, 6),
+        emitted(UNALLOCATED_TRANSFER_ANNOUNCED, TIER, 7, ASSET, BOB, 10, 8_000),
+        emitted(PAYEE_HOLD_PLACED, BOB, CASE, 9_000, by=OTHERS),
+    ],
+    [
+        emitted(UNALLOCATED_TRANSFER_ANNOUNCED, WORK, 7, ASSET, BOB, 3, 8_000),
+        emitted(UNALLOCATED_TRANSFER_CANCELLED, WORK, ALICE),
+        emitted(UNALLOCATED_TRANSFERRED, TIER, 7, ASSET, BOB, 10),
+        emitted(PAYEE_HOLD_LIFTED, ALICE),
+    ],
 )
 """Blocks 1 to 12, one list of logs each."""
 
@@ -246,6 +290,23 @@ def test_work_terms__effective_epoch__up_to_and_in_it(
     assert columns.shares_ppm == [[400_000, 600_000]] * count
 
 
+@pytest.mark.parametrize(("epoch", "count"), [(6, 0), (7, 1), (8, 2)])
+def test_split_terms__effective_epoch__ours_up_to_and_in_it(
+    reads: FactReads, chain: FakeChain, epoch: int, count: int
+) -> None:
+    columns = reads.split_terms(ref(chain, 12), Epoch(epoch))
+
+    assert columns.account == [BAND] * count
+    assert (columns.owner, columns.version) == ([BOB] * count, [4] * count)
+    assert columns.payees == [[ALICE, BOB]] * count
+    assert columns.shares_ppm == [[300_000, 700_000]] * count
+    assert columns.effective_epoch == [7, 8][:count]
+    assert (
+        list(zip(columns.block_number, columns.log_index, strict=True)) == [(6, 3), (6, 4)][:count]
+    )
+    assert len(reads.split_terms(ref(chain, 5), Epoch(epoch))) == 0
+
+
 def test_parameters__effective_epoch__bytes_as_emitted(reads: FactReads, chain: FakeChain) -> None:
     assert reads.parameters(ref(chain, 12), SEVEN).parameters == [b"{}"]
     assert reads.parameters(ref(chain, 12), Epoch(8)).parameters == [b"{}", b"[]"]
@@ -261,7 +322,7 @@ def test_verdicts__both_kinds__in_chain_order(reads: FactReads, chain: FakeChain
 def test_input_logs__epoch__exactly_its_inputs(reads: FactReads, chain: FakeChain) -> None:
     logs = reads.input_logs(SEVEN, ref(chain, 9))
 
-    expected = [(1, 0), (2, 0), (2, 1), (3, 0), (4, 0), (5, 0), (5, 1), (6, 0)]
+    expected = [(1, 0), (2, 0), (2, 1), (3, 0), (4, 0), (5, 0), (5, 1), (6, 0), (6, 3)]
     assert list(zip(logs.block_number, logs.log_index, strict=True)) == expected
     for row, (number, index) in enumerate(expected):
         log = chain.canonical[number].logs[index]
@@ -278,7 +339,15 @@ def test_money_events__range__typed_and_in_chain_order(reads: FactReads, chain: 
     assert kinds == [
         *("EpochCommitted", "EpochVetoed", "EpochCommitted"),
         *("LeafWithdrawn", "PayeePaid", "PayeeUnclaimed", "UnclaimedWithdrawn"),
+        *("PayeeHeld", "EscrowReleased", "EscrowExpired", "UnallocatedTransferred"),
     ]
+    _, released, expired, transferred = events[-4:]
+    assert isinstance(released, EscrowReleased)
+    assert (released.escrow_id, released.beneficiary, released.amount) == (WORK, BOB, 5)
+    assert isinstance(expired, EscrowExpired)
+    assert (expired.op_id, expired.epoch, expired.amount) == (CASE, SEVEN, 6)
+    assert isinstance(transferred, UnallocatedTransferred)
+    assert (transferred.transfer_id, transferred.to, transferred.amount) == (TIER, BOB, 10)
     first = events[0]
     assert isinstance(first, EpochCommitted)
     assert first.ref == LogRef(CHAIN_ID, BlockNumber(8), events[0].ref.log_index)
@@ -286,6 +355,31 @@ def test_money_events__range__typed_and_in_chain_order(reads: FactReads, chain: 
     assert (first.signers, first.root, first.active_at) == ((ALICE, BOB), WORK, 5_000)
     assert [line.words() for line in first.totals] == TOTALS
     assert [type(event) for event in funded] == [EpochFunded]
+
+
+def test_hold_events__up_to_a_block__ours_in_chain_order(
+    reads: FactReads, chain: FakeChain
+) -> None:
+    before = reads.hold_events(ref(chain, 11))
+    after = reads.hold_events(ref(chain, 12))
+
+    (placed,) = before
+    assert isinstance(placed, PayeeHoldPlaced)
+    assert (placed.account, placed.reason_digest, placed.expires_at) == (ALICE, CASE, 9_000)
+    assert [type(event) for event in after] == [PayeeHoldPlaced, PayeeHoldLifted]
+    assert reads.hold_events(ref(chain, 10)) == []
+
+
+def test_transfer_events__up_to_a_block__in_chain_order(reads: FactReads, chain: FakeChain) -> None:
+    before = reads.transfer_events(ref(chain, 11))
+    after = reads.transfer_events(ref(chain, 12))
+
+    assert [type(event) for event in before] == [UnallocatedTransferAnnounced]
+    assert [type(event) for event in after] == [
+        *(UnallocatedTransferAnnounced, UnallocatedTransferAnnounced),
+        *(UnallocatedTransferCancelled, UnallocatedTransferred),
+    ]
+    assert [event.transfer_id for event in after] == [TIER, WORK, WORK, TIER]
 
 
 def test_money_events__two_settlements__each_its_own(
@@ -324,5 +418,9 @@ def test_reads__block_that_is_not_in_the_index__refused(reads: FactReads, chain:
             reads.input_logs(SEVEN, at)
         with pytest.raises(NotIndexed):
             reads.money_events(BlockNumber(0), at)
+        with pytest.raises(NotIndexed):
+            reads.hold_events(at)
+        with pytest.raises(NotIndexed):
+            reads.transfer_events(at)
         with pytest.raises(NotIndexed):
             reads.highest_block_before(Timestamp(1_000), at)

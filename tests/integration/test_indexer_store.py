@@ -18,7 +18,8 @@ from sqlalchemy import (
     update,
 )
 
-from contracts.events import EVENTS, EventSpec
+from contracts.event_spec import EventSpec
+from contracts.events import EVENTS
 from contracts.evm import BlockNumber, ChainId
 from indexer.adapters.load import driver
 from indexer.adapters.store import PostgresFacts, owned_chain

@@ -10,6 +10,7 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlmodel import SQLModel
 
 from contracts.evm import BlockNumber, Hash32, Timestamp
+from contracts.leaves import FEES_ID
 from contracts.units import UINT256_MAX
 from scripts.embedded.postgres import PostgresServer
 from settlement.errors import EntryConflict
@@ -29,9 +30,12 @@ from tests.ledger_builders import (
     ASSET,
     BOB,
     BOOK,
+    CAROL,
+    SUSPENSE_ID,
     VETO_WINDOW,
     Computed,
     MoneyChain,
+    escrow_leaf,
     leaf,
     op_id_of,
     post_all,
@@ -198,6 +202,9 @@ def test_raw_sql__posting_added_to_a_stored_entry__refused(
         "'cash', 1, NULL, NULL, NULL",
         "'paid_in', NULL, NULL, NULL, NULL",
         "'payable', 1, NULL, 0, NULL",
+        "'escrow', 1, NULL, NULL, NULL",
+        "'suspense', 1, decode(repeat('03', 32), 'hex'), 0, NULL",
+        "'fees', NULL, NULL, NULL, NULL",
         "'unheard_of', NULL, NULL, NULL, NULL",
     ],
 )
@@ -219,7 +226,7 @@ def test_raw_sql__second_open_reservation__refused(engine: Engine, settled: Mone
     raw_pair(engine)
     values = {"op": bytes(op_id_of(OPEN_LEAF)), "entry": b"\x01" * 32}
 
-    with pytest.raises(DBAPIError, match="follows_a_voided_one"), engine.begin() as connection:
+    with pytest.raises(DBAPIError, match="follows_an_ended_one"), engine.begin() as connection:
         connection.execute(statement, values)
 
 
@@ -391,6 +398,58 @@ def test_payable_leaves__paid_committed_and_open__only_open(engine: Engine) -> N
         found = LedgerReads(connection, BOOK).payable_leaves()
 
     assert [(one.op_id, one.outstanding) for one in found] == [(op_id_of(OPEN_LEAF), 5)]
+
+
+def test_payable_leaves__line_held__what_is_open_and_what_was_settled(engine: Engine) -> None:
+    chain, computed = MoneyChain(), Computed()
+    three = leaf({ALICE: 60, BOB: 30, CAROL: 7})
+    active_epoch(chain, computed, three)
+    chain.withdrawn(three, refused=[CAROL], held=[ALICE, BOB])
+
+    with engine.begin() as connection:
+        books, reads = LedgerStore(connection, BOOK), LedgerReads(connection, BOOK)
+        post_all(chain, computed, books)
+        (held,) = reads.payable_leaves()
+        reserve(books, op_id_of(three))
+        (pending, *_) = reads.balances(payee=BOB)
+        chain.withdrawn(three, held=[BOB], settled=[CAROL])
+        post_all(chain, computed, books)
+        (rest,) = reads.payable_leaves()
+        bits = {one.op_id: one.settled for one in reads.leaf_lines(BlockNumber(0))}
+
+    assert (held.settled, held.is_reserved, held.outstanding) == (0b100, False, 90)
+    assert held.open_lines == three.lines[:2]
+    assert (pending.posted, pending.pending) == (30, 30)
+    assert (rest.settled, rest.is_reserved) == (0b101, False)
+    assert rest.open_lines == three.lines[1:2]
+    assert bits == {op_id_of(three): 0b101}
+
+
+def test_payable_leaves__fees_and_escrow__fees_only(engine: Engine) -> None:
+    chain, computed = MoneyChain(), Computed()
+    fee_leaf, held = leaf({BOB: 8}, work_id=FEES_ID), escrow_leaf(7)
+    suspended = escrow_leaf(5, SUSPENSE_ID)
+    chain.funded(20)
+    made = computed.add([fee_leaf, held, suspended])
+    chain.committed(made, [totals(20, 0, fees=8, escrow=12)])
+    chain.mine(seconds=VETO_WINDOW)
+    chain.escrow_released(held, BOB)
+
+    with engine.begin() as connection:
+        post_all(chain, computed, LedgerStore(connection, BOOK))
+        reads = LedgerReads(connection, BOOK)
+        (payable,) = reads.payable_leaves()
+        bits = {one.op_id: one.settled for one in reads.leaf_lines(BlockNumber(0))}
+        (in_escrow,) = reads.balances(kind=AccountKind.ESCROW)
+        (in_suspense,) = reads.balances(kind=AccountKind.SUSPENSE)
+        flows = {(one.debit, one.credit): one.amount for one in reads.flows()}
+
+    assert (payable.work_id, payable.outstanding) == (FEES_ID, 8)
+    assert bits == {op_id_of(fee_leaf): 0, op_id_of(held): 1, op_id_of(suspended): 0}
+    assert (in_escrow.posted, in_suspense.posted) == (0, 5)
+    assert in_suspense.account.path == f"suspense:0:{SUSPENSE_ID}"
+    assert flows[AccountKind.ESCROW, AccountKind.UNCLAIMED] == 7
+    assert flows[AccountKind.FEES, AccountKind.PAYABLE] == 8
 
 
 def test_leaf_lines__settled_since__bitmap(engine: Engine, settled: MoneyChain) -> None:

@@ -6,9 +6,10 @@ from contracts.calls import Refusal, veto_call, withdraw_batch_call, withdraw_ca
 from contracts.evm import Address, Epoch, Hash32
 from scripts.embedded.anvil import AnvilNode
 from settlement.errors import ChainUnavailable
-from settlement.payouts.adapters.chain import BATCH_MAX, NodePayoutChain
+from settlement.payouts.adapters.chain import BATCH_MAX, OP_STACK_ORACLE, NodePayoutChain
 from settlement.payouts.adapters.signer import LocalSigner
 from settlement.payouts.broadcast import Answer
+from settlement.payouts.gas import NOOP_GAS, Fee, FeeCaps, FeeQuote, replacement_fee
 from settlement.payouts.operation import SignedTransaction, TransactionDraft, withdraw_operation
 from settlement.payouts.view import Objection, Usage
 from tests.payouts_settlement import CHAIN_ID, SENDER_KEY, DevNode, Place, deployed, withdrawals
@@ -23,6 +24,19 @@ class Site:
         self.node = node
         self.place: Place = deployed(node)
         self.chain = NodePayoutChain(node.url, CHAIN_ID, self.place.payouts, timeout_s=10)
+
+    def noop(self, nonce: int, *, fee: Fee) -> SignedTransaction:
+        return SIGNER.sign(
+            TransactionDraft(
+                chain_id=CHAIN_ID,
+                nonce=nonce,
+                to=SIGNER.address,
+                data=b"",
+                gas=NOOP_GAS,
+                max_fee_wei=fee.max_fee_wei,
+                tip_wei=fee.tip_wei,
+            )
+        )
 
     def signed(self, nonce: int, *, fee_wei: int = 10**10) -> SignedTransaction:
         return SIGNER.sign(
@@ -134,6 +148,75 @@ def test_send_raw__node_objects__classified(site: Site) -> None:
     assert late.answer is Answer.NONCE_SPENT
     assert site.chain.send_raw(poor.raw).answer is Answer.NO_FUNDS
     assert site.chain.send_raw(b"\x00").answer in (Answer.REFUSED, Answer.UNCLEAR)
+
+
+def test_replacement__by_the_least_fee_that_we_bid__accepted_and_mined_for_21_000_gas(
+    site: Site,
+) -> None:
+    """A no-op takes the place of a call that waits."""
+    first = site.signed(0, fee_wei=10**10 + 1)
+    old = Fee(max_fee_wei=first.max_fee_wei, tip_wei=first.tip_wei)
+    caps = FeeCaps(max_fee_wei=10**12, tip_wei=10**12)
+    fee = replacement_fee(old, FeeQuote(base_fee_wei=1, tip_wei=1), caps)
+    assert isinstance(fee, Fee)
+    noop = site.noop(0, fee=fee)
+    site.chain.send_raw(first.raw)
+
+    answer = site.chain.send_raw(noop.raw).answer
+    pending = site.chain.pending_count(SIGNER.address)
+    site.node.mine()
+
+    receipt = site.node.call("eth_getTransactionReceipt", str(noop.tx_hash))
+    assert (answer, pending) == (Answer.ACCEPTED, 1)
+    assert int(receipt["status"], 16) == 1
+    assert int(receipt["gasUsed"], 16) == NOOP_GAS
+    assert site.chain.receipts([first.tx_hash]) == {}
+
+
+def test_pending_count__pool_with_a_gap__counts_up_to_it(site: Site) -> None:
+    counts = [site.chain.pending_count(SIGNER.address)]
+    for nonce in (0, 2, 1):
+        site.chain.send_raw(site.signed(nonce).raw)
+        counts.append(site.chain.pending_count(SIGNER.address))
+    site.node.mine()
+
+    assert counts == [0, 1, 1, 3]
+    assert site.chain.pending_count(SIGNER.address) == 3
+
+
+def test_balance_and_backing__at_a_block__what_key_and_contract_have(site: Site) -> None:
+    before = site.chain.head()
+    site.node.mine()
+    site.node.call("anvil_setBalance", str(SIGNER.address), hex(5))
+    site.node.mine()
+    (backing,) = site.chain.backing([site.place.token], before)
+
+    assert site.chain.balance(SIGNER.address, before) == 10**19
+    assert site.chain.balance(SIGNER.address, site.chain.head()) == 5
+    assert backing.held == site.node.balance(site.place.token, site.place.payouts)
+    assert backing.accounted == backing.held > 0
+    assert backing.shortfall == 0
+
+
+ORACLE_CODE = "0x60243560005260206000f3"
+"""Answers with the length of the bytes that it is asked about."""
+
+
+def test_data_fee__oracle_of_an_op_stack_chain__asked_for_the_call_and_its_envelope(
+    site: Site,
+) -> None:
+    site.node.call("anvil_setCode", str(OP_STACK_ORACLE), ORACLE_CODE)
+    site.node.mine()
+    chain = NodePayoutChain(
+        site.node.url,
+        CHAIN_ID,
+        site.place.payouts,
+        timeout_s=10,
+        data_fee_oracle=OP_STACK_ORACLE,
+    )
+
+    assert chain.data_fee(b"\x01" * 1_000, chain.head()) == 1_200
+    assert site.chain.data_fee(b"\x01" * 1_000, chain.head()) == 0
 
 
 def test_objections__refused_and_reverting_calls__named(site: Site) -> None:

@@ -1,6 +1,6 @@
 """The store's contract, for Postgres and for the memory store that the laws are checked with."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import pytest
 from sqlalchemy import Connection, Engine, insert, text
@@ -10,9 +10,12 @@ from contracts.calls import Refusal
 from contracts.evm import Address, BlockNumber, Hash32
 from settlement.errors import NonceTaken, OperationConflict, OwnershipLost, PayoutsOwnedElsewhere
 from settlement.payouts.adapters.ownership import PayoutsOwner, payouts_owner
+from settlement.payouts.adapters.rows import operation_row
 from settlement.payouts.adapters.store import SqlHistories, SqlPayoutStore
-from settlement.payouts.adapters.tables import PAYOUT_TRANSACTION, TABLES
+from settlement.payouts.adapters.tables import PAYOUT_OPERATION, TABLES
 from settlement.payouts.operation import (
+    Adoption,
+    Attempt,
     Fate,
     Operation,
     Outcome,
@@ -35,6 +38,7 @@ from tests.fakes_payout_chain import (
 from tests.payouts_settlement import NoReservations, create_tables, database_engine
 
 OTHER_SENDER = Address(b"\x77" * 20)
+HEAD = BlockNumber(7)
 Store = SqlPayoutStore | MemoryStore
 
 
@@ -78,6 +82,30 @@ def signed(nonce: int, *, sender: Address = SENDER) -> SignedTransaction:
     return FakeSigner(sender).sign(draft)
 
 
+def noop(nonce: int) -> SignedTransaction:
+    draft = TransactionDraft(
+        chain_id=CHAIN_ID,
+        nonce=nonce,
+        to=SENDER,
+        data=b"",
+        gas=21_000,
+        max_fee_wei=2**202,
+        tip_wei=9,
+    )
+    return FakeSigner().sign(draft)
+
+
+def adoption(first: int, following: int) -> Adoption:
+    return Adoption(
+        chain_id=CHAIN_ID,
+        sender=SENDER,
+        first_nonce=first,
+        next_nonce=following,
+        block_number=HEAD,
+        block_hash=Hash32.from_int(7),
+    )
+
+
 def commit() -> Operation:
     approved = approved_commit(2)
     return commit_operation(
@@ -85,9 +113,11 @@ def commit() -> Operation:
     )
 
 
-def outcome(fate: Fate, *, nonce: int | None = None, index: int = 0) -> Outcome:
+def outcome(
+    fate: Fate, *, nonce: int | None = None, index: int = 0, of: Operation | None = None
+) -> Outcome:
     return Outcome(
-        op_id=operation(index).op_id,
+        op_id=(of or operation(index)).op_id,
         fate=fate,
         refusal=Refusal.WORK_UNDER_VERDICT if fate is Fate.REFUSED else None,
         sender=None if nonce is None else SENDER,
@@ -118,12 +148,69 @@ def test_plan__same_id_other_content__corrupt_and_nothing_written(store: Store) 
     assert store.open_count() == 1
 
 
+def test_plan__remainder__beside_the_first_withdrawal_of_its_leaf(store: Store) -> None:
+    first, second = operation(0, lines=3), operation(0, lines=3, settled=0b101)
+
+    assert store.plan([first]) == 1
+    assert store.plan([first, second]) == 1
+
+    assert [history.operation for history in store.open_histories()] == [first, second]
+
+
+def test_histories__operations_of_one_leaf__know_each_other_s_attempts(store: Store) -> None:
+    """While a nonce of another operation of the leaf is open, it can still pay."""
+    of_leaf = [operation(0, lines=3, settled=settled) for settled in (0, 0b001, 0b101)]
+    stranger = operation(1, lines=3)
+    store.plan([*of_leaf, stranger])
+    ids = [one.op_id for one in of_leaf]
+    store.add_transaction(signed(5), [ids[0], stranger.op_id], head=HEAD)
+    store.add_transaction(signed(6), [ids[1]], head=HEAD)
+    store.add_transaction(signed(7), [ids[0]], head=HEAD)
+
+    found = {
+        one.operation.op_id: (nonces(one.attempts), nonces(one.others))
+        for one in store.open_histories()
+    }
+
+    assert found == {
+        ids[0]: ([5, 7], [6]),
+        ids[1]: ([6], [5, 7]),
+        ids[2]: ([], [5, 6, 7]),
+        stranger.op_id: ([5], []),
+    }
+
+
+def test_histories__closed_operation_of_the_leaf__its_attempts_still_count(store: Store) -> None:
+    first, second = operation(0, lines=3), operation(0, lines=3, settled=0b001)
+    store.plan([first])
+    store.add_transaction(signed(5), [first.op_id], head=HEAD)
+    store.record([outcome(Fate.SETTLED_ELSEWHERE, of=first)])
+    store.plan([second])
+
+    (history,) = store.open_histories()
+
+    assert (history.operation, history.attempts) == (second, ())
+    assert nonces(history.others) == [5]
+
+
+def nonces(attempts: Sequence[Attempt]) -> list[int]:
+    return [attempt.nonce for attempt in attempts]
+
+
+@pytest.mark.parametrize("settled", [-1, 0b111, 0b1000])
+def test_tables__remainder_without_an_open_line__refused(engine: Engine, settled: int) -> None:
+    row = operation_row(operation(0, lines=3)) | {"settled": settled}
+
+    with pytest.raises(DBAPIError, match="leaves_lines_open"), engine.begin() as connection:
+        connection.execute(insert(PAYOUT_OPERATION).values(row))
+
+
 def test_add_transaction__nonces_in_turn__histories_hold_them(store: Store) -> None:
     store.plan([operation(0), operation(1)])
     assert store.next_nonce(SENDER) is None
     ids = [operation(0).op_id, operation(1).op_id]
-    store.add_transaction(signed(5), ids)
-    store.add_transaction(signed(6), ids[:1])
+    store.add_transaction(signed(5), ids, head=HEAD)
+    store.add_transaction(signed(6), ids[:1], head=HEAD)
 
     assert store.next_nonce(SENDER) == 7
     assert store.next_nonce(OTHER_SENDER) is None
@@ -136,17 +223,17 @@ def test_add_transaction__nonces_in_turn__histories_hold_them(store: Store) -> N
 @pytest.mark.parametrize("nonce", [4, 5, 7])
 def test_add_transaction__not_the_next_nonce__refused(store: Store, nonce: int) -> None:
     store.plan([operation(0)])
-    store.add_transaction(signed(5), [operation(0).op_id])
+    store.add_transaction(signed(5), [operation(0).op_id], head=HEAD)
     other = replaced(signed(nonce), fee_wei=3)
 
     with pytest.raises(NonceTaken, match="6 is next"):
-        store.add_transaction(other, [operation(0).op_id])
+        store.add_transaction(other, [operation(0).op_id], head=HEAD)
     assert store.next_nonce(SENDER) == 6
 
 
 def test_record__closing_outcome__operation_no_longer_open(store: Store) -> None:
     store.plan([operation(0)])
-    store.add_transaction(signed(0), [operation(0).op_id])
+    store.add_transaction(signed(0), [operation(0).op_id], head=HEAD)
     store.record([outcome(Fate.REFUSED, nonce=0)])
     assert store.open_count() == 1
     store.record([outcome(Fate.SETTLED_ELSEWHERE)])
@@ -158,7 +245,7 @@ def test_record__closing_outcome__operation_no_longer_open(store: Store) -> None
 
 def test_history__whole_life__for_readers_too(sql_store: SqlPayoutStore, engine: Engine) -> None:
     sql_store.plan([operation(0)])
-    sql_store.add_transaction(signed(0), [operation(0).op_id])
+    sql_store.add_transaction(signed(0), [operation(0).op_id], head=HEAD)
     recorded = [outcome(Fate.REFUSED, nonce=0), outcome(Fate.SETTLED_ELSEWHERE)]
     sql_store.record(recorded)
 
@@ -173,41 +260,70 @@ def test_history__whole_life__for_readers_too(sql_store: SqlPayoutStore, engine:
     assert unknown is None
 
 
-def test_attempt__replacement_stored__both_hashes_in_order(
-    sql_store: SqlPayoutStore, engine: Engine
+def test_add_version__replacement_and_no_op__all_hashes_in_order_and_the_newest_head(
+    store: Store,
 ) -> None:
-    """The data model holds many hashes for one nonce, and forgets none."""
-    first = signed(0)
-    sql_store.plan([operation(0)])
-    sql_store.add_transaction(first, [operation(0).op_id])
-    bumped = replaced(first, fee_wei=2**201)
-    with engine.begin() as connection:
-        connection.execute(
-            insert(PAYOUT_TRANSACTION).values(
-                tx_hash=bumped.tx_hash,
-                chain_id=bumped.chain_id,
-                sender=bumped.sender,
-                nonce=0,
-                ordinal=1,
-                raw=bumped.raw,
-                recipient=bumped.to,
-                gas=bumped.gas,
-                max_fee_wei=bumped.max_fee_wei,
-                tip_wei=bumped.tip_wei,
-            )
-        )
+    """A relayer forgot all hashes of a nonce but one."""
+    first, bumped = signed(0), replaced(signed(0), fee_wei=2**201)
+    store.plan([operation(0)])
+    store.add_transaction(first, [operation(0).op_id], head=HEAD)
 
-    (history,) = sql_store.open_histories()
+    store.add_version(bumped, head=BlockNumber(9))
+    store.add_version(noop(0), head=BlockNumber(11))
 
-    assert [one.hashes for one in history.attempts] == [(first.tx_hash, bumped.tx_hash)]
-    assert sql_store.next_nonce(SENDER) == 1
+    (history,) = store.open_histories()
+    (attempt,) = history.attempts
+    assert attempt.hashes == (first.tx_hash, bumped.tx_hash, noop(0).tx_hash)
+    assert attempt.transactions == (first, bumped, noop(0))
+    assert (attempt.signed_at, attempt.newest) == (11, noop(0))
+    assert (first.is_noop, noop(0).is_noop, attempt.is_filler) == (False, True, False)
+    assert store.open_attempts(SENDER, first_nonce=0) == [attempt]
+    assert store.next_nonce(SENDER) == 1
+
+
+@pytest.mark.parametrize("nonce", [6, 7])
+def test_add_version__nonce_that_is_not_taken__refused(store: Store, nonce: int) -> None:
+    store.plan([operation(0)])
+    store.add_transaction(signed(5), [operation(0).op_id], head=HEAD)
+
+    with pytest.raises(NonceTaken, match="6 is next"):
+        store.add_version(noop(nonce), head=HEAD)
+    assert store.next_nonce(SENDER) == 6
+
+
+def test_adopt__nonces_that_the_chain_showed__next_goes_on_above_them(store: Store) -> None:
+    store.plan([operation(0)])
+    store.adopt(adoption(0, 3))
+    assert store.next_nonce(SENDER) == 3
+    assert store.next_nonce(OTHER_SENDER) is None
+    assert store.open_attempts(SENDER, first_nonce=0) == []
+    store.add_transaction(signed(3), [operation(0).op_id], head=HEAD)
+    store.adopt(adoption(4, 6))
+
+    store.add_version(noop(1), head=HEAD)
+
+    assert store.next_nonce(SENDER) == 6
+    filler, ours = store.open_attempts(SENDER, first_nonce=0)
+    assert (filler.nonce, filler.is_filler, ours.is_filler) == (1, True, False)
+    with pytest.raises(NonceTaken, match="nonce 5 was signed, but 6 is next"):
+        store.adopt(adoption(5, 7))
+    with pytest.raises(NonceTaken):
+        store.add_transaction(signed(4), [operation(0).op_id], head=HEAD)
+
+
+@pytest.mark.parametrize(("first", "following"), [(3, 3), (4, 3), (-1, 2)])
+def test_tables__empty_adoption__refused(
+    sql_store: SqlPayoutStore, first: int, following: int
+) -> None:
+    with pytest.raises(DBAPIError, match="payout_adoption_is_not_empty"):
+        sql_store.adopt(adoption(first, following))
 
 
 def test_record__second_closing_outcome__refused_by_the_database(
     sql_store: SqlPayoutStore,
 ) -> None:
     sql_store.plan([operation(0)])
-    sql_store.add_transaction(signed(0), [operation(0).op_id])
+    sql_store.add_transaction(signed(0), [operation(0).op_id], head=HEAD)
     sql_store.record([outcome(Fate.SETTLED, nonce=0)])
 
     with pytest.raises(SQLAlchemyError, match="payout_outcome_closing"):

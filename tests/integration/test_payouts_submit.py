@@ -3,28 +3,35 @@
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, text
+from sqlmodel import SQLModel
 
-from contracts.evm import Hash32
+from contracts.evm import BlockRef, Hash32
 from scripts.embedded.anvil import AnvilNode
 from settlement.payouts.adapters.chain import NodePayoutChain
 from settlement.payouts.adapters.ownership import payouts_owner
 from settlement.payouts.adapters.signer import LocalSigner
 from settlement.payouts.adapters.store import SqlHistories, SqlPayoutStore
+from settlement.payouts.adapters.tables import TABLES
 from settlement.payouts.decision import State
 from settlement.payouts.operation import Fate
+from settlement.payouts.protocols import OwedLeaf
 from settlement.payouts.status import payout_status
-from settlement.payouts.submit import TickReport
+from settlement.payouts.submit import Stop, TickReport
 from tests.fakes_payout_chain import FakeBooks
 from tests.payouts_settlement import (
     AMOUNT,
     CHAIN_ID,
     EPOCH,
+    FEES,
+    IN_ESCROW,
+    IN_SUSPENSE,
     SENDER_KEY,
+    UNALLOCATED,
     VETO_WINDOW,
     DevNode,
     NoReservations,
@@ -80,6 +87,13 @@ class Site:
             attempts = store.open_attempts(SENDER, first_nonce=0)
         return [tx_hash for attempt in attempts for tx_hash in attempt.hashes]
 
+    def lose_the_database(self) -> None:
+        """Everything that was planned, signed and recorded is forgotten."""
+        SQLModel.metadata.drop_all(self.engine, tables=TABLES)
+        with self.engine.begin() as connection:
+            connection.execute(text("DROP FUNCTION payout_refuse_change"))
+        create_tables(self.engine)
+
     def balances(self) -> list[int]:
         """What each payee holds, by work and line."""
         payees = [payee(work, line) for work in range(4) for line in range(2)]
@@ -132,7 +146,8 @@ def test_submitter__commit_then_batch__every_payee_paid_once(site: Site) -> None
     assert [outcome.fate for outcome in recorded] == [Fate.SETTLED] * 4
     assert {outcome.tx_hash for outcome in recorded} == set(signed)
     assert site.balances() == PAID
-    assert site.node.balance(site.place.token, site.place.payouts) == 0
+    left = FEES + IN_ESCROW + IN_SUSPENSE + UNALLOCATED
+    assert site.node.balance(site.place.token, site.place.payouts) == left
     assert {site.state(outcome.op_id) for outcome in recorded} == {State.FINAL}
     last = site.tick(site.owed())
     assert (last.planned, last.signed, last.recorded) == (0, (), ())
@@ -219,3 +234,106 @@ def test_submitter__approval_expired_then_paused__held_then_stopped(site: Site) 
     assert expired.signed == ()
     assert paused.stop is not None
     assert paused.stop.value == "paused"
+
+
+class OwedRemainder(FakeBooks):
+    """Books that owe what a hold left open of the first leaf."""
+
+    def payable(self, at: BlockRef, *, limit: int) -> Sequence[OwedLeaf]:
+        return [OwedLeaf(self.leaves[0], settled=0b10)]
+
+
+def test_submitter__payee_held__others_paid_and_the_held_line_after_the_hold(site: Site) -> None:
+    """The real contract settles by line: what a hold left open has an operation of its own."""
+    site.activate()
+    payouts = site.node.contract("EpochPayouts", site.place.payouts).functions
+    leaf = withdrawals(site.place)[0].leaf
+    held, other = (line.payee for line in leaf.lines)
+    expires_at = site.node.web3.eth.get_block("latest")["timestamp"] + 10_000
+    site.node.send(payouts.placeHold(str(held), b"\x01" * 32, expires_at))
+    site.tick(site.owed())
+    site.node.mine()
+    site.node.finalize()
+    first = site.tick(site.owed()).recorded
+    paid_around = [site.node.balance(site.place.token, one) for one in (held, other)]
+    remainder = OwedRemainder(leaves=withdrawals(site.place))
+
+    too_early = site.tick(remainder)
+    site.node.send(payouts.liftHold(str(held)))
+    site.node.finalize()
+    signed = site.tick(remainder).signed
+    site.node.mine()
+    site.node.finalize()
+    (last,) = site.tick(remainder).recorded
+
+    assert [outcome.fate for outcome in first] == [Fate.SETTLED] * 4
+    assert paid_around == [0, AMOUNT]
+    assert [one.objection.reason for one in too_early.held] == ["all_lines_held"]
+    assert (too_early.planned, too_early.signed, len(signed)) == (1, (), 1)
+    assert (last.fate, last.tx_hash) == (Fate.SETTLED, signed[0])
+    assert site.balances() == PAID
+    assert site.state(last.op_id) is State.FINAL
+
+
+def test_submitter__not_included_for_too_long__replaced_and_every_payee_paid_once(
+    site: Site,
+) -> None:
+    site.activate()
+    (signed,) = site.tick(site.owed()).signed
+    fee = site.chain.fees(site.chain.head()).base_fee_wei
+    for _ in range(3):  # blocks that ours does not pay for
+        site.node.call("anvil_setNextBlockBaseFeePerGas", hex(10**11))
+        site.node.mine()
+    site.node.call("anvil_setNextBlockBaseFeePerGas", hex(fee))
+
+    report = site.tick(site.owed())
+    site.node.call("anvil_setNextBlockBaseFeePerGas", hex(10**11))
+    site.node.mine()
+    site.node.finalize()
+    recorded = site.tick(site.owed()).recorded
+
+    (replacement,) = report.replaced
+    assert (report.signed, site.stored_hashes()[1:]) == ((), [signed, replacement])
+    assert [outcome.tx_hash for outcome in recorded] == [replacement] * 4
+    assert site.balances() == PAID
+
+
+@pytest.mark.parametrize("is_mined", [True, False], ids=["mined", "waiting"])
+def test_submitter__database_lost_mid_payment__waits_for_its_past_and_pays_nobody_twice(
+    site: Site, *, is_mined: bool
+) -> None:
+    site.activate()
+    site.tick(site.owed())
+    if is_mined:
+        site.node.mine()
+    site.lose_the_database()
+
+    waiting = site.tick(site.owed())
+    site.node.finalize()
+    recorded = site.tick(site.owed()).recorded
+
+    assert (waiting.stop, waiting.signed, waiting.replaced) == (Stop.KEY_UNSETTLED, (), ())
+    assert [outcome.fate for outcome in recorded] == [Fate.SETTLED_ELSEWHERE] * 4
+    assert site.stored_hashes() == []
+    assert site.balances() == PAID
+
+
+def test_submitter__forgotten_transaction_dropped_by_the_pool__gap_filled_then_all_paid_once(
+    site: Site,
+) -> None:
+    site.activate()
+    site.lose_the_database()
+    signed = site.tick(site.owed()).signed  # the commit's nonce is adopted, being final
+    site.lose_the_database()
+    site.tick(site.owed())
+    site.node.call("anvil_dropTransaction", str(signed[0]))
+
+    filled = site.tick(site.owed())
+    site.node.finalize()
+    paid = site.tick(site.owed()).signed
+    site.node.finalize()
+    recorded = site.tick(site.owed()).recorded
+
+    assert (len(filled.replaced), filled.signed) == (1, ())
+    assert [outcome.tx_hash for outcome in recorded] == [paid[0]] * 4
+    assert site.balances() == PAID

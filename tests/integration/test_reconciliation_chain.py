@@ -11,8 +11,13 @@ from sqlmodel import SQLModel
 
 from contracts.addresses import Settlement
 from contracts.approvals import AssetTotals
-from contracts.calls import commit_epoch_call, withdraw_call
-from contracts.events import ContractName
+from contracts.calls import (
+    commit_epoch_call,
+    expire_escrow_call,
+    release_escrow_call,
+    withdraw_call,
+)
+from contracts.event_spec import ContractName
 from contracts.evm import (
     Address,
     BlockNumber,
@@ -23,13 +28,24 @@ from contracts.evm import (
     LogRef,
     Timestamp,
 )
+from contracts.leaves import SplitLine
 from contracts.money_events import (
     EpochCommitted,
     EpochFunded,
+    EscrowExpired,
+    EscrowReleased,
+    HoldEvent,
     LeafWithdrawn,
     MoneyEvent,
+    PayeeHeld,
+    PayeeHoldLifted,
+    PayeeHoldPlaced,
     PayeePaid,
     PayeeUnclaimed,
+    TransferEvent,
+    UnallocatedTransferAnnounced,
+    UnallocatedTransferCancelled,
+    UnallocatedTransferred,
     UnclaimedWithdrawn,
 )
 from contracts.operations import withdraw_operation_id
@@ -53,19 +69,32 @@ from settlement.ledger.commitments import Distribution
 from settlement.ledger.post import post_step
 from settlement.royalties.adapters.tables import COMPUTED_EPOCH
 from tests.payouts_settlement import (
+    BENEFICIARY_DELAY,
     CHAIN_ID,
     EPOCH,
+    ESCROW_EXPIRY,
+    FEES,
+    GOVERNANCE_DELAY,
+    IN_ESCROW,
+    IN_SUSPENSE,
+    UNALLOCATED,
     VETO_WINDOW,
     DevNode,
     Place,
+    all_leaves,
     approved,
     deployed,
+    escrow_leaf,
+    fee_leaf,
     leaves,
+    payee,
+    suspense_leaf,
+    withdrawal_of,
     withdrawals,
 )
 
 EVERYTHING = (*tables.APPEND_ONLY, tables.CURSOR, run_tables.RUN, run_tables.DISCREPANCY)
-NOBODY = Questions(epochs=frozenset(), assets=frozenset(), unclaimed=(), leaves=())
+NOBODY = Questions(epochs=frozenset(), assets=frozenset(), unclaimed=(), leaves=(), held=())
 
 
 class ChainFacts:
@@ -76,6 +105,7 @@ class ChainFacts:
         self._contract = node.contract("EpochPayouts", place.payouts)
         self.hidden_work: Hash32 | None = None
         self.is_blind_to_funding = False
+        self.is_blind_to_escrow = False
 
     def finalized(self) -> BlockRef | None:
         return self.block(BlockNumber(self._node.web3.eth.block_number))
@@ -102,15 +132,30 @@ class ChainFacts:
         readers: dict[str, Callable[[dict[str, Any], Any], MoneyEvent]] = {
             "EpochFunded": _funded,
             "EpochCommitted": _committed,
-            "LeafWithdrawn": _leaf_withdrawn,
-            "PayeePaid": lambda head, log: PayeePaid(**head, **_line(log)),
-            "PayeeUnclaimed": lambda head, log: PayeeUnclaimed(**head, **_line(log)),
-            "UnclaimedWithdrawn": _unclaimed_withdrawn,
+            **{kind.__name__: _as_it_is(kind) for kind in _SIMPLE},
         }
-        events: list[MoneyEvent] = []
+        events = self._read(readers, after + 1, upto)
+        return sorted(filter(self._is_shown, events), key=lambda event: event.ref)
+
+    def hold_events(self, upto: BlockRef) -> list[HoldEvent]:
+        kinds = (PayeeHoldPlaced, PayeeHoldLifted)
+        events = self._read({kind.__name__: _as_it_is(kind) for kind in kinds}, 0, upto)
+        return sorted(events, key=lambda event: event.ref)
+
+    def transfer_events(self, upto: BlockRef) -> list[TransferEvent]:
+        kinds = (
+            UnallocatedTransferAnnounced,
+            UnallocatedTransferCancelled,
+            UnallocatedTransferred,
+        )
+        events = self._read({kind.__name__: _as_it_is(kind) for kind in kinds}, 0, upto)
+        return sorted(events, key=lambda event: event.ref)
+
+    def _read(self, readers: Any, first: int, upto: BlockRef) -> list[Any]:
+        events: list[Any] = []
         for name, read in readers.items():
             event: Any = self._contract.events[name]
-            for log in event.get_logs(from_block=after + 1, to_block=upto.number):
+            for log in event.get_logs(from_block=first, to_block=upto.number):
                 block = self.block(log["blockNumber"])
                 assert block is not None
                 head = {
@@ -119,13 +164,15 @@ class ChainFacts:
                     "timestamp": block.timestamp,
                 }
                 events.append(read(head, log["args"]))
-        return sorted(filter(self._is_shown, events), key=lambda event: event.ref)
+        return events
 
     def _is_shown(self, event: MoneyEvent) -> bool:
         """An indexer that misses something."""
         if isinstance(event, EpochFunded):
             return not self.is_blind_to_funding
-        if isinstance(event, LeafWithdrawn | PayeePaid | PayeeUnclaimed):
+        if isinstance(event, EscrowReleased):
+            return not self.is_blind_to_escrow
+        if isinstance(event, LeafWithdrawn | PayeePaid | PayeeUnclaimed | PayeeHeld):
             return event.op_id != self._hidden_operation()
         return True
 
@@ -177,36 +224,35 @@ def _committed(head: dict[str, Any], log: Any) -> EpochCommitted:
     )
 
 
-def _leaf_withdrawn(head: dict[str, Any], log: Any) -> LeafWithdrawn:
-    return LeafWithdrawn(
-        **head,
-        op_id=Hash32(log["opId"]),
-        epoch=Epoch(log["epoch"]),
-        work_id=Hash32(log["workId"]),
-        part=log["part"],
-        asset=Address.from_hex(log["asset"]),
-        amount=BaseUnits(log["amount"]),
-    )
+_SIMPLE = (
+    LeafWithdrawn,
+    PayeePaid,
+    PayeeUnclaimed,
+    PayeeHeld,
+    UnclaimedWithdrawn,
+    EscrowReleased,
+    EscrowExpired,
+    UnallocatedTransferred,
+)
 
 
-def _line(log: Any) -> dict[str, Any]:
-    return {
-        "op_id": Hash32(log["opId"]),
-        "payee": Address.from_hex(log["payee"]),
-        "asset": Address.from_hex(log["asset"]),
-        "amount": BaseUnits(log["amount"]),
-        "line": log["line"],
-    }
+def _as_it_is(kind: Any) -> Callable[[dict[str, Any], Any], Any]:
+    """Read an event whose arguments are the fields of its record, in Solidity's spelling."""
+
+    def read(head: dict[str, Any], log: Any) -> Any:
+        return kind(**head, **{_snake(name): _value(value) for name, value in log.items()})
+
+    return read
 
 
-def _unclaimed_withdrawn(head: dict[str, Any], log: Any) -> UnclaimedWithdrawn:
-    return UnclaimedWithdrawn(
-        **head,
-        payee=Address.from_hex(log["payee"]),
-        asset=Address.from_hex(log["asset"]),
-        to=Address.from_hex(log["to"]),
-        amount=BaseUnits(log["amount"]),
-    )
+def _snake(name: str) -> str:
+    return "".join("_" + letter.lower() if letter.isupper() else letter for letter in name)
+
+
+def _value(value: object) -> object:
+    if isinstance(value, bytes):
+        return Hash32(value)
+    return Address.from_hex(value) if isinstance(value, str) else value
 
 
 class World:
@@ -242,7 +288,7 @@ class World:
         if (epoch, manifest_digest) != (EPOCH, approval.manifest_digest):
             return None
         return Distribution(
-            manifest_digest=manifest_digest, root=approval.root, leaves=leaves(self.place)
+            manifest_digest=manifest_digest, root=approval.root, leaves=all_leaves(self.place)
         )
 
     def roots(self, manifest_digests: Any) -> dict[Hash32, Hash32]:
@@ -282,9 +328,16 @@ class World:
                 ).is_caught_up
 
     def reconcile(self) -> Run:
-        run = reconcile(SqlBooks(self.engine, self.book), self, self.chain, self.runs)
+        books = SqlBooks(self.engine, self.book)
+        run = reconcile(books, self.facts, self, self.chain, self.runs)
         assert run is not None
         return run
+
+    def owed(self) -> dict[Hash32, tuple[int, tuple[SplitLine, ...]]]:
+        """Settled lines and open lines of every leaf that the books owe, by work."""
+        with self.engine.connect() as connection:
+            found = LedgerReads(connection, self.book).payable_leaves()
+        return {one.work_id: (one.settled, one.open_lines) for one in found}
 
     def found(self) -> list[tuple[Kind, str, str]]:
         return [(one.kind, one.expected, one.actual) for one in self.reconcile().discrepancies]
@@ -319,7 +372,7 @@ def settled(world: World) -> World:
 
 
 def test_reconcile__every_stage_of_an_epoch__clean(world: World) -> None:
-    payee = withdrawals(world.place)[1].leaf.lines[0].payee
+    refuser = withdrawals(world.place)[1].leaf.lines[0].payee
     world.post()
     funded = world.found()
     world.call(commit_epoch_call(world.approval.approval, world.approval.signatures))
@@ -328,13 +381,13 @@ def test_reconcile__every_stage_of_an_epoch__clean(world: World) -> None:
     world.node.advance(VETO_WINDOW)
     world.post()
     active = world.found()
-    world.node.send(world.money.functions.refuse(str(payee), True))
+    world.node.send(world.money.functions.refuse(str(refuser), True))
     for withdrawal in withdrawals(world.place)[:2]:
         world.call(withdraw_call(withdrawal))
     world.post()
     withdrawn = world.found()
-    world.node.send(world.money.functions.refuse(str(payee), False))
-    world.node.send(world.payouts.functions.pushUnclaimed(str(payee), str(world.place.token)))
+    world.node.send(world.money.functions.refuse(str(refuser), False))
+    world.node.send(world.payouts.functions.pushUnclaimed(str(refuser), str(world.place.token)))
     world.post()
     pushed = world.found()
 
@@ -497,13 +550,147 @@ def test_statements__settled_epoch_with_a_verdict__held_within_outstanding(
         (made,) = epoch_statements(
             reads.flows(),
             reads.payable_leaves(),
-            frozenset({held_leaf.work_id, paid.work_id}),
+            held_works={held_leaf.work_id, paid.work_id},
+            held_payees={open_leaf.lines[0].payee, paid.lines[0].payee},
         )
 
-    assert made.paid_in == made.allocated == sum(leaf.amount for leaf in leaves(settled.place))
+    assert made.allocated == sum(leaf.amount for leaf in leaves(settled.place))
+    assert (made.fees, made.escrow) == (FEES, IN_ESCROW + IN_SUSPENSE)
+    assert made.unallocated == UNALLOCATED
+    assert made.paid_in == made.allocated + made.fees + made.escrow + made.unallocated
     assert made.unclaimed == refused.lines[0].amount
     assert made.withdrawn == paid.amount + refused.lines[1].amount
     assert (made.outstanding, made.held) == (
-        open_leaf.amount + held_leaf.amount,
-        held_leaf.amount,
+        open_leaf.amount + held_leaf.amount + FEES,
+        held_leaf.amount + open_leaf.lines[0].amount,
     )
+    assert (made.in_escrow, made.in_suspense) == (IN_ESCROW, IN_SUSPENSE)
+
+
+def test_reconcile__holds_placed_paid_around_expired_and_lifted__clean(world: World) -> None:
+    first, second = (each.leaf for each in withdrawals(world.place)[:2])
+    held, lifted = first.lines[0].payee, second.lines[1].payee
+    world.commit_and_activate()
+    expiry = world.head().timestamp + 1_000
+    for who, expires_at in ((held, expiry), (lifted, expiry + 9_000)):
+        world.node.send(world.payouts.functions.placeHold(str(who), b"\x01" * 32, expires_at))
+    for withdrawal in withdrawals(world.place)[:2]:
+        world.call(withdraw_call(withdrawal))
+    world.post()
+    around = world.found()
+    owed_around = world.owed()
+    world.node.send(world.payouts.functions.liftHold(str(lifted)))
+    world.node.advance(1_001)
+    world.post()
+    over = world.found()
+    for withdrawal in withdrawals(world.place)[:2]:
+        world.call(withdraw_call(withdrawal))
+    world.post()
+    paid = world.found()
+
+    assert [around, over, paid] == [[], [], []]
+    assert owed_around[first.work_id] == (0b10, first.lines[:1])
+    assert owed_around[second.work_id] == (0b01, second.lines[1:])
+    assert first.work_id not in world.owed()
+    assert world.node.balance(world.place.token, held) == first.lines[0].amount
+
+
+def test_snapshot__hold_over_by_time__nobody_is_held(world: World) -> None:
+    """The contract keeps the expiry of a hold that is over; who is held is a matter of time."""
+    held = withdrawals(world.place)[0].leaf.lines[0].payee
+    world.commit_and_activate()
+    expiry = world.head().timestamp + 1_000
+    world.node.send(world.payouts.functions.placeHold(str(held), b"\x01" * 32, expiry))
+    world.post()
+    known = world.reconcile()
+    questions = Questions(
+        epochs=frozenset(), assets=frozenset(), unclaimed=(), leaves=(), held=(held,)
+    )
+
+    assert known.discrepancies == ()
+    assert world.chain.snapshot(world.head(), questions).holds == {held: expiry}
+    world.node.advance(1_000)
+    assert world.chain.snapshot(world.head(), questions).holds == {held: 0}
+
+
+def test_reconcile__fees_suspense_released_escrow_expired_and_transferred__clean(
+    world: World,
+) -> None:
+    place, fees = world.place, withdrawal_of(fee_leaf(world.place), world.place)
+    beneficiary, suspended = payee(7, 7), suspense_leaf(place)
+    claims = world.node.contract("ContentClaims", place.claims)
+    world.commit_and_activate()
+    world.call(withdraw_call(fees))
+    announce = claims.functions.announceBeneficiary(bytes(suspended.work_id), str(beneficiary))
+    world.node.send(announce)
+    world.node.advance(BENEFICIARY_DELAY)
+    world.node.send(claims.functions.applyBeneficiary(bytes(suspended.work_id)))
+    world.post()
+    before = world.found()
+    world.call(release_escrow_call(withdrawal_of(suspended, place)))
+    world.post()
+    released = world.found()
+    world.node.advance(ESCROW_EXPIRY)
+    expiring = withdrawal_of(escrow_leaf(place), place)
+    world.call(expire_escrow_call(expiring))
+    world.post()
+    expired = world.found()
+    announced = IN_ESCROW + UNALLOCATED
+    world.node.send(
+        world.payouts.functions.announceUnallocatedTransfer(
+            EPOCH, str(place.token), str(payee(8, 8)), announced
+        )
+    )
+    world.post()
+    waiting = world.found()
+    (event,) = world.facts.transfer_events(world.head())
+    world.node.advance(GOVERNANCE_DELAY)
+    transfer = world.payouts.functions.applyUnallocatedTransfer(bytes(event.transfer_id))
+    world.node.send(transfer)
+    world.node.send(world.payouts.functions.pushUnclaimed(str(beneficiary), str(place.token)))
+    world.post()
+    over = world.found()
+
+    assert [before, released, expired, waiting, over] == [[], [], [], [], []]
+    assert world.node.balance(place.token, fees.leaf.lines[0].payee) == FEES
+    assert world.node.balance(place.token, beneficiary) == IN_SUSPENSE
+    assert world.node.balance(place.token, payee(8, 8)) == announced
+    with world.engine.connect() as connection:
+        reads = LedgerReads(connection, world.book)
+        (made,) = epoch_statements(
+            reads.flows(), reads.payable_leaves(), held_works=(), held_payees=()
+        )
+    assert (made.released, made.expired, made.transferred) == (IN_SUSPENSE, IN_ESCROW, announced)
+    assert (made.in_escrow, made.in_suspense, made.left) == (0, 0, 0)
+
+
+def test_reconcile__escrow_release_that_the_books_miss__found(world: World) -> None:
+    place, suspended = world.place, suspense_leaf(world.place)
+    claims = world.node.contract("ContentClaims", place.claims)
+    world.commit_and_activate()
+    announce = claims.functions.announceBeneficiary(bytes(suspended.work_id), str(payee(7, 7)))
+    world.node.send(announce)
+    world.node.advance(BENEFICIARY_DELAY)
+    world.node.send(claims.functions.applyBeneficiary(bytes(suspended.work_id)))
+    world.call(release_escrow_call(withdrawal_of(suspended, place)))
+    world.facts.is_blind_to_escrow = True
+    world.post()
+
+    found = {one.kind: one for one in world.reconcile().discrepancies}
+
+    assert set(found) == {Kind.ESCROWED, Kind.PAID_LINES}
+    assert found[Kind.ESCROWED].expected == str(IN_ESCROW + IN_SUSPENSE)
+    assert found[Kind.ESCROWED].actual == str(IN_ESCROW)
+
+
+def test_reconcile__transfer_announced_and_cancelled__clean(world: World) -> None:
+    world.commit_and_activate()
+    announce = world.payouts.functions.announceUnallocatedTransfer(
+        EPOCH, str(world.place.token), str(payee(8, 8)), UNALLOCATED
+    )
+    world.node.send(announce)
+    (event,) = world.facts.transfer_events(world.head())
+    world.node.send(world.payouts.functions.cancelUnallocatedTransfer(bytes(event.transfer_id)))
+    world.post()
+
+    assert world.found() == []

@@ -3,10 +3,12 @@
 import random
 import sys
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
+from contracts.event_spec import ContractName
 from contracts.evm import Address, Epoch, Hash32, Timestamp, keccak
 from settlement.errors import BundleExists, VerifierUnavailable
 from settlement.royalties.adapters.bundle_directory import (
@@ -27,6 +29,8 @@ from tests.royalties_builders import (
     SETTLEMENT,
     ScriptedChain,
     facts_of,
+    fee_json,
+    parameters_json,
     sample_chain,
     work,
 )
@@ -37,10 +41,12 @@ from tests.royalties_fakes import (
     GuardianView,
     standing_of,
 )
+from tests.ruled_epochs import golden_epochs
 
 _VERIFIER = Path(__file__).parents[2] / "scripts" / "verify_epoch.py"
 COMMAND = VerifierCommand(interpreter=Path(sys.executable), script=_VERIFIER, timeout_s=60)
 FILES = bundle_files(derive(facts_of(sample_chain(), FIRST_EPOCH)))
+RULED = golden_epochs()
 
 
 def published(chain: ScriptedChain, directory: Path) -> VerifiedBundle:
@@ -50,7 +56,7 @@ def published(chain: ScriptedChain, directory: Path) -> VerifiedBundle:
 
 
 def random_chain(seed: int) -> ScriptedChain:
-    """An epoch of colliding works, tiers, pseudonyms, payees and verdicts."""
+    """An epoch of colliding works, tiers, pseudonyms, payees, split accounts, fees and verdicts."""
     dice = random.Random(seed)
     before = CLOCK.start_of(FIRST_EPOCH) - 1
     chain = ScriptedChain(first_block_at=before)
@@ -58,16 +64,20 @@ def random_chain(seed: int) -> ScriptedChain:
     works = [work(f"{seed} {i}") for i in range(6)]
     masks = [work(f"mask {i}") for i in range(40)]
     tiers = [keccak(b"light"), keccak(b"heavy")]
+    accounts = [Address(keccak(bytes([seed % 256, 99, i]))[:20]) for i in range(11)]
+    never = [DUSD, SETTLEMENT.payouts, SETTLEMENT.contracts[ContractName.SPLIT_ACCOUNTS]]
+    chain.set_parameters(_random_parameters(dice, [*people, *accounts, *never]), effective=3)
+    for account, deeper in pairwise(accounts):
+        shares = _shares(dice, [*people, *accounts, *never], dice.choice([1, 2, 4]))
+        chain.set_split(account, dice.choice([shares, shares, {deeper: 1_000_000}]))
     for one in works[:5]:
-        payees = dice.sample([*people, DUSD, SETTLEMENT.payouts], dice.choice([1, 2, 7]))
-        cuts = sorted(dice.sample(range(1, 1_000_000), len(payees) - 1))
-        borders = zip([0, *cuts], [*cuts, 1_000_000], strict=True)
+        payees = [*people, *accounts[:3], *never]
         chain.set_terms(
             one,
-            dict(zip(payees, (end - start for start, end in borders), strict=True)),
-            effective=FIRST_EPOCH - 1,
+            dice.choice([{}, *(_shares(dice, payees, count) for count in (1, 2, 2, 7))]),
             price_ppm=dice.choice([1, 999_983, 2**40 - 1]),
             region_rule=dice.choice([REGION, REGION, keccak(b"nowhere")]),
+            content_id=keccak(dice.choice([b"one", b"two"])),
         )
     chain.place_verdict(works[0])
     chain.commit(FIRST_EPOCH - 1, keccak(b"before"), active_at=0)
@@ -91,6 +101,25 @@ def random_chain(seed: int) -> ScriptedChain:
     return chain
 
 
+def _shares(dice: random.Random, among: list[Address], count: int) -> dict[Address, int]:
+    payees = dice.sample(among, count)
+    cuts = sorted(dice.sample(range(1, 1_000_000), count - 1))
+    borders = zip([0, *cuts], [*cuts, 1_000_000], strict=True)
+    return dict(zip(payees, (end - start for start, end in borders), strict=True))
+
+
+def _random_parameters(dice: random.Random, payees: list[Address]) -> bytes:
+    options: dict[str, object] = dice.choice([{}, {"half_life": "v1"}])
+    if dice.random() < 0.7:
+        options |= {
+            "fees": [
+                fee_json("abcdefgh"[at], dice.choice(payees), dice.choice([1, 333, 62_500]))
+                for at in range(dice.randint(1, 8))
+            ]
+        }
+    return parameters_json(**options, **dice.choice([{}, {"minutes_max": "59"}]))
+
+
 def _row(dice: random.Random, works: list[Hash32]) -> tuple[Hash32, int, int]:
     return dice.choice(works), dice.choice([0, 1, 59, 2**32 - 1]), dice.choice([0, 1, 3, 200])
 
@@ -111,9 +140,20 @@ def test_bundle__random_epoch__verifier_agrees(seed: int, tmp_path: Path) -> Non
     assert report.is_ok, report.difference
 
 
+@pytest.mark.parametrize("name", RULED)
+def test_bundle__epoch_of_every_rule__verifier_agrees(name: str, tmp_path: Path) -> None:
+    bundle = BundleDirectory(tmp_path / "bundle")
+    bundle.write(bundle_files(derive(RULED[name])))
+
+    report = VerifiedBundle(bundle, COMMAND).verify()
+
+    assert report.is_ok, report.difference
+
+
 @pytest.mark.parametrize("name", sorted(set(FILES) - {"bundle.json"}))
 def test_bundle__one_digit_changed__verifier_names_the_file(name: str, tmp_path: Path) -> None:
-    bundle = published(sample_chain(), tmp_path)
+    bundle = VerifiedBundle(BundleDirectory(tmp_path / "bundle"), COMMAND)
+    bundle.bundle.write(bundle_files(derive(RULED["everything"])))
     path = tmp_path / "bundle" / name
     path.write_bytes(path.read_bytes().replace(b"1", b"2", 1))
 

@@ -9,13 +9,8 @@ from web3 import HTTPProvider, Web3
 
 from contracts.addresses import Settlement
 from contracts.approvals import Approval, AssetTotals, approval_digest
-from contracts.events import (
-    EPOCH_CLOCK_STARTED,
-    EPOCH_FUNDED,
-    PARAMETERS_SET,
-    SUBSCRIBED,
-    ContractName,
-)
+from contracts.event_spec import ContractName
+from contracts.events import EPOCH_CLOCK_STARTED, EPOCH_FUNDED, PARAMETERS_SET, SUBSCRIBED
 from contracts.evm import (
     ZERO_HASH,
     Address,
@@ -26,9 +21,11 @@ from contracts.evm import (
     keccak,
 )
 from contracts.units import BaseUnits
-from scripts.deploy import Deployment, DeploymentPlan, deploy_settlement
+from scripts.deploy import Delays, Deployment, DeploymentPlan, deploy_settlement
+from scripts.devnet import offices
 from scripts.devnode import Call, DevNode, account_from_seed, address_of
 from scripts.embedded.anvil import AnvilNode
+from scripts.governance import Change, govern
 from settlement.errors import ChainUnavailable
 from settlement.royalties.adapters.chain import RPCChainCheck
 from settlement.royalties.adapters.signer import LocalGuardian
@@ -56,6 +53,12 @@ class Deployed:
     def call(self, account: LocalAccount, name: ContractName, function: str, *args: Any) -> None:
         address = self.settlement.contracts[name]
         self.send(account, name.value, address, function, *args)
+
+    def govern(self, name: ContractName, function: str, *args: Any) -> None:
+        at = self.settlement.contracts[name]
+        data = self.node.contract(name.value, at).encode_abi(function, list(args))
+        change = Change(at, bytes.fromhex(data.removeprefix("0x")))
+        govern(self.node, self.deployment.timelock, ADMIN, [change])
 
     def send(
         self, account: LocalAccount, name: str, address: Address, function: str, *args: Any
@@ -85,17 +88,18 @@ def deployed(anvil: AnvilNode) -> Deployed:
         genesis=Timestamp(now - LENGTH),
         epoch_length_s=LENGTH,
         grace_s=GRACE,
-        veto_window_s=60,
         guardians=tuple(address_of(guardian) for guardian in GUARDIANS),
         threshold=2,
         attestor=address_of(ADMIN),
-        watcher=address_of(ADMIN),
+        governors=(address_of(ADMIN),),
+        offices=offices(7),
+        delays=Delays(veto_s=60, timelock_s=0),
     )
     deployed = Deployed(node, deploy_settlement(node, ADMIN, plan))
     token, tiers = deployed.deployment.token, ContractName.SUBSCRIPTION_TIERS
     tiers_address = str(deployed.settlement.contracts[tiers])
-    deployed.call(ADMIN, ContractName.RULESET_PARAMETERS, "set", parameters_json())
-    deployed.call(ADMIN, tiers, "setTier", bytes(TIER), str(token), PRICE)
+    deployed.govern(ContractName.RULESET_PARAMETERS, "set", parameters_json(), 1)
+    deployed.govern(tiers, "setTier", bytes(TIER), str(token), PRICE)
     deployed.send(ADMIN, "DemoToken", token, "mint", subscriber.address, PRICE)
     deployed.send(subscriber, "DemoToken", token, "approve", tiers_address, PRICE)
     deployed.call(subscriber, tiers, "subscribe", bytes(TIER), 1, subscriber.address)
@@ -170,7 +174,7 @@ def test_input_logs__of_the_epoch__in_chain_order(deployed: Deployed) -> None:
 
 
 def test_input_logs__of_another_epoch__only_what_is_in_force(deployed: Deployed) -> None:
-    deployed.call(ADMIN, ContractName.RULESET_PARAMETERS, "set", parameters_json(k_ppm="7"))
+    deployed.govern(ContractName.RULESET_PARAMETERS, "set", parameters_json(k_ppm="7"), 2)
     view = deployed.view()
     counts = {epoch: len(view.input_logs(Epoch(epoch), view.finalized())) for epoch in (0, 1, 2)}
 

@@ -8,17 +8,18 @@ from typing import Any
 
 import pytest
 
-from settlement.royalties.tree import build_tree
+from settlement.royalties.tree import build_tree, profiles_of_root
 from settlement.royalties.tree_dump import dump_document, dump_from_document, is_whole
-from settlement.royalties.tree_profiles import OZ_STANDARD
+from settlement.royalties.tree_profiles import OZ_STANDARD, OZ_UNSORTED
 
 _ROOT = Path(__file__).parents[2]
 _LIBRARY = _ROOT / "node_modules" / "@openzeppelin" / "merkle-tree"
 
 _SCRIPT = """
 const { StandardMerkleTree } = require(process.argv[1]);
-const { types, values, dump, proven } = JSON.parse(require('fs').readFileSync(0, 'utf8'));
-const theirs = StandardMerkleTree.of(values, types);
+const { types, values, dump, proven, options } =
+  JSON.parse(require('fs').readFileSync(0, 'utf8'));
+const theirs = StandardMerkleTree.of(values, types, options);
 const ours = StandardMerkleTree.load(dump);
 const proofs = Object.fromEntries(proven.map((index) => [index, theirs.getProof(index)]));
 const verified = proven.every((index) =>
@@ -82,3 +83,28 @@ def test_oz_standard__equal_values__same_dump() -> None:
     theirs = javascript({"types": TYPES, "values": values, "dump": ours, "proven": [0]})
 
     assert theirs["dump"] == ours
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 7, 100])
+def test_oz_unsorted__against_the_library__same_dump_and_its_profile_is_told(count: int) -> None:
+    values = [value_of(number) for number in range(count)]
+    tree = build_tree(OZ_UNSORTED, TYPES, values)
+    ours = dump_document(tree, TYPES, values)
+
+    theirs = javascript(
+        {
+            "types": TYPES,
+            "values": values,
+            "dump": ours,
+            "proven": list(range(count)),
+            "options": {"sortLeaves": False},
+        }
+    )
+
+    assert theirs["dump"] == ours
+    assert theirs["verified"] is True
+    assert is_whole(dump_from_document(theirs["dump"]))
+    names = profiles_of_root(TYPES, values, dump_from_document(theirs["dump"]).root)
+    is_sorted_tree = tree.root == build_tree(OZ_STANDARD, TYPES, values).root
+    assert names == (("oz-standard",) if is_sorted_tree else ("oz-unsorted",))
+    assert is_sorted_tree == (count < 4)

@@ -6,13 +6,14 @@ from sqlalchemy import Connection, Engine, create_engine, func, select, text
 from sqlalchemy.exc import DBAPIError
 from sqlmodel import SQLModel
 
-from contracts.evm import ZERO_HASH, Epoch, Timestamp, keccak
+from contracts.evm import ZERO_HASH, Address, Epoch, Timestamp, keccak
 from settlement.errors import ComputedElsewhere, ConflictingApproval, ConflictingComputation
 from settlement.royalties.adapters import tables
 from settlement.royalties.adapters.store import Approvals, ComputedEpochs
 from settlement.royalties.approve import ApprovalStore, SignedApproval
 from settlement.royalties.compute_epoch import EpochStore, NotYetComputable, compute_epoch
 from settlement.royalties.derivation import ComputedEpoch, derive
+from settlement.royalties.tree_flat import flat_tree
 from tests.royalties_builders import (
     FIRST_EPOCH,
     SETTLEMENT,
@@ -93,12 +94,43 @@ def test_record__every_table__holds_the_whole_distribution(connection: Connectio
         "computed_certificate": 1,
         "computed_total": 2,
         "computed_leaf": len(distribution.leaves),
+        "computed_tree": 1,
         "computed_line": sum(len(leaf.lines) for leaf in distribution.leaves),
         "computed_quarantine": len(distribution.quarantine),
         "computed_allocation": len(distribution.allocations),
         "computed_credit": sum(len(share.credits) for share in distribution.allocations),
         "approval": 0,
     }
+
+
+def test_tree__stored__read_back_whole(connection: Connection) -> None:
+    """A chunk is a mebibyte: the second tree has three, the last of them short."""
+    store = ComputedEpochs(connection)
+    large = flat_tree(keccak(number.to_bytes(4, "big")) for number in range(40_000))
+
+    for computed in (EPOCH, replace(EPOCH, tree=large)):
+        with connection.begin_nested() as attempt:
+            store.record(computed)
+            stored = store.tree(EPOCH.manifest_digest)
+            chunks = count(connection, "computed_tree")
+            attempt.rollback()
+        assert stored == computed.tree
+        assert chunks == 1 + len(computed.tree.nodes) // 2**20
+
+    assert EPOCH.tree.root == EPOCH.manifest.root
+    assert store.tree(EPOCH.manifest_digest).leaf_count == 0
+
+
+def test_leaf__stored__the_one_that_is_named(connection: Connection) -> None:
+    store = ComputedEpochs(connection)
+    store.record(EPOCH)
+    named = EPOCH.distribution.leaves[-1]
+    digest, key = EPOCH.manifest_digest, (named.work_id, named.part, named.asset)
+
+    assert store.leaf(digest, *key) == named
+    assert store.leaf(digest, keccak(b"no work"), *key[1:]) is None
+    assert store.leaf(digest, key[0], named.part + 1, key[2]) is None
+    assert store.leaf(digest, *key[:2], Address(bytes(20))) is None
 
 
 def test_record__credits__sum_to_every_leaf(connection: Connection) -> None:
@@ -221,7 +253,7 @@ def test_tables__change__refused(engine: Engine, change: str) -> None:
     with engine.begin() as connection:
         ComputedEpochs(connection).record(EPOCH)
 
-    for table in ("computed_leaf", "computed_certificate"):
+    for table in ("computed_leaf", "computed_tree", "computed_certificate"):
         with pytest.raises(DBAPIError, match="append-only"), engine.begin() as connection:
             connection.execute(text(change.format(table)))
 

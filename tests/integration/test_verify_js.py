@@ -5,25 +5,21 @@ that are right must be accepted by both, forged ones refused by both. The verifi
 run without the globals of Node, as in a browser, and many bundles in one process.
 """
 
-import base64
-import contextlib
-import io
 import json
 import re
-import shutil
 import subprocess
-import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import cache
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from contracts.evm import Address, keccak
-from scripts import verify_epoch
 from settlement.royalties.derivation import bundle_files, derive
 from tests import bundle_builder as story
+from tests import modifiers_story
 from tests.integration import test_royalties_bundle as engine
 from tests.integration import test_verify_epoch_tampering as tampering
 from tests.royalties_builders import (
@@ -41,87 +37,21 @@ from tests.royalties_builders import (
     sample_chain,
     work,
 )
-
-_ROOT = Path(__file__).parents[2]
-VERIFY_JS = _ROOT / "api" / "console" / "verify.js"
-VERIFY_PY = _ROOT / "scripts" / "verify_epoch.py"
-COMMITTED = sorted((_ROOT / "tests" / "vectors" / "verify_epoch").iterdir())
-
-Files = dict[str, bytes]
-Bundles = Mapping[str, Files]
-
-_IN_A_BROWSER = """
-import { readFileSync } from "node:fs";
-const { script, bundles } = JSON.parse(readFileSync(0, "utf8"));
-const write = process.stdout.write.bind(process.stdout);
-const bytesOf = (text) => Uint8Array.from(atob(text), (sign) => sign.charCodeAt(0));
-globalThis.process = undefined;
-globalThis.Buffer = undefined;
-const { EVENT_SIGNATURES, verifyBundle } = await import(script);
-const answers = Object.entries(bundles).map(([name, files]) => {
-  const map = new Map(Object.entries(files).map(([file, text]) => [file, bytesOf(text)]));
-  try {
-    return [name, verifyBundle(map).result];
-  } catch (error) {
-    return [name, { kind: "crash", sentence: error.message }];
-  }
-});
-write(JSON.stringify({ signatures: EVENT_SIGNATURES, answers: Object.fromEntries(answers) }));
-"""
-
-
-def node() -> str:
-    found = shutil.which("node")
-    if found is None:
-        pytest.skip("node is missing")
-    return found
-
-
-def in_a_browser(bundles: Bundles, script: Path = VERIFY_JS) -> dict[str, Any]:
-    """What `verifyBundle` of a script answers to each bundle, and the events that it knows."""
-    spelled = {
-        name: {file: base64.b64encode(data).decode() for file, data in files.items()}
-        for name, files in bundles.items()
-    }
-    done = subprocess.run(
-        [node(), "--input-type=module", "-e", _IN_A_BROWSER],
-        input=json.dumps({"script": script.as_uri(), "bundles": spelled}),
-        capture_output=True,
-        check=True,
-        text=True,
-        timeout=120,
-    )
-    answer: dict[str, Any] = json.loads(done.stdout)
-    return answer
-
-
-def javascript(bundles: Bundles, script: Path = VERIFY_JS) -> dict[str, Any]:
-    """ "OK" or the finding, by bundle."""
-    answers: dict[str, Any] = in_a_browser(bundles, script)["answers"]
-    return answers
-
-
-def with_index(files: Files) -> Files:
-    """The files and a bundle.json that fits them."""
-    return {**files, "bundle.json": story.bundle_json(files)}
-
-
-def written(directory: Path, files: Files) -> Path:
-    directory.mkdir(parents=True, exist_ok=True)
-    for name, data in files.items():
-        (directory / name).write_bytes(data)
-    return directory
-
-
-def python(bundles: Bundles, directory: Path) -> dict[str, str]:
-    """ "OK" or the sentence, by bundle."""
-    sentences = {}
-    for at, (name, files) in enumerate(bundles.items()):
-        printed = io.StringIO()
-        with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(io.StringIO()):
-            verify_epoch.main([str(written(directory / str(at), files)), "--json"])
-        sentences[name] = json.loads(printed.getvalue())["result"]
-    return sentences
+from tests.ruled_epochs import golden_epochs
+from tests.verifiers import (
+    VERIFY_JS,
+    VERIFY_PY,
+    Bundles,
+    Files,
+    in_a_browser,
+    javascript,
+    node,
+    planted,
+    python,
+    verdict,
+    with_index,
+    written,
+)
 
 
 def many_payees() -> ScriptedChain:
@@ -164,9 +94,14 @@ def odd_parameters() -> ScriptedChain:
     return chain
 
 
+ROOT = Path(__file__).parents[2]
+COMMITTED = sorted((Path(__file__).parents[1] / "vectors" / "verify_epoch").iterdir())
+
+
 @cache
 def honest() -> Bundles:
-    """Bundles that are right: committed ones, and what the engine publishes of scripted chains."""
+    """Bundles that are right: committed ones, what the engine publishes of scripted chains, and one
+    with every modifier on that was worked out by hand."""
     committed = {
         path.name: {file.name: file.read_bytes() for file in path.iterdir()} for path in COMMITTED
     }
@@ -176,9 +111,10 @@ def honest() -> Bundles:
         "odd parameters": odd_parameters(),
         **{f"random {seed}": engine.random_chain(seed) for seed in range(3)},
     }
-    return committed | {
-        name: bundle_files(derive(facts_of(chain, FIRST_EPOCH))) for name, chain in chains.items()
-    }
+    facts = {name: facts_of(chain, FIRST_EPOCH) for name, chain in chains.items()}
+    facts |= {f"golden {name}": one for name, one in golden_epochs().items()}
+    published = {name: bundle_files(derive(one)) for name, one in facts.items()}
+    return committed | published | {"by hand": with_index(modifiers_story.files())}
 
 
 def forged(name: str, change: Callable[[Any], object]) -> Files:
@@ -305,7 +241,10 @@ def test_falsified_manifest__both_refuse_the_same_fields(tmp_path: Path) -> None
     assert len(accepted) == len(tampering.BOUND_BY_THE_COMMITMENT_ONLY)
 
 
-@pytest.mark.parametrize("file", [name for name in tampering.FILES if name.endswith(".jsonl")])
+WITH_LINES = [name for name in tampering.FILES if name.endswith(".jsonl") and tampering.FILES[name]]
+
+
+@pytest.mark.parametrize("file", WITH_LINES)
 def test_one_value_of_a_line_changed__both_refuse(file: str, tmp_path: Path) -> None:
     """The last line of each file, value by value.
 
@@ -360,11 +299,10 @@ def changed_data(line: int, at: int, value: int) -> Callable[[Any], object]:
 
 
 UNREGISTERED, DONOR = story.hex0x(story.UNREGISTERED), f"0x{story.DONOR.hex():0>64}"
+TAGGED = f"0x01{0:062x}"
 REFUSED_BY_CONTRACTS = {
     "verdict lifted that was never placed": (tampering.without(9), (21, "caseDigest")),
     "verdict over an unregistered work": (tampering.put(9, "topics", 1, value=UNREGISTERED), (10,)),
-    "price of nothing in older terms": (changed_data(3, 2, 0), (4, "pricePpm")),
-    "payee zero in older terms": (changed_data(3, 7, 0), (4, "payees 0")),
     "other registrant in older terms": (
         tampering.put(3, "topics", 2, value=DONOR),
         (7, "registrant"),
@@ -373,10 +311,9 @@ REFUSED_BY_CONTRACTS = {
         tampering.put(11, "topics", 3, value=DONOR),
         (15,),
     ),
-    "pseudonym above the scalar field": (changed_data(19, 19, 2**255), (20,)),
-    "part submitted twice": (changed_data(23, 0, 0), (24, "part")),
+    "id of a leaf of fees for a work": (tampering.put(5, "topics", 1, value=TAGGED), (6, "workId")),
 }
-"""Logs that no contract of the settlement emits, on which nobody's money depends."""
+"""Logs that no contract of the settlement emits, for which the rules have no reason either."""
 
 
 def test_logs_that_contracts_refuse__refused() -> None:
@@ -391,36 +328,71 @@ def test_logs_that_contracts_refuse__refused() -> None:
         assert (answers[name]["line"], answers[name]["field"])[: len(place)] == place, name
 
 
-def test_keccak__around_the_rate__as_pysha3() -> None:
-    sizes = (0, 1, 32, 64, 135, 136, 137, 271, 272, 1000)
-    data = [bytes(at * 7 % 256 for at in range(size)) for size in sizes]
-    program = """
-    const { keccak } = await import(process.argv[1]);
-    const data = JSON.parse(process.argv[2]).map((hex) => Buffer.from(hex, "hex"));
-    console.log(JSON.stringify(data.map((one) => Buffer.from(keccak(one)).toString("hex"))));
-    """
-    arguments = [VERIFY_JS.as_uri(), json.dumps([one.hex() for one in data])]
+WITHOUT_EFFECT = {
+    "price of nothing in older terms": changed_data(3, 2, 0),
+    "price beyond the limit in older terms": changed_data(3, 2, 2**40),
+    "payee zero in older terms": changed_data(3, 7, 0),
+    "share of nothing in older terms": changed_data(3, 9, 0),
+}
+"""Terms that no contract would record; the rules judge those in force alone."""
 
+
+def test_logs_without_effect__both_accept(tmp_path: Path) -> None:
+    bundles = {name: forged("logs.jsonl", change) for name, change in WITHOUT_EFFECT.items()}
+
+    assert set(javascript(bundles).values()) == {"OK"}
+    assert set(python(bundles, tmp_path).values()) == {"OK"}
+
+
+def digests_in_js(name: str, data: list[bytes]) -> list[str]:
+    """What a hash function of the verifier makes of each of these."""
+    program = """
+    const verify = await import(process.argv[1]);
+    const data = JSON.parse(process.argv[3]).map((hex) => Buffer.from(hex, "hex"));
+    const digests = data.map((one) => Buffer.from(verify[process.argv[2]](one)).toString("hex"));
+    console.log(JSON.stringify(digests));
+    """
+    arguments = [VERIFY_JS.as_uri(), name, json.dumps([one.hex() for one in data])]
     done = subprocess.run(
         [node(), "--input-type=module", "-e", program, *arguments],
         capture_output=True,
         check=True,
         timeout=60,
     )
+    digests: list[str] = json.loads(done.stdout)
+    return digests
 
-    assert json.loads(done.stdout) == [story.keccak(one).hex() for one in data]
+
+def bytes_of(*sizes: int) -> list[bytes]:
+    return [bytes(at * 7 % 256 for at in range(size)) for size in sizes]
+
+
+def test_keccak__around_the_rate__as_pysha3() -> None:
+    data = bytes_of(0, 1, 32, 64, 135, 136, 137, 271, 272, 1000)
+
+    assert digests_in_js("keccak", data) == [story.keccak(one).hex() for one in data]
+
+
+def test_sha256__around_the_block__as_hashlib() -> None:
+    data = bytes_of(0, 1, 55, 56, 63, 64, 65, 119, 120, 128, 1000)
+
+    assert digests_in_js("sha256", data) == [sha256(one).hexdigest() for one in data]
+
+
+@cache
+def _own_events() -> set[str]:
+    """Names of the events that sources of ours declare; those of libraries are not among them."""
+    sources = (ROOT / "contracts" / "src").rglob("*.sol")
+    return {event for path in sources for event in re.findall(r"event (\w+)", path.read_text())}
 
 
 def _declared(name: str) -> set[str]:
-    """Signatures of the events that a contract's own source declares, from its artifact."""
-    sources = [*(_ROOT / "contracts" / "src").glob(f"*/{name}.sol")]
-    sources += (_ROOT / "contracts" / "src").glob(f"*/I{name}.sol")
-    declared = {event for path in sources for event in re.findall(r"event (\w+)", path.read_text())}
-    artifact = json.loads((_ROOT / "contracts" / "artifacts" / f"{name}.json").read_text())
+    """Signatures of the events of our own that a contract may emit, from its artifact."""
+    artifact = json.loads((ROOT / "contracts" / "artifacts" / f"{name}.json").read_text())
     return {
         f"{one['name']}({','.join(map(_type, one['inputs']))})"
         for one in artifact["abi"]
-        if one["type"] == "event" and one["name"] in declared
+        if one["type"] == "event" and one["name"] in _own_events()
     }
 
 
@@ -448,18 +420,6 @@ def test_source__no_dependency_and_no_floating_point() -> None:
         "node:url",
     }
     assert re.findall(r"parseFloat|Math\.(?!floor|ceil|max)|Number\.parse", source) == []
-
-
-def planted(source: Path, directory: Path, find: str, replacement: str) -> Path:
-    """A copy of a verifier with one change."""
-    text = source.read_text()
-    assert text.count(find) == 1, f"{text.count(find)} times in {source.name}: {find}"
-    directory.mkdir(parents=True, exist_ok=True)
-    copy = directory / source.name
-    copy.write_text(text.replace(find, replacement))
-    if source == VERIFY_JS:
-        (directory / "package.json").write_text('{ "type": "module" }')
-    return copy
 
 
 RULES_PLANTED_IN_JS = {
@@ -495,7 +455,7 @@ RULES_PLANTED_IN_JS = {
     ),
     "plays not bounded": ("plays > playsMax ? playsMax : plays;", "plays;"),
     "unpayable payee paid": (
-        "payee === asset || payee === payouts || payee === ZERO_ADDRESS",
+        "[ZERO_ADDRESS, asset, contracts.EpochPayouts, contracts.SplitAccounts].includes(payee)",
         "payee === ZERO_ADDRESS",
     ),
     "33 lines in a leaf": ("const SPLIT_LINES_MAX = 32;", "const SPLIT_LINES_MAX = 33;"),
@@ -520,6 +480,7 @@ RULES_PLANTED_IN_JS = {
 """Wrong rules: the bug refuses a bundle that is right, or the bundle is one that it would make."""
 
 
+@pytest.mark.planted
 @pytest.mark.parametrize("bug", RULES_PLANTED_IN_JS)
 def test_wrong_rule_planted_in_js__exposed_by_python(bug: str, tmp_path: Path) -> None:
     """Python accepts every honest bundle (shown above); the planted bug refuses one."""
@@ -546,21 +507,19 @@ CHECKS_PLANTED_IN_JS = {
     ),
     "blooms": (("  checkBlooms(logs, chain);\n", ""), "a log not in the bloom"),
     "credits": (
-        ('compare("allocations.jsonl", lines);', ""),
+        ('  compare("allocations");\n', ""),
         "files: credit moved",
     ),
-    "leaves": (('compare("leaves.jsonl", leafLines);', ""), "files: leaf hash changed"),
-    "quarantine": (
-        ('compare("quarantine.jsonl"', '((a, b) => b)("quarantine.jsonl"'),
-        "files: other reason",
-    ),
-    "works": (('compare("works.jsonl"', '((a, b) => b)("works.jsonl"'), "files: older terms"),
+    "leaves": (('  compare("leaves");\n', ""), "files: leaf hash changed"),
+    "quarantine": (('  compare("quarantine");\n', ""), "files: other reason"),
+    "works": (('  compare("works");\n', ""), "files: older terms"),
     "root": (('stated("tree root"', '((a, b) => b)("tree root"'), "another root"),
     "list of blocks": (("holds(needed.has(block.number)", "holds(true"), "files: block not needed"),
 }
 """Checks left out, each with a bundle that is then accepted."""
 
 
+@pytest.mark.planted
 @pytest.mark.parametrize("check", CHECKS_PLANTED_IN_JS)
 def test_check_left_out_of_js__exposed_by_python(check: str, tmp_path: Path) -> None:
     edit, name = CHECKS_PLANTED_IN_JS[check]
@@ -575,18 +534,21 @@ def test_check_left_out_of_js__exposed_by_python(check: str, tmp_path: Path) -> 
 
 RULES_PLANTED_IN_PYTHON = {
     "rounding before the last product": (
-        "weight * factor[row.plays] // 10**6 for",
-        "weight // 10**6 * factor[row.plays] for",
+        "row.region_ppm * factor[row.plays] // 10**6",
+        "row.region_ppm // 10**6 * factor[row.plays]",
     ),
     "fee rounded up": (
         "fee * sum(credible) // sum(raw), credible",
         "-(-fee * sum(credible) // sum(raw)), credible",
     ),
     "held work keeps its credibility": ("[0 if row.held else weight for", "[weight for"),
-    "reused pseudonym not looked for": ("elif pseudonym in seen:", "elif False:"),
+    "reused pseudonym not looked for": (
+        '"reused_pseudonym": pseudonym in usage.pseudonyms',
+        '"reused_pseudonym": False',
+    ),
     "duplicate by work, not by subscriber": (
-        "elif (submitter, work_id) in seen:",
-        "elif any(one[1:] == (work_id,) for one in seen):",
+        "(submitter, work_id) in usage.used",
+        "any(one[1] == work_id for one in usage.used)",
     ),
     "tie to the higher index": ("(-remainders[index], index)", "(-remainders[index], -index)"),
     "dust not given out": ("        shares[index] += 1\n", "        pass\n"),
@@ -600,13 +562,12 @@ RULES_PLANTED_IN_PYTHON = {
         "leaf.amount, leaf.asset, split)\n",
     ),
     "leaf hashed once": (
-        "return keccak256_many(keccak256_many(encoded))",
-        "return keccak256_many(encoded)",
+        "helpers.hash_many(helpers.hash_many(encoded))",
+        "helpers.hash_many(encoded)",
     ),
-    "unpayable payee paid": ("not in (asset, payouts, bytes(20))", "not in (bytes(20),)"),
-    "tree of leaves descending": (
-        "sorted(hashes, reverse=True)",
-        "sorted(hashes)",
+    "unpayable payee paid": (
+        "payee in (bytes(20), asset, self.payouts, self.split_accounts)",
+        "payee in (bytes(20),)",
     ),
     "pairs not sorted": (
         "[sorted(heap[2 * node + 1 : 2 * node + 3]) for",
@@ -616,12 +577,7 @@ RULES_PLANTED_IN_PYTHON = {
 """Wrong rules: each refuses a bundle that is right."""
 
 
-def verdict(script: Path, bundle: Path) -> int:
-    """How a copy of the verifier in Python ends."""
-    command = [sys.executable, "-I", "-S", str(script), str(bundle)]
-    return subprocess.run(command, capture_output=True, check=False, timeout=60).returncode
-
-
+@pytest.mark.planted
 @pytest.mark.parametrize("bug", RULES_PLANTED_IN_PYTHON)
 def test_wrong_rule_planted_in_python__exposed_by_js(bug: str, tmp_path: Path) -> None:
     """JavaScript accepts every honest bundle (shown above); the planted bug refuses one."""
@@ -655,13 +611,14 @@ CHECKS_PLANTED_IN_PYTHON = {
         "files: block not needed",
     ),
     "epochs of payments": (
-        ("if about not in allowed:", "if False:"),
+        ("if not first <= about <= last:", "if False:"),
         "logs: terms in force too early",
     ),
 }
 """Checks left out, each with a bundle that is then accepted."""
 
 
+@pytest.mark.planted
 @pytest.mark.parametrize("check", CHECKS_PLANTED_IN_PYTHON)
 def test_check_left_out_of_python__exposed_by_js(check: str, tmp_path: Path) -> None:
     edit, name = CHECKS_PLANTED_IN_PYTHON[check]

@@ -15,21 +15,23 @@ from scripts.bootstrap_settlement import book_of
 from scripts.wiring import (
     CommittedDistributions,
     FinalizedFacts,
+    IndexedFacts,
     LedgerReservations,
     PostedLeaves,
     ReadyCommits,
     snapshot,
 )
-from settlement.errors import NothingToReserve
+from settlement.errors import StoredRootDiffers
 from settlement.ledger.adapters.reads import LedgerReads
 from settlement.ledger.commitments import Distribution
+from settlement.ledger.errors import NothingToReserve
 from settlement.payouts.operation import commit_operation, withdraw_operation
-from settlement.payouts.protocols import ApprovedCommit
+from settlement.payouts.protocols import ApprovedCommit, OwedLeaf
 from settlement.royalties.adapters.store import Approvals, ComputedEpochs
 from settlement.royalties.approve import SignedApproval
 from settlement.royalties.derivation import derive
 from settlement.royalties.tree import folded
-from tests.api_world import ALICE, BOB, CAROL, FILM, FILM_0, SONG, SONG_0, World
+from tests.api_world import ALICE, BOB, CAROL, FILM, FILM_0, SONG, SONG_0, World, timestamp
 from tests.royalties_builders import FIRST_EPOCH, SETTLEMENT, facts_of, sample_chain
 from tests.royalties_fakes import GUARDIANS, GuardianView, standing_of
 
@@ -70,7 +72,11 @@ def finalized(world: World) -> BlockRef:
 
 
 def payable(world: World, *, limit: int = 10) -> list[Withdrawal]:
-    leaves = PostedLeaves(world.engine, world.settlement, book_of(world.settlement))
+    return [one.withdrawal for one in owed(world, limit=limit)]
+
+
+def owed(world: World, *, limit: int = 10) -> list[OwedLeaf]:
+    leaves = PostedLeaves(world.engine, world.settlement, book_of(world.settlement), None)
     return list(leaves.payable(finalized(world), limit=limit))
 
 
@@ -163,6 +169,28 @@ def test_payable__active_epoch__every_leaf_with_a_proof_of_its_root(world: World
         assert folded(world.hash_of(withdrawal.leaf), withdrawal.proof) == root
 
 
+@pytest.mark.parametrize(
+    "tampering",
+    [
+        "UPDATE computed_tree SET nodes = set_byte(nodes, 64, 255 - get_byte(nodes, 64))",
+        "UPDATE computed_tree SET nodes = set_byte(nodes, 32, 255 - get_byte(nodes, 32))",
+        "DELETE FROM computed_tree",
+        "UPDATE computed_line SET amount = amount + 1",
+        "DELETE FROM computed_line",
+    ],
+)
+def test_payable__stored_tree_or_leaf_differs__nothing_is_paid(
+    world: World, tampering: str
+) -> None:
+    """By one who can switch triggers off. The tree is a root with two leaves."""
+    with world.engine.begin() as connection:
+        connection.execute(text("SET LOCAL session_replication_role = replica"))
+        connection.execute(text(tampering))
+
+    with pytest.raises(StoredRootDiffers):
+        payable(world)
+
+
 def test_payable__limit__no_more(world: World) -> None:
     assert payable(world, limit=1) == payable(world)[:1]
 
@@ -189,6 +217,76 @@ def test_payable__under_verdict__left_out_until_lifted(world: World) -> None:
 
     assert [one.leaf for one in under_verdict] == [one.leaf for one in before_final] == [FILM_0]
     assert {one.leaf.work_id for one in lifted} == {SONG, FILM}
+
+
+def test_payable__every_payee_held__left_out_until_the_hold_is_over(world: World) -> None:
+    world.mine(17)
+    world.hold(CAROL, expires_at=timestamp(19))
+    world.hold(BOB, expires_at=timestamp(99))
+    world.finalize(17)
+    held = payable(world)
+    world.mine(18)
+    world.finalize(18)
+    still_held = payable(world)
+    world.mine(19)
+    world.finalize(19)
+
+    assert [one.leaf for one in held] == [one.leaf for one in still_held] == [SONG_0]
+    assert {one.leaf.work_id for one in payable(world)} == {SONG, FILM}
+
+
+def test_payable__line_held_at_a_withdrawal__remainder_once_it_is_not_held(world: World) -> None:
+    world.mine(17)
+    world.hold(BOB, expires_at=timestamp(99))
+    world.withdraw(SONG_0, held=[BOB])
+    world.finalize(17)
+    world.post_books()
+    held = owed(world)
+    world.mine(18)
+    world.lift_hold(BOB)
+    world.finalize(18)
+    lifted = {one.withdrawal.leaf.work_id: one.settled for one in owed(world)}
+
+    paid = [line.payee for line in SONG_0.lines].index(ALICE)
+    assert [one.withdrawal.leaf for one in held] == [FILM_0]
+    assert lifted == {SONG: 1 << paid, FILM: 0}
+
+
+def test_reservations__remainder__reserves_what_is_open_of_its_leaf(world: World) -> None:
+    (song,) = [one for one in payable(world) if one.leaf == SONG_0]
+    reserve(world, song)
+    world.mine(17)
+    world.withdraw(SONG_0, held=[BOB])
+    world.finalize(17)
+    world.post_books()
+    (rest,) = [one for one in owed(world) if one.settled]
+    place = {"chain_id": world.settlement.chain_id, "contract": world.settlement.payouts}
+    operation = withdraw_operation(
+        rest.withdrawal,
+        settled=rest.settled,
+        **place,  # type: ignore[arg-type]
+    )
+
+    with world.engine.begin() as connection:
+        LedgerReservations(book_of(world.settlement)).reserve(connection, operation)
+        leaves = LedgerReads(connection, book_of(world.settlement)).payable_leaves()
+
+    (reserved,) = [leaf for leaf in leaves if leaf.work_id == SONG]
+    assert reserved.is_reserved
+    assert [line.payee for line in reserved.open_lines] == [BOB]
+    assert {one.withdrawal.leaf for one in owed(world)} == {FILM_0}
+
+
+def test_indexed_facts__holds__up_to_the_block(world: World) -> None:
+    facts = IndexedFacts(world.engine, world.settlement)
+    before = facts.hold_events(finalized(world))
+    world.mine(17)
+    world.hold(BOB, expires_at=timestamp(99))
+    world.finalize(17)
+
+    assert before == []
+    assert [event.account for event in facts.hold_events(finalized(world))] == [BOB]
+    assert facts.transfer_events(finalized(world)) == []
 
 
 def test_payable__withdrawn__left_out(world: World) -> None:

@@ -1,7 +1,9 @@
 """Laws of the books, on random histories of a settlement.
 
-A history is what the contract allows: money for epochs, commitments of which some are vetoed,
-withdrawals with refused lines, pull balances taken, and payouts planned and given up in between.
+A history is what the contract allows: money for epochs, commitments of which some are vetoed, with
+fees, escrow and suspense; withdrawals with refused and with held lines, held lines paid later,
+escrow released and expired, unallocated money transferred, pull balances taken, and payouts planned
+and given up in between.
 """
 
 from collections import Counter
@@ -11,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from contracts.evm import Address
-from contracts.leaves import Leaf
+from contracts.leaves import FEES_ID, Leaf
 from settlement.ledger.accounts import CASH, IN_TRANSIT, LIABILITIES
 from settlement.ledger.journal import EntryStatus, log_source, reversal
 from settlement.ledger.posting_rules import funded
@@ -22,10 +24,13 @@ from tests.ledger_builders import (
     ASSET,
     BOB,
     CAROL,
+    ESCROW_ID,
+    SUSPENSE_ID,
     VETO_WINDOW,
     Computed,
     MemoryBooks,
     MoneyChain,
+    escrow_leaf,
     leaf,
     op_id_of,
     post_all,
@@ -60,7 +65,7 @@ def leaf_sets(draw: st.DrawFn, epoch: int) -> list[Leaf]:
         leaf(
             draw(st.dictionaries(st.sampled_from(PAYEES), amounts, min_size=1)),
             epoch=epoch,
-            work_id=work(number),
+            work_id=work(number) if number < 3 else FEES_ID,
             part=part,
             asset=asset,
         )
@@ -68,9 +73,42 @@ def leaf_sets(draw: st.DrawFn, epoch: int) -> list[Leaf]:
     ]
 
 
+@st.composite
+def escrow_leaves(draw: st.DrawFn, epoch: int) -> list[Leaf]:
+    keys = draw(
+        st.sets(
+            st.tuples(st.sampled_from((ESCROW_ID, SUSPENSE_ID)), st.sampled_from(ASSETS)),
+            max_size=3,
+        )
+    )
+    return [
+        escrow_leaf(draw(amounts), leaf_id, epoch=epoch, asset=asset)
+        for leaf_id, asset in sorted(keys)
+    ]
+
+
+def _settle_escrow(draw: st.DrawFn, history: History, each: Leaf) -> None:
+    fate = draw(st.sampled_from(("stays", "released", "taken", "expired", "transferred")))
+    if fate in ("released", "taken"):
+        history.chain.escrow_released(each, BOB)
+    if fate in ("expired", "transferred"):
+        history.chain.escrow_expired(each)
+    if fate == "taken":
+        history.chain.unclaimed_withdrawn(BOB, each.amount, asset=each.asset)
+    if fate == "transferred":
+        history.chain.unallocated_transferred(each.amount, epoch=each.epoch, asset=each.asset)
+    if fate in ("taken", "transferred"):
+        history.held[each.asset] -= each.amount
+
+
 def _withdraw(draw: st.DrawFn, history: History, each: Leaf) -> None:
+    """All lines are settled, in one withdrawal or, because some are held at first, in two."""
+    payees = [line.payee for line in each.lines]
+    held = draw(st.sets(st.sampled_from(payees), max_size=len(payees) - 1))
     refused = draw(st.sets(st.sampled_from(PAYEES)))
-    history.chain.withdrawn(each, refused=refused)
+    history.chain.withdrawn(each, refused=refused, held=held)
+    if held:
+        history.chain.withdrawn(each, refused=refused, settled=set(payees) - held)
     for line in each.lines:
         is_refused = line.payee in refused
         if is_refused and draw(st.booleans()):
@@ -86,12 +124,21 @@ def histories(draw: st.DrawFn) -> History:
     chain = history.chain
     for epoch in range(draw(st.integers(1, 3))):
         leaves = draw(leaf_sets(epoch))
-        allocated: Counter[Address] = Counter()
-        for each in leaves:
-            allocated[each.asset] += each.amount
-        spare = {asset: draw(amounts) for asset in ASSETS}
+        in_escrow = draw(escrow_leaves(epoch))
+        all_leaves = [*leaves, *in_escrow]
+        sums: Counter[tuple[str, Address]] = Counter()
+        for each in all_leaves:
+            term = "escrow" if each.kind.is_escrow else each.kind.name.lower()
+            sums[term, each.asset] += each.amount
+            sums["paid", each.asset] += each.amount
         all_totals = [
-            totals(allocated[asset] + spare[asset], allocated[asset], asset=asset)
+            totals(
+                sums["paid", asset] + draw(amounts),
+                sums["work", asset],
+                fees=sums["fees", asset],
+                escrow=sums["escrow", asset],
+                asset=asset,
+            )
             for asset in ASSETS
         ]
         for each_total in all_totals:
@@ -99,10 +146,10 @@ def histories(draw: st.DrawFn) -> History:
             history.held[each_total.asset] += each_total.paid_in
         vetoes = draw(st.integers(0, 2))
         for attempt in range(1, vetoes + 1):
-            made = history.computed.add(leaves, salt=attempt)
+            made = history.computed.add(all_leaves, salt=attempt)
             chain.committed(made, all_totals, epoch=epoch, attempt=attempt)
             chain.vetoed(epoch=epoch, attempt=attempt)
-        made = history.computed.add(leaves)
+        made = history.computed.add(all_leaves)
         chain.committed(made, all_totals, epoch=epoch, attempt=vetoes + 1)
         chain.mine(seconds=VETO_WINDOW)
         paid = draw(st.sets(st.integers(0, len(leaves) - 1))) if leaves else set()
@@ -111,6 +158,8 @@ def histories(draw: st.DrawFn) -> History:
                 _withdraw(draw, history, each)
             else:
                 history.open_leaves.append(each)
+        for each in in_escrow:
+            _settle_escrow(draw, history, each)
     return history
 
 
@@ -218,7 +267,12 @@ def test_reservations__any__never_in_a_posted_balance(
     assert books.all_posted() == posted
     assert all(account != IN_TRANSIT for account, _ in posted)
     for each in history.open_leaves:
-        history.chain.withdrawn(each)
+        held = {line.payee for line in each.lines[1:]} if data.draw(st.booleans()) else set()
+        history.chain.withdrawn(each, held=held)
+        post_all(history.chain, history.computed, books)
+        if held:
+            assert reserve(books, op_id_of(each)).outcome is None
+            history.chain.withdrawn(each, settled={each.lines[0].payee})
     post_all(history.chain, history.computed, books)
     for each in history.open_leaves:
         last = books.last_reservation(op_id_of(each))

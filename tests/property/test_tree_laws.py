@@ -11,6 +11,7 @@ from settlement.royalties.tree import build_tree, folded, is_proof, profiles_of_
 from settlement.royalties.tree_profiles import (
     CWE_SORTED_V1,
     OZ_STANDARD,
+    OZ_UNSORTED,
     QUITTANCE_V1,
     UNISWAP_V1,
     Profile,
@@ -106,3 +107,17 @@ def test_tree__root_without_profile__told_from_the_others(case: Case) -> None:
 
     expected = {profile.name, OZ_STANDARD.name} if profile is QUITTANCE_V1 else {profile.name}
     assert set(names) == expected
+
+
+@given(trees)
+def test_tree__leaves_as_given__told_from_sorted_ones(case: Case) -> None:
+    _, types, values = case
+    tree = build_tree(OZ_UNSORTED, types, values)
+    is_sorted_tree = tree.root == build_tree(OZ_STANDARD, types, values).root
+
+    names = profiles_of_root(types, values, tree.root)
+
+    assert (OZ_STANDARD.name in names) == is_sorted_tree
+    assert (OZ_UNSORTED.name in names) == (not is_sorted_tree)
+    for position, value in enumerate(values):
+        assert is_proof(OZ_UNSORTED, types, value, proof=tree.proof(position), root=tree.root)

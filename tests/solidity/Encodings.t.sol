@@ -3,6 +3,8 @@ pragma solidity 0.8.37;
 
 import {MerkleProof} from "@openzeppelin/contracts/utils/cryptography/MerkleProof.sol";
 
+import {ScalarField} from "../../contracts/src/cwe/ScalarField.sol";
+import {LeafIds} from "../../contracts/src/settlement/LeafIds.sol";
 import {Leaf, LeafLib} from "../../contracts/src/settlement/LeafLib.sol";
 import {OperationLib} from "../../contracts/src/settlement/OperationLib.sol";
 import {MerkleTree} from "./MerkleTree.sol";
@@ -104,6 +106,61 @@ contract EncodingsTest {
         );
         bytes32 actual = OperationLib.withdrawalId(chainId, settlement, epoch, workId, part, asset);
         vm.assertEq(actual, expected);
+    }
+
+    /// @notice The line is the number of the announcement: equal transfers are two operations.
+    function testFuzz_transferId_isThatOfTheList(
+        uint256 chainId,
+        address settlement,
+        uint64 epoch,
+        uint256 index
+    ) public pure {
+        bytes32 expected = keccak256(
+            abi.encode(
+                keccak256("quittance.operation.v1"),
+                chainId,
+                settlement,
+                keccak256("UNALLOCATED_TRANSFER"),
+                uint256(epoch),
+                index
+            )
+        );
+        vm.assertEq(OperationLib.transferId(chainId, settlement, epoch, index), expected);
+    }
+
+    /// @notice An escrow leaf is an ordinary leaf of part 0 whose one line pays the settlement.
+    function testFuzz_escrowLeaf_isALeafThatPaysTheSettlement(
+        uint64 epoch,
+        bytes32 id,
+        address asset,
+        uint256 amount,
+        uint256 chainId,
+        address settlement
+    ) public pure {
+        address[] memory payees = new address[](1);
+        uint256[] memory amounts = new uint256[](1);
+        (payees[0], amounts[0]) = (settlement, amount);
+        Leaf memory leaf = Leaf(epoch, id, 0, asset, amount, keccak256(abi.encode(payees, amounts)));
+        vm.assertEq(
+            LeafLib.escrowHash(epoch, id, asset, amount, chainId, settlement),
+            LeafLib.hash(leaf, chainId, settlement)
+        );
+    }
+
+    /// @notice Ids that are no work's start with their tag and are canonical to a proof.
+    function testFuzz_leafIds_areTaggedAndCanonical(bytes32 contentId, bytes32 workId) public pure {
+        workId >>= 8;
+        bytes32 escrow = LeafIds.escrowOf(contentId);
+        bytes32 suspense = LeafIds.suspenseOf(workId);
+        vm.assertEq(uint256(LeafIds.FEES), 1 << 248);
+        vm.assertEq(uint256(escrow), (2 << 248) + (uint256(keccak256(abi.encode(contentId))) >> 8));
+        vm.assertEq(uint256(suspense), (3 << 248) + uint256(workId));
+        vm.assertTrue(LeafIds.isEscrow(escrow) && !LeafIds.isSuspense(escrow));
+        vm.assertTrue(LeafIds.isSuspense(suspense) && !LeafIds.isEscrow(suspense));
+        vm.assertFalse(LeafIds.isEscrow(workId) || LeafIds.isSuspense(workId));
+        vm.assertFalse(LeafIds.isEscrow(LeafIds.FEES) || LeafIds.isSuspense(LeafIds.FEES));
+        vm.assertTrue(ScalarField.isCanonical(escrow) && ScalarField.isCanonical(suspense));
+        vm.assertTrue(ScalarField.isCanonical(LeafIds.FEES));
     }
 
     function testFuzz_leafKey_changesWithEveryField(

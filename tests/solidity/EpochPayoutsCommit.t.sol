@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
-import {IEpochPayouts} from "../../contracts/src/settlement/IEpochPayouts.sol";
+import {IEpochBooks} from "../../contracts/src/settlement/IEpochBooks.sol";
+import {IEpochCommits} from "../../contracts/src/settlement/IEpochCommits.sol";
+import {IGuardianSet} from "../../contracts/src/settlement/IGuardianSet.sol";
 import {HostileToken} from "./mocks/HostileToken.sol";
 import {SettlementFixture} from "./SettlementFixture.sol";
 import {vm} from "./Vm.sol";
@@ -9,7 +11,6 @@ import {vm} from "./Vm.sol";
 /// @notice Commit and veto. Outline: EpochPayoutsCommit.tree.
 contract EpochPayoutsCommitTest is SettlementFixture {
     bytes32 private constant ROOT = keccak256("root");
-    bytes32 private constant REASON = keccak256("reason");
     uint256 private constant CURVE_ORDER =
         0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141;
 
@@ -23,10 +24,10 @@ contract EpochPayoutsCommitTest is SettlementFixture {
     /* COMMIT */
 
     function test_commit_reservesAndAnnounces() public {
-        IEpochPayouts.Approval memory approval = approvalOf(FIRST_EPOCH, ROOT, 70);
+        IEpochCommits.Approval memory approval = approvalOf(FIRST_EPOCH, ROOT, 70);
         uint64 activeAt = uint64(block.timestamp) + VETO_WINDOW;
         vm.expectEmit(address(payouts));
-        emit IEpochPayouts.EpochCommitted(
+        emit IEpochCommits.EpochCommitted(
             FIRST_EPOCH,
             1,
             approval.manifestDigest,
@@ -36,15 +37,15 @@ contract EpochPayoutsCommitTest is SettlementFixture {
             _firstGuardians(4),
             approval.totals
         );
-        IEpochPayouts.GuardianSignature[] memory signatures = signaturesOf(approval, 4);
+        IGuardianSet.GuardianSignature[] memory signatures = signaturesOf(approval, 4);
         vm.prank(STRANGER);
         payouts.commitEpoch(approval, signatures);
-        IEpochPayouts.EpochState memory state = payouts.epochOf(FIRST_EPOCH);
+        IEpochBooks.EpochState memory state = payouts.epochOf(FIRST_EPOCH);
         vm.assertEq(state.root, ROOT);
         vm.assertEq(state.manifestDigest, approval.manifestDigest);
         vm.assertEq(state.activeAt, activeAt);
         vm.assertEq(state.attempt, 1);
-        _assertStatus(IEpochPayouts.EpochStatus.Pending);
+        _assertStatus(IEpochBooks.EpochStatus.Pending);
         vm.assertEq(payouts.nextEpoch(), FIRST_EPOCH + 1);
         vm.assertEq(payouts.remaining(FIRST_EPOCH, address(token)), 70);
         vm.assertEq(payouts.unallocated(FIRST_EPOCH, address(token)), 30);
@@ -52,16 +53,16 @@ contract EpochPayoutsCommitTest is SettlementFixture {
     }
 
     function test_commit_becomesActiveByTimeAlone() public {
-        _assertStatus(IEpochPayouts.EpochStatus.None);
+        _assertStatus(IEpochBooks.EpochStatus.None);
         commit(approvalOf(FIRST_EPOCH, ROOT, 70));
         vm.warp(payouts.epochOf(FIRST_EPOCH).activeAt - 1);
-        _assertStatus(IEpochPayouts.EpochStatus.Pending);
+        _assertStatus(IEpochBooks.EpochStatus.Pending);
         vm.warp(block.timestamp + 1);
-        _assertStatus(IEpochPayouts.EpochStatus.Active);
+        _assertStatus(IEpochBooks.EpochStatus.Active);
     }
 
     function test_commit_manyAssetsInAscendingOrder() public {
-        IEpochPayouts.Approval memory approval = _approvalOfTwoAssets();
+        IEpochCommits.Approval memory approval = _approvalOfTwoAssets();
         commit(approval);
         vm.assertEq(payouts.remaining(FIRST_EPOCH + 1, approval.totals[0].asset), 5);
         vm.assertEq(payouts.remaining(FIRST_EPOCH + 1, approval.totals[1].asset), 0);
@@ -80,8 +81,39 @@ contract EpochPayoutsCommitTest is SettlementFixture {
         vm.assertEq(payouts.unallocated(FIRST_EPOCH, address(token)), 100);
     }
 
+    function test_commit_feesAreWithdrawnAndEscrowIsNot() public {
+        commit(approvalWith(FIRST_EPOCH, ROOT, 60, 25, 5));
+        _assertSums(65, 25, 10);
+        vm.assertEq(payouts.accounted(address(token)), 100);
+    }
+
+    function test_commit_onlyEscrow() public {
+        commit(approvalWith(FIRST_EPOCH, ROOT, 0, 100, 0));
+        _assertSums(0, 100, 0);
+    }
+
+    function test_commit_onlyFees() public {
+        commit(approvalWith(FIRST_EPOCH, ROOT, 0, 0, 100));
+        _assertSums(100, 0, 0);
+    }
+
+    /// @notice Whatever way a sum is divided, nothing is lost and nothing is made.
+    function testFuzz_commit_dividesWhatWasPaidIn(uint8[4] memory parts) public {
+        uint256 paidIn = 100;
+        uint256 allocated = parts[0] % (paidIn + 1);
+        uint256 escrow = parts[1] % (paidIn - allocated + 1);
+        uint256 fees = parts[2] % (paidIn - allocated - escrow + 1);
+        bytes32 root = allocated + escrow + fees == 0 ? bytes32(0) : ROOT;
+        commit(approvalWith(FIRST_EPOCH, root, allocated, escrow, fees));
+        _assertSums(allocated + fees, escrow, paidIn - allocated - escrow - fees);
+        vm.prank(WATCHER);
+        payouts.veto(FIRST_EPOCH, REASON);
+        _assertSums(0, 0, 0);
+        vm.assertEq(payouts.accounted(address(token)), paidIn);
+    }
+
     function test_commit_onTheDeadline() public {
-        IEpochPayouts.Approval memory approval = approvalOf(FIRST_EPOCH, ROOT, 70);
+        IEpochCommits.Approval memory approval = approvalOf(FIRST_EPOCH, ROOT, 70);
         approval.deadline = uint64(block.timestamp);
         commit(approval);
     }
@@ -95,7 +127,7 @@ contract EpochPayoutsCommitTest is SettlementFixture {
         _expectRevert(
             approvalOf(FIRST_EPOCH - 1, bytes32(0), 0), _notNext(FIRST_EPOCH - 1, FIRST_EPOCH)
         );
-        IEpochPayouts.Approval memory approval = approvalOf(FIRST_EPOCH, ROOT, 70);
+        IEpochCommits.Approval memory approval = approvalOf(FIRST_EPOCH, ROOT, 70);
         commit(approval);
         _expectRevert(approval, _notNext(FIRST_EPOCH, FIRST_EPOCH + 1));
     }
@@ -105,7 +137,7 @@ contract EpochPayoutsCommitTest is SettlementFixture {
         _expectRevert(
             approvalOf(FIRST_EPOCH, ROOT, 70),
             abi.encodeWithSelector(
-                IEpochPayouts.EpochStillOpen.selector, FIRST_EPOCH, block.timestamp + 1
+                IEpochCommits.EpochStillOpen.selector, FIRST_EPOCH, block.timestamp + 1
             )
         );
     }
@@ -113,13 +145,13 @@ contract EpochPayoutsCommitTest is SettlementFixture {
     function test_RevertWhen_previousEpochIsPending() public {
         warpToGraceEnd(FIRST_EPOCH + 1);
         commit(approvalOf(FIRST_EPOCH, ROOT, 70));
-        IEpochPayouts.Approval memory next = approvalOf(FIRST_EPOCH + 1, bytes32(0), 0);
+        IEpochCommits.Approval memory next = approvalOf(FIRST_EPOCH + 1, bytes32(0), 0);
         uint64 activeAt = payouts.epochOf(FIRST_EPOCH).activeAt;
         vm.warp(activeAt - 1);
         _expectRevert(
             next,
             abi.encodeWithSelector(
-                IEpochPayouts.PreviousEpochPending.selector, FIRST_EPOCH, activeAt
+                IEpochCommits.PreviousEpochPending.selector, FIRST_EPOCH, activeAt
             )
         );
         vm.warp(activeAt);
@@ -127,44 +159,44 @@ contract EpochPayoutsCommitTest is SettlementFixture {
     }
 
     function test_RevertWhen_deadlineIsOver() public {
-        IEpochPayouts.Approval memory approval = approvalOf(FIRST_EPOCH, ROOT, 70);
+        IEpochCommits.Approval memory approval = approvalOf(FIRST_EPOCH, ROOT, 70);
         approval.deadline = uint64(block.timestamp) - 1;
         _expectRevert(
             approval,
             abi.encodeWithSelector(
-                IEpochPayouts.ApprovalExpired.selector, block.timestamp - 1, block.timestamp
+                IEpochCommits.ApprovalExpired.selector, block.timestamp - 1, block.timestamp
             )
         );
     }
 
     function test_RevertWhen_attemptIsWrong() public {
-        IEpochPayouts.Approval memory approval = approvalOf(FIRST_EPOCH, ROOT, 70);
+        IEpochCommits.Approval memory approval = approvalOf(FIRST_EPOCH, ROOT, 70);
         approval.attempt = 2;
-        _expectRevert(approval, abi.encodeWithSelector(IEpochPayouts.WrongAttempt.selector, 2, 1));
+        _expectRevert(approval, abi.encodeWithSelector(IEpochCommits.WrongAttempt.selector, 2, 1));
     }
 
     function test_RevertWhen_guardianSetIsWrong() public {
-        IEpochPayouts.Approval memory approval = approvalOf(FIRST_EPOCH, ROOT, 70);
+        IEpochCommits.Approval memory approval = approvalOf(FIRST_EPOCH, ROOT, 70);
         approval.guardianSet = 2;
         _expectRevert(
-            approval, abi.encodeWithSelector(IEpochPayouts.WrongGuardianSet.selector, 2, 1)
+            approval, abi.encodeWithSelector(IEpochCommits.WrongGuardianSet.selector, 2, 1)
         );
     }
 
     /* COMMIT: SIGNATURES */
 
     function test_RevertWhen_signaturesAreBelowThreshold() public {
-        IEpochPayouts.Approval memory approval = approvalOf(FIRST_EPOCH, ROOT, 70);
+        IEpochCommits.Approval memory approval = approvalOf(FIRST_EPOCH, ROOT, 70);
         _expectRevert(
             approval,
             signaturesOf(approval, 2),
-            abi.encodeWithSelector(IEpochPayouts.BelowThreshold.selector, 2, 3)
+            abi.encodeWithSelector(IGuardianSet.BelowThreshold.selector, 2, 3)
         );
     }
 
     function test_RevertWhen_signersAreUnorderedOrRepeated() public {
-        IEpochPayouts.Approval memory approval = approvalOf(FIRST_EPOCH, ROOT, 70);
-        IEpochPayouts.GuardianSignature[] memory signatures = signaturesOf(approval, 3);
+        IEpochCommits.Approval memory approval = approvalOf(FIRST_EPOCH, ROOT, 70);
+        IGuardianSet.GuardianSignature[] memory signatures = signaturesOf(approval, 3);
         (signatures[0], signatures[1]) = (signatures[1], signatures[0]);
         _expectRevert(
             approval, signatures, _signersNotAscending(guardianAddresses[1], guardianAddresses[0])
@@ -179,28 +211,28 @@ contract EpochPayoutsCommitTest is SettlementFixture {
     }
 
     function test_RevertWhen_signerIsNoGuardian() public {
-        IEpochPayouts.Approval memory approval = approvalOf(FIRST_EPOCH, ROOT, 70);
-        IEpochPayouts.GuardianSignature[] memory signatures = signaturesOf(approval, 3);
+        IEpochCommits.Approval memory approval = approvalOf(FIRST_EPOCH, ROOT, 70);
+        IGuardianSet.GuardianSignature[] memory signatures = signaturesOf(approval, 3);
         uint256 key = _keyAbove(guardianAddresses[1]);
         bytes32 digest = payouts.approvalDigest(approval);
-        signatures[2] = IEpochPayouts.GuardianSignature(vm.addr(key), signatureOf(key, digest));
+        signatures[2] = IGuardianSet.GuardianSignature(vm.addr(key), signatureOf(key, digest));
         _expectRevert(
             approval,
             signatures,
-            abi.encodeWithSelector(IEpochPayouts.NotAGuardian.selector, vm.addr(key))
+            abi.encodeWithSelector(IGuardianSet.NotAGuardian.selector, vm.addr(key))
         );
     }
 
     function test_RevertWhen_surplusSignatureIsInvalid() public {
-        IEpochPayouts.Approval memory approval = approvalOf(FIRST_EPOCH, ROOT, 70);
-        IEpochPayouts.GuardianSignature[] memory signatures = signaturesOf(approval, 4);
+        IEpochCommits.Approval memory approval = approvalOf(FIRST_EPOCH, ROOT, 70);
+        IGuardianSet.GuardianSignature[] memory signatures = signaturesOf(approval, 4);
         signatures[3].signature = signatures[2].signature;
         _expectRevert(approval, signatures, _signatureInvalid(3));
     }
 
     function test_RevertWhen_signatureHasAnotherForm() public {
-        IEpochPayouts.Approval memory approval = approvalOf(FIRST_EPOCH, ROOT, 70);
-        IEpochPayouts.GuardianSignature[] memory signatures = signaturesOf(approval, 3);
+        IEpochCommits.Approval memory approval = approvalOf(FIRST_EPOCH, ROOT, 70);
+        IGuardianSet.GuardianSignature[] memory signatures = signaturesOf(approval, 3);
         (uint8 v, bytes32 r, bytes32 s) = vm.sign(guardianKeys[0], payouts.approvalDigest(approval));
         bytes32 highS = bytes32(CURVE_ORDER - uint256(s));
         signatures[0].signature = abi.encodePacked(r, highS, uint8(55 - v));
@@ -213,17 +245,17 @@ contract EpochPayoutsCommitTest is SettlementFixture {
 
     function testFuzz_RevertWhen_signatureHasAChangedByte(uint8 place, uint8 mask) public {
         vm.assume(mask != 0);
-        IEpochPayouts.Approval memory approval = approvalOf(FIRST_EPOCH, ROOT, 70);
-        IEpochPayouts.GuardianSignature[] memory signatures = signaturesOf(approval, 3);
+        IEpochCommits.Approval memory approval = approvalOf(FIRST_EPOCH, ROOT, 70);
+        IGuardianSet.GuardianSignature[] memory signatures = signaturesOf(approval, 3);
         signatures[1].signature[place % 65] ^= bytes1(mask);
         _expectRevert(approval, signatures, _signatureInvalid(1));
     }
 
     /// @notice What guardians signed is what is committed: any other field voids the signatures.
     function testFuzz_digest_changesWithEveryField(uint8 field, uint8 bit) public view {
-        IEpochPayouts.Approval memory approval = approvalOf(FIRST_EPOCH, ROOT, 70);
+        IEpochCommits.Approval memory approval = approvalOf(FIRST_EPOCH, ROOT, 70);
         bytes32 before = payouts.approvalDigest(approval);
-        IEpochPayouts.AssetTotals memory t = approval.totals[0];
+        IEpochCommits.AssetTotals memory t = approval.totals[0];
         field %= 13;
         if (field == 0) approval.epoch ^= uint64(1) << (bit % 64);
         if (field == 1) approval.attempt ^= uint32(1) << (bit % 32);
@@ -242,7 +274,7 @@ contract EpochPayoutsCommitTest is SettlementFixture {
     }
 
     function test_digest_isThatOfTheTypedData() public view {
-        IEpochPayouts.Approval memory approval = approvalOf(FIRST_EPOCH, ROOT, 70);
+        IEpochCommits.Approval memory approval = approvalOf(FIRST_EPOCH, ROOT, 70);
         string memory totalsType =
             "AssetTotals(address asset,uint256 paidIn,uint256 carriedIn,uint256 allocated,uint256 escrow,uint256 unallocated,uint256 fees)";
         string memory approvalType =
@@ -280,8 +312,8 @@ contract EpochPayoutsCommitTest is SettlementFixture {
     }
 
     function test_RevertWhen_signedForAnotherChain() public {
-        IEpochPayouts.Approval memory approval = approvalOf(FIRST_EPOCH, ROOT, 70);
-        IEpochPayouts.GuardianSignature[] memory signatures = signaturesOf(approval, 3);
+        IEpochCommits.Approval memory approval = approvalOf(FIRST_EPOCH, ROOT, 70);
+        IGuardianSet.GuardianSignature[] memory signatures = signaturesOf(approval, 3);
         vm.chainId(block.chainid + 1);
         _expectRevert(approval, signatures, _signatureInvalid(0));
     }
@@ -289,26 +321,26 @@ contract EpochPayoutsCommitTest is SettlementFixture {
     /* COMMIT: CONSERVATION */
 
     function test_RevertWhen_assetIsForgottenOrAdded() public {
-        IEpochPayouts.Approval memory approval = _approvalOfTwoAssets();
-        IEpochPayouts.AssetTotals[] memory both = approval.totals;
-        approval.totals = new IEpochPayouts.AssetTotals[](1);
+        IEpochCommits.Approval memory approval = _approvalOfTwoAssets();
+        IEpochCommits.AssetTotals[] memory both = approval.totals;
+        approval.totals = new IEpochCommits.AssetTotals[](1);
         approval.totals[0] = both[0];
         _expectRevert(
-            approval, abi.encodeWithSelector(IEpochPayouts.AssetCountMismatch.selector, 1, 2)
+            approval, abi.encodeWithSelector(IEpochCommits.AssetCountMismatch.selector, 1, 2)
         );
-        approval.totals = new IEpochPayouts.AssetTotals[](3);
+        approval.totals = new IEpochCommits.AssetTotals[](3);
         _expectRevert(
-            approval, abi.encodeWithSelector(IEpochPayouts.AssetCountMismatch.selector, 3, 2)
+            approval, abi.encodeWithSelector(IEpochCommits.AssetCountMismatch.selector, 3, 2)
         );
     }
 
     function test_RevertWhen_assetsAreUnorderedOrRepeated() public {
-        IEpochPayouts.Approval memory approval = _approvalOfTwoAssets();
+        IEpochCommits.Approval memory approval = _approvalOfTwoAssets();
         (approval.totals[0], approval.totals[1]) = (approval.totals[1], approval.totals[0]);
         _expectRevert(
             approval,
             abi.encodeWithSelector(
-                IEpochPayouts.AssetsNotAscending.selector,
+                IEpochCommits.AssetsNotAscending.selector,
                 approval.totals[0].asset,
                 approval.totals[1].asset
             )
@@ -317,7 +349,7 @@ contract EpochPayoutsCommitTest is SettlementFixture {
         _expectRevert(
             approval,
             abi.encodeWithSelector(
-                IEpochPayouts.AssetsNotAscending.selector,
+                IEpochCommits.AssetsNotAscending.selector,
                 approval.totals[0].asset,
                 approval.totals[0].asset
             )
@@ -325,48 +357,34 @@ contract EpochPayoutsCommitTest is SettlementFixture {
     }
 
     function test_RevertWhen_assetWasNotFunded() public {
-        IEpochPayouts.Approval memory approval = approvalOf(FIRST_EPOCH, ROOT, 70);
+        IEpochCommits.Approval memory approval = approvalOf(FIRST_EPOCH, ROOT, 70);
         approval.totals[0].asset = address(0xBEEF);
         _expectRevert(
             approval,
             abi.encodeWithSelector(
-                IEpochPayouts.AssetNotFunded.selector, FIRST_EPOCH, address(0xBEEF)
+                IEpochCommits.AssetNotFunded.selector, FIRST_EPOCH, address(0xBEEF)
             )
         );
     }
 
     function test_RevertWhen_paidInIsWrong() public {
-        IEpochPayouts.Approval memory approval = approvalOf(FIRST_EPOCH, ROOT, 70);
+        IEpochCommits.Approval memory approval = approvalOf(FIRST_EPOCH, ROOT, 70);
         approval.totals[0].paidIn = 101;
         approval.totals[0].allocated = 71;
         _expectRevert(
             approval,
-            abi.encodeWithSelector(IEpochPayouts.PaidInMismatch.selector, address(token), 101, 100)
+            abi.encodeWithSelector(IEpochCommits.PaidInMismatch.selector, address(token), 101, 100)
         );
     }
 
     function test_RevertWhen_carriedInIsWrong() public {
-        IEpochPayouts.Approval memory approval = approvalOf(FIRST_EPOCH, ROOT, 70);
+        IEpochCommits.Approval memory approval = approvalOf(FIRST_EPOCH, ROOT, 70);
         approval.totals[0].carriedIn = 1;
         approval.totals[0].allocated = 71;
         vm.assertEq(payouts.carriedIn(FIRST_EPOCH, address(token)), 0);
         _expectRevert(
             approval,
-            abi.encodeWithSelector(IEpochPayouts.CarriedInMismatch.selector, address(token), 1, 0)
-        );
-    }
-
-    function test_RevertWhen_escrowOrFeesAreUsed() public {
-        IEpochPayouts.Approval memory approval = approvalOf(FIRST_EPOCH, ROOT, 70);
-        (approval.totals[0].escrow, approval.totals[0].unallocated) = (30, 0);
-        _expectRevert(
-            approval,
-            abi.encodeWithSelector(IEpochPayouts.TermNotSupported.selector, address(token), 30, 0)
-        );
-        (approval.totals[0].escrow, approval.totals[0].fees) = (0, 30);
-        _expectRevert(
-            approval,
-            abi.encodeWithSelector(IEpochPayouts.TermNotSupported.selector, address(token), 0, 30)
+            abi.encodeWithSelector(IEpochCommits.CarriedInMismatch.selector, address(token), 1, 0)
         );
     }
 
@@ -375,14 +393,14 @@ contract EpochPayoutsCommitTest is SettlementFixture {
     {
         uint256 divided = uint256(allocated) + unallocated;
         vm.assume(divided != 100);
-        IEpochPayouts.Approval memory approval = approvalOf(FIRST_EPOCH, ROOT, 70);
+        IEpochCommits.Approval memory approval = approvalOf(FIRST_EPOCH, ROOT, 70);
         approval.totals[0].allocated = allocated;
         approval.totals[0].unallocated = unallocated;
         _expectRevert(approval, _conservationBroken(divided));
     }
 
     function test_RevertWhen_totalsAreOneUnitOff() public {
-        IEpochPayouts.Approval memory approval = approvalOf(FIRST_EPOCH, ROOT, 70);
+        IEpochCommits.Approval memory approval = approvalOf(FIRST_EPOCH, ROOT, 70);
         approval.totals[0].allocated = 71;
         _expectRevert(approval, _conservationBroken(101));
         approval.totals[0].allocated = 69;
@@ -392,10 +410,15 @@ contract EpochPayoutsCommitTest is SettlementFixture {
         _expectRevert(approval, _conservationBroken(101));
         approval.totals[0].unallocated = 29;
         _expectRevert(approval, _conservationBroken(99));
+        approval.totals[0].unallocated = 30;
+        approval.totals[0].fees = 1;
+        _expectRevert(approval, _conservationBroken(101));
+        (approval.totals[0].fees, approval.totals[0].escrow) = (0, 1);
+        _expectRevert(approval, _conservationBroken(101));
     }
 
     function test_RevertWhen_totalsWrapAround() public {
-        IEpochPayouts.Approval memory approval = approvalOf(FIRST_EPOCH, ROOT, 70);
+        IEpochCommits.Approval memory approval = approvalOf(FIRST_EPOCH, ROOT, 70);
         approval.totals[0].allocated = type(uint256).max;
         approval.totals[0].unallocated = 101;
         _expectRevert(approval, abi.encodeWithSignature("Panic(uint256)", 0x11));
@@ -404,44 +427,51 @@ contract EpochPayoutsCommitTest is SettlementFixture {
     function test_RevertWhen_rootContradictsTotals() public {
         _expectRevert(
             approvalOf(FIRST_EPOCH, bytes32(0), 70),
-            abi.encodeWithSelector(IEpochPayouts.RootContradictsTotals.selector, bytes32(0))
+            abi.encodeWithSelector(IEpochCommits.RootContradictsTotals.selector, bytes32(0))
         );
         _expectRevert(
             approvalOf(FIRST_EPOCH, ROOT, 0),
-            abi.encodeWithSelector(IEpochPayouts.RootContradictsTotals.selector, ROOT)
+            abi.encodeWithSelector(IEpochCommits.RootContradictsTotals.selector, ROOT)
+        );
+        _expectRevert(
+            approvalWith(FIRST_EPOCH, bytes32(0), 0, 1, 0),
+            abi.encodeWithSelector(IEpochCommits.RootContradictsTotals.selector, bytes32(0))
+        );
+        _expectRevert(
+            approvalWith(FIRST_EPOCH, bytes32(0), 0, 0, 1),
+            abi.encodeWithSelector(IEpochCommits.RootContradictsTotals.selector, bytes32(0))
         );
     }
 
     /* VETO */
 
     function test_veto_releasesAndVoidsTheSignatures() public {
-        IEpochPayouts.Approval memory approval = approvalOf(FIRST_EPOCH, ROOT, 70);
+        IEpochCommits.Approval memory approval = approvalWith(FIRST_EPOCH, ROOT, 70, 10, 5);
         commit(approval);
         vm.expectEmit(address(payouts));
-        emit IEpochPayouts.EpochVetoed(FIRST_EPOCH, 1, guardianAddresses[4], REASON);
+        emit IEpochCommits.EpochVetoed(FIRST_EPOCH, 1, guardianAddresses[4], REASON);
         vm.prank(guardianAddresses[4]);
         payouts.veto(FIRST_EPOCH, REASON);
-        IEpochPayouts.EpochState memory state = payouts.epochOf(FIRST_EPOCH);
+        IEpochBooks.EpochState memory state = payouts.epochOf(FIRST_EPOCH);
         vm.assertEq(
             abi.encode(state),
-            abi.encode(bytes32(0), bytes32(0), 0, 2, IEpochPayouts.EpochStatus.None)
+            abi.encode(bytes32(0), bytes32(0), 0, 2, IEpochBooks.EpochStatus.None)
         );
         vm.assertEq(payouts.attemptOf(FIRST_EPOCH), 2);
         vm.assertEq(payouts.nextEpoch(), FIRST_EPOCH);
-        vm.assertEq(payouts.remaining(FIRST_EPOCH, address(token)), 0);
-        vm.assertEq(payouts.unallocated(FIRST_EPOCH, address(token)), 0);
+        _assertSums(0, 0, 0);
         vm.assertEq(payouts.accounted(address(token)), 100);
-        _expectRevert(approval, abi.encodeWithSelector(IEpochPayouts.WrongAttempt.selector, 1, 2));
-        IEpochPayouts.GuardianSignature[] memory old = signaturesOf(approval, 3);
+        _expectRevert(approval, abi.encodeWithSelector(IEpochCommits.WrongAttempt.selector, 1, 2));
+        IGuardianSet.GuardianSignature[] memory old = signaturesOf(approval, 3);
         approval.attempt = 2;
         _expectRevert(approval, old, _signatureInvalid(0));
         commit(approval);
-        vm.assertEq(payouts.remaining(FIRST_EPOCH, address(token)), 70);
+        _assertSums(75, 10, 15);
         vm.assertEq(payouts.epochOf(FIRST_EPOCH).attempt, 2);
     }
 
     function test_veto_releasesEveryAsset() public {
-        IEpochPayouts.Approval memory approval = _approvalOfTwoAssets();
+        IEpochCommits.Approval memory approval = _approvalOfTwoAssets();
         commit(approval);
         vm.prank(WATCHER);
         payouts.veto(FIRST_EPOCH + 1, REASON);
@@ -457,7 +487,7 @@ contract EpochPayoutsCommitTest is SettlementFixture {
         vm.warp(payouts.epochOf(FIRST_EPOCH).activeAt - 1);
         vm.prank(WATCHER);
         payouts.veto(FIRST_EPOCH, REASON);
-        _assertStatus(IEpochPayouts.EpochStatus.None);
+        _assertStatus(IEpochBooks.EpochStatus.None);
     }
 
     function test_RevertWhen_vetoComesAtActivation() public {
@@ -481,13 +511,13 @@ contract EpochPayoutsCommitTest is SettlementFixture {
         payouts.pause();
         vm.prank(WATCHER);
         payouts.veto(FIRST_EPOCH, REASON);
-        _assertStatus(IEpochPayouts.EpochStatus.None);
+        _assertStatus(IEpochBooks.EpochStatus.None);
     }
 
     function test_RevertWhen_strangerVetoes() public {
         commit(approvalOf(FIRST_EPOCH, ROOT, 70));
         vm.prank(ADMIN);
-        vm.expectRevert(abi.encodeWithSelector(IEpochPayouts.MayNotVeto.selector, ADMIN));
+        vm.expectRevert(abi.encodeWithSelector(IEpochCommits.MayNotVeto.selector, ADMIN));
         payouts.veto(FIRST_EPOCH, REASON);
     }
 
@@ -495,7 +525,7 @@ contract EpochPayoutsCommitTest is SettlementFixture {
 
     /// @dev The first epoch is active; the next one holds 5 and 9 units of two assets, and the
     /// first of them, by address, is allocated.
-    function _approvalOfTwoAssets() private returns (IEpochPayouts.Approval memory approval) {
+    function _approvalOfTwoAssets() private returns (IEpochCommits.Approval memory approval) {
         HostileToken low = token;
         HostileToken high = new HostileToken();
         if (address(low) > address(high)) (low, high) = (high, low);
@@ -504,7 +534,7 @@ contract EpochPayoutsCommitTest is SettlementFixture {
         commit(approvalOf(FIRST_EPOCH, ROOT, 70));
         warpToGraceEnd(FIRST_EPOCH + 1);
         approval = approvalOf(FIRST_EPOCH + 1, ROOT, 0);
-        approval.totals = new IEpochPayouts.AssetTotals[](2);
+        approval.totals = new IEpochCommits.AssetTotals[](2);
         approval.totals[0] = totals(address(low), 5, 5);
         approval.totals[1] = totals(address(high), 9, 0);
     }
@@ -524,30 +554,36 @@ contract EpochPayoutsCommitTest is SettlementFixture {
     /* EXPECTATIONS */
 
     function _expectRevert(
-        IEpochPayouts.Approval memory approval,
-        IEpochPayouts.GuardianSignature[] memory signatures,
+        IEpochCommits.Approval memory approval,
+        IGuardianSet.GuardianSignature[] memory signatures,
         bytes memory refusal
     ) private {
         vm.expectRevert(refusal);
         payouts.commitEpoch(approval, signatures);
     }
 
-    function _expectRevert(IEpochPayouts.Approval memory approval, bytes memory refusal) private {
+    function _expectRevert(IEpochCommits.Approval memory approval, bytes memory refusal) private {
         _expectRevert(approval, signaturesOf(approval, THRESHOLD), refusal);
     }
 
     function _expectNotPending(uint64 epoch) private {
         vm.prank(WATCHER);
-        vm.expectRevert(abi.encodeWithSelector(IEpochPayouts.EpochNotPending.selector, epoch));
+        vm.expectRevert(abi.encodeWithSelector(IEpochCommits.EpochNotPending.selector, epoch));
         payouts.veto(epoch, REASON);
     }
 
-    function _assertStatus(IEpochPayouts.EpochStatus expected) private view {
+    function _assertSums(uint256 remaining, uint256 escrowed, uint256 unallocated) private view {
+        vm.assertEq(payouts.remaining(FIRST_EPOCH, address(token)), remaining, "remaining");
+        vm.assertEq(payouts.escrowed(FIRST_EPOCH, address(token)), escrowed, "escrowed");
+        vm.assertEq(payouts.unallocated(FIRST_EPOCH, address(token)), unallocated, "unallocated");
+    }
+
+    function _assertStatus(IEpochBooks.EpochStatus expected) private view {
         vm.assertEq(uint256(payouts.epochOf(FIRST_EPOCH).status), uint256(expected));
     }
 
     function _notNext(uint64 epoch, uint64 expected) private pure returns (bytes memory) {
-        return abi.encodeWithSelector(IEpochPayouts.NotNextEpoch.selector, epoch, expected);
+        return abi.encodeWithSelector(IEpochCommits.NotNextEpoch.selector, epoch, expected);
     }
 
     function _signersNotAscending(address previous, address signer)
@@ -555,19 +591,17 @@ contract EpochPayoutsCommitTest is SettlementFixture {
         pure
         returns (bytes memory)
     {
-        return abi.encodeWithSelector(IEpochPayouts.SignersNotAscending.selector, previous, signer);
+        return abi.encodeWithSelector(IGuardianSet.SignersNotAscending.selector, previous, signer);
     }
 
     function _signatureInvalid(uint256 place) private view returns (bytes memory) {
         return
-            abi.encodeWithSelector(
-                IEpochPayouts.SignatureInvalid.selector, guardianAddresses[place]
-            );
+            abi.encodeWithSelector(IGuardianSet.SignatureInvalid.selector, guardianAddresses[place]);
     }
 
     function _conservationBroken(uint256 divided) private view returns (bytes memory) {
         return abi.encodeWithSelector(
-            IEpochPayouts.ConservationBroken.selector, address(token), divided, 100
+            IEpochCommits.ConservationBroken.selector, address(token), divided, 100
         );
     }
 }

@@ -2,7 +2,10 @@
 pragma solidity 0.8.37;
 
 import {EpochPayouts} from "../../contracts/src/settlement/EpochPayouts.sol";
-import {IEpochPayouts} from "../../contracts/src/settlement/IEpochPayouts.sol";
+import {IEpochCommits} from "../../contracts/src/settlement/IEpochCommits.sol";
+import {IEscrowReleases} from "../../contracts/src/settlement/IEscrowReleases.sol";
+import {ILeafWithdrawals} from "../../contracts/src/settlement/ILeafWithdrawals.sol";
+import {IUnallocatedTransfers} from "../../contracts/src/settlement/IUnallocatedTransfers.sol";
 import {PayoutsHandler} from "./PayoutsHandler.sol";
 import {vm} from "./Vm.sol";
 
@@ -30,18 +33,24 @@ contract EpochPayoutsInvariantTest {
     /// @notice The actions get everywhere: laws that hold because nothing happens are worth
     /// nothing.
     function test_handler_reachesEveryOutcome() public {
-        for (uint256 i = 0; i < 1200; ++i) {
+        for (uint256 i = 0; i < 2000; ++i) {
             _act(uint256(keccak256(abi.encode(i))));
         }
-        _assertSeen(IEpochPayouts.LeafWithdrawn.selector);
-        _assertSeen(IEpochPayouts.PayeePaid.selector);
-        _assertSeen(IEpochPayouts.PayeeUnclaimed.selector);
-        _assertSeen(IEpochPayouts.UnclaimedWithdrawn.selector);
-        _assertSeen(IEpochPayouts.EpochVetoed.selector);
-        _assertSeen(IEpochPayouts.Refusal.EpochNotActive);
-        _assertSeen(IEpochPayouts.Refusal.WorkUnderVerdict);
-        _assertSeen(IEpochPayouts.Refusal.AlreadyWithdrawn);
-        _assertSeen(IEpochPayouts.Refusal.ExceedsRemaining);
+        _assertSeen(ILeafWithdrawals.LeafWithdrawn.selector);
+        _assertSeen(ILeafWithdrawals.PayeePaid.selector);
+        _assertSeen(ILeafWithdrawals.PayeeUnclaimed.selector);
+        _assertSeen(ILeafWithdrawals.UnclaimedWithdrawn.selector);
+        _assertSeen(ILeafWithdrawals.PayeeHeld.selector);
+        _assertSeen(IEscrowReleases.EscrowReleased.selector);
+        _assertSeen(IEscrowReleases.EscrowExpired.selector);
+        _assertSeen(IUnallocatedTransfers.UnallocatedTransferred.selector);
+        _assertSeen(IEpochCommits.EpochVetoed.selector);
+        _assertSeen(ILeafWithdrawals.Refusal.EpochNotActive);
+        _assertSeen(ILeafWithdrawals.Refusal.WorkUnderVerdict);
+        _assertSeen(ILeafWithdrawals.Refusal.AlreadyWithdrawn);
+        _assertSeen(ILeafWithdrawals.Refusal.MalformedSplit);
+        _assertSeen(ILeafWithdrawals.Refusal.ExceedsRemaining);
+        _assertSeen(ILeafWithdrawals.Refusal.AllLinesHeld);
     }
 
     function invariant_balanceCoversWhatIsAccounted() public view {
@@ -58,6 +67,7 @@ contract EpochPayoutsInvariantTest {
         for (uint256 i = 0; i < 2; ++i) {
             address asset = address(handler.tokens(i));
             vm.assertEq(payouts.accounted(asset), handler.sumOfParts(asset), "parts");
+            vm.assertTrue(handler.areTransfersCovered(asset), "announced transfers");
         }
     }
 
@@ -71,12 +81,14 @@ contract EpochPayoutsInvariantTest {
         }
     }
 
-    function invariant_noLeafIsSettledTwice() public view {
-        vm.assertLe(handler.ghostSettledMax(), 1, "settled once");
+    function invariant_nothingIsSettledTwiceOrWhileHeld() public view {
+        vm.assertLe(handler.ghostLineSettledMax(), 1, "a line is settled once");
+        vm.assertLe(handler.ghostEscrowSettledMax(), 1, "escrow is released or expires once");
+        vm.assertEq(handler.ghostHeldReceived(), 0, "a held account receives nothing");
     }
 
     function _act(uint256 seed) private {
-        uint256 action = seed % 11;
+        uint256 action = seed % 19;
         seed >>= 8;
         if (action == 0) handler.fund(seed, uint96(seed));
         if (action == 1) handler.donate(seed, uint96(seed));
@@ -89,13 +101,21 @@ contract EpochPayoutsInvariantTest {
         if (action == 8) handler.withdrawBatch(seed);
         if (action == 9) handler.pushUnclaimed(seed);
         if (action == 10) handler.withdrawUnclaimed(seed);
+        if (action == 11) handler.setHold(seed);
+        if (action == 12) handler.setBeneficiary(seed);
+        if (action == 13) handler.replaceGuardians();
+        if (action == 14) handler.releaseEscrow(seed);
+        if (action == 15) handler.expireEscrow(seed);
+        if (action == 16) handler.announceTransfer(seed);
+        if (action == 17) handler.applyTransfer(seed);
+        if (action == 18) handler.cancelTransfer(seed);
     }
 
     function _assertSeen(bytes32 kind) private view {
         vm.assertGt(handler.seenEvents(kind), 0, "event is reached");
     }
 
-    function _assertSeen(IEpochPayouts.Refusal refusal) private view {
+    function _assertSeen(ILeafWithdrawals.Refusal refusal) private view {
         vm.assertGt(handler.seenRefusals(uint8(refusal)), 0, "refusal is reached");
     }
 }

@@ -5,7 +5,11 @@ import {IAccessControl} from "@openzeppelin/contracts/access/IAccessControl.sol"
 import {Pausable} from "@openzeppelin/contracts/utils/Pausable.sol";
 
 import {EpochPayouts} from "../../contracts/src/settlement/EpochPayouts.sol";
+import {IEpochCommits} from "../../contracts/src/settlement/IEpochCommits.sol";
 import {IEpochPayouts} from "../../contracts/src/settlement/IEpochPayouts.sol";
+import {IEscrowReleases} from "../../contracts/src/settlement/IEscrowReleases.sol";
+import {IGuardianSet} from "../../contracts/src/settlement/IGuardianSet.sol";
+import {ILeafWithdrawals} from "../../contracts/src/settlement/ILeafWithdrawals.sol";
 import {HostileToken} from "./mocks/HostileToken.sol";
 import {SettlementFixture} from "./SettlementFixture.sol";
 import {Vm, vm} from "./Vm.sol";
@@ -20,13 +24,17 @@ contract EpochPayoutsSetupTest is SettlementFixture {
         Vm.Log[] memory logs = vm.getRecordedLogs();
         vm.assertEq(logs[0].topics[0], IEpochPayouts.SettlementStarted.selector);
         vm.assertEq(logs[0].data, abi.encode(clock, registry, VETO_WINDOW));
-        vm.assertEq(logs[1].topics[0], IEpochPayouts.GuardianSetChanged.selector);
+        vm.assertEq(logs[1].topics[0], IGuardianSet.GuardianSetChanged.selector);
         vm.assertEq(logs[1].topics[1], bytes32(uint256(1)));
         vm.assertEq(logs[1].data, abi.encode(THRESHOLD, guardianAddresses));
         vm.assertEq(deployed.guardianSet(), 1);
         vm.assertEq(deployed.threshold(), THRESHOLD);
         vm.assertEq(deployed.guardians(), guardianAddresses);
         vm.assertEq(deployed.nextEpoch(), FIRST_EPOCH);
+        vm.assertEq(address(deployed.beneficiaries()), address(beneficiaries));
+        vm.assertEq(deployed.vetoWindow(), VETO_WINDOW);
+        vm.assertEq(deployed.governanceDelay(), GOVERNANCE_DELAY);
+        vm.assertEq(deployed.escrowExpiry(), ESCROW_EXPIRY);
         vm.assertTrue(deployed.isGuardian(guardianAddresses[4]));
         vm.assertFalse(deployed.isGuardian(ADMIN));
         vm.assertTrue(deployed.hasRole(deployed.DEFAULT_ADMIN_ROLE(), ADMIN));
@@ -37,6 +45,35 @@ contract EpochPayoutsSetupTest is SettlementFixture {
         _deploy(0, guardianAddresses, THRESHOLD);
     }
 
+    function test_RevertWhen_governanceDelayIsNotAboveTheVetoWindow() public {
+        IEpochPayouts.Delays memory chosen = delays();
+        chosen.governanceDelay = VETO_WINDOW;
+        vm.expectRevert(
+            abi.encodeWithSelector(
+                IEpochPayouts.GovernanceDelayTooShort.selector, VETO_WINDOW, VETO_WINDOW
+            )
+        );
+        _deploy(chosen, guardianAddresses, THRESHOLD);
+        chosen.governanceDelay = VETO_WINDOW + 1;
+        _deploy(chosen, guardianAddresses, THRESHOLD);
+    }
+
+    function test_RevertWhen_escrowExpiryIsZero() public {
+        IEpochPayouts.Delays memory chosen = delays();
+        chosen.escrowExpiry = 0;
+        vm.expectRevert(abi.encodeWithSelector(IEscrowReleases.EscrowExpiryIsZero.selector));
+        _deploy(chosen, guardianAddresses, THRESHOLD);
+    }
+
+    function test_RevertWhen_guardiansAreTooMany() public {
+        address[] memory list = new address[](33);
+        for (uint256 i = 0; i < list.length; ++i) {
+            list[i] = address(uint160(0x100 + i));
+        }
+        vm.expectRevert(abi.encodeWithSelector(IGuardianSet.TooManyGuardians.selector, 33, 32));
+        _deploy(VETO_WINDOW, list, 17);
+    }
+
     function test_RevertWhen_thresholdIsNoMajorityOrTooHigh() public {
         _expectNoMajority(0);
         _expectNoMajority(2);
@@ -44,9 +81,9 @@ contract EpochPayoutsSetupTest is SettlementFixture {
         _expectNoMajority(type(uint32).max);
         address[] memory pair = new address[](2);
         (pair[0], pair[1]) = (guardianAddresses[0], guardianAddresses[1]);
-        vm.expectRevert(abi.encodeWithSelector(IEpochPayouts.ThresholdNotMajority.selector, 1, 2));
+        vm.expectRevert(abi.encodeWithSelector(IGuardianSet.ThresholdNotMajority.selector, 1, 2));
         _deploy(VETO_WINDOW, pair, 1);
-        vm.expectRevert(abi.encodeWithSelector(IEpochPayouts.ThresholdNotMajority.selector, 0, 0));
+        vm.expectRevert(abi.encodeWithSelector(IGuardianSet.ThresholdNotMajority.selector, 0, 0));
         _deploy(VETO_WINDOW, new address[](0), 0);
     }
 
@@ -135,14 +172,14 @@ contract EpochPayoutsSetupTest is SettlementFixture {
 
     function test_RevertWhen_assetHasNoCode() public {
         vm.prank(FUNDER);
-        vm.expectRevert(abi.encodeWithSelector(IEpochPayouts.NotAContract.selector, ALICE));
+        vm.expectRevert(abi.encodeWithSelector(IEpochCommits.NotAContract.selector, ALICE));
         payouts.fund(FIRST_EPOCH, ALICE, 1);
     }
 
     function test_RevertWhen_nothingArrives() public {
         vm.prank(FUNDER);
         vm.expectRevert(
-            abi.encodeWithSelector(IEpochPayouts.NothingReceived.selector, address(token))
+            abi.encodeWithSelector(IEpochCommits.NothingReceived.selector, address(token))
         );
         payouts.fund(FIRST_EPOCH, address(token), 0);
     }
@@ -156,7 +193,7 @@ contract EpochPayoutsSetupTest is SettlementFixture {
         vm.startPrank(FUNDER);
         token.approve(address(payouts), 1);
         vm.expectRevert(
-            abi.encodeWithSelector(IEpochPayouts.TooManyAssets.selector, FIRST_EPOCH, 16)
+            abi.encodeWithSelector(IEpochCommits.TooManyAssets.selector, FIRST_EPOCH, 16)
         );
         payouts.fund(FIRST_EPOCH, address(token), 1);
         payouts.fund(FIRST_EPOCH + 1, address(token), 1);
@@ -200,8 +237,8 @@ contract EpochPayoutsSetupTest is SettlementFixture {
     }
 
     function test_RevertWhen_pausedStopsCommitsAndMoney() public {
-        IEpochPayouts.Approval memory approval = approvalOf(FIRST_EPOCH, bytes32(0), 0);
-        IEpochPayouts.GuardianSignature[] memory signatures = signaturesOf(approval, THRESHOLD);
+        IEpochCommits.Approval memory approval = approvalOf(FIRST_EPOCH, bytes32(0), 0);
+        IGuardianSet.GuardianSignature[] memory signatures = signaturesOf(approval, THRESHOLD);
         vm.prank(ADMIN);
         payouts.pause();
         bytes memory refusal = abi.encodeWithSelector(Pausable.EnforcedPause.selector);
@@ -210,7 +247,15 @@ contract EpochPayoutsSetupTest is SettlementFixture {
         vm.expectRevert(refusal);
         payouts.withdraw(withdrawalOf(1, 2, 3));
         vm.expectRevert(refusal);
-        payouts.withdrawBatch(new IEpochPayouts.Withdrawal[](0));
+        payouts.withdrawBatch(new ILeafWithdrawals.Withdrawal[](0));
+        vm.expectRevert(refusal);
+        payouts.withdrawWork(WORK, new ILeafWithdrawals.EpochLeaf[](0));
+        vm.expectRevert(refusal);
+        payouts.releaseEscrow(escrowLeafOf(WORK, 1));
+        vm.expectRevert(refusal);
+        payouts.expireEscrow(escrowLeafOf(WORK, 1));
+        vm.expectRevert(refusal);
+        payouts.applyUnallocatedTransfer(bytes32(0));
         vm.expectRevert(refusal);
         payouts.withdrawUnclaimed(address(token), ALICE);
         vm.expectRevert(refusal);
@@ -230,13 +275,22 @@ contract EpochPayoutsSetupTest is SettlementFixture {
         private
         returns (EpochPayouts)
     {
-        return new EpochPayouts(clock, registry, vetoWindow, list, threshold, ADMIN);
+        IEpochPayouts.Delays memory chosen = delays();
+        chosen.vetoWindow = vetoWindow;
+        return _deploy(chosen, list, threshold);
+    }
+
+    function _deploy(IEpochPayouts.Delays memory chosen, address[] memory list, uint32 threshold)
+        private
+        returns (EpochPayouts)
+    {
+        return new EpochPayouts(clock, registry, beneficiaries, chosen, list, threshold, ADMIN);
     }
 
     function _expectNoMajority(uint32 threshold) private {
         vm.expectRevert(
             abi.encodeWithSelector(
-                IEpochPayouts.ThresholdNotMajority.selector, threshold, GUARDIAN_COUNT
+                IGuardianSet.ThresholdNotMajority.selector, threshold, GUARDIAN_COUNT
             )
         );
         _deploy(VETO_WINDOW, guardianAddresses, threshold);
@@ -246,7 +300,7 @@ contract EpochPayoutsSetupTest is SettlementFixture {
         private
     {
         vm.expectRevert(
-            abi.encodeWithSelector(IEpochPayouts.GuardiansNotAscending.selector, previous, guardian)
+            abi.encodeWithSelector(IGuardianSet.GuardiansNotAscending.selector, previous, guardian)
         );
         _deploy(VETO_WINDOW, list, THRESHOLD);
     }
@@ -256,7 +310,7 @@ contract EpochPayoutsSetupTest is SettlementFixture {
         vm.startPrank(FUNDER);
         token.approve(address(payouts), amount);
         vm.expectEmit(address(payouts));
-        emit IEpochPayouts.EpochFunded(epoch, address(token), FUNDER, amount);
+        emit IEpochCommits.EpochFunded(epoch, address(token), FUNDER, amount);
         vm.assertEq(payouts.fund(epoch, address(token), amount), amount);
         vm.stopPrank();
     }
@@ -264,7 +318,7 @@ contract EpochPayoutsSetupTest is SettlementFixture {
     function _expectNotPayable(uint64 epoch, uint64 current) private {
         vm.prank(FUNDER);
         vm.expectRevert(
-            abi.encodeWithSelector(IEpochPayouts.EpochNotPayable.selector, epoch, current)
+            abi.encodeWithSelector(IEpochCommits.EpochNotPayable.selector, epoch, current)
         );
         payouts.fund(epoch, address(token), 1);
     }

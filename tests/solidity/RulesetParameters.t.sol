@@ -43,6 +43,38 @@ contract RulesetParametersTest {
         vm.assertEq(parameters.latestEffectiveEpoch(), 9);
     }
 
+    function test_set_mayNameALaterEpochAndComeBackToAnEarlierOne() public {
+        _expectSet(7, FIRST);
+        _expectSet(20, SECOND);
+        _expectSet(8, FIRST);
+        vm.assertEq(parameters.latestDigest(), keccak256(FIRST));
+        vm.assertEq(parameters.latestEffectiveEpoch(), 8);
+    }
+
+    function testFuzz_set_firstIsForTheCurrentEpochAlone(uint64 epoch) public {
+        if (epoch == 7) return _expectSet(7, FIRST);
+        vm.prank(GOVERNANCE);
+        vm.expectRevert(_notSettable(epoch, 7));
+        parameters.set(FIRST, epoch);
+        vm.assertEq(parameters.latestDigest(), bytes32(0));
+    }
+
+    function testFuzz_set_laterIsForAComingEpoch(uint64 epoch) public {
+        _expectSet(7, FIRST);
+        if (epoch > 7) return _expectSet(epoch, SECOND);
+        vm.prank(GOVERNANCE);
+        vm.expectRevert(_notSettable(epoch, 7));
+        parameters.set(SECOND, epoch);
+        vm.assertEq(parameters.latestDigest(), keccak256(FIRST));
+    }
+
+    function test_RevertWhen_laterIsForTheCurrentEpoch() public {
+        _expectSet(7, FIRST);
+        vm.prank(GOVERNANCE);
+        vm.expectRevert(_notSettable(7, 7));
+        parameters.set(SECOND, 7);
+    }
+
     function test_set_acceptsTheLongest() public {
         _expectSet(7, new bytes(4096));
     }
@@ -50,13 +82,13 @@ contract RulesetParametersTest {
     function test_RevertWhen_parametersAreEmpty() public {
         vm.prank(GOVERNANCE);
         vm.expectRevert(_outOfRange(0));
-        parameters.set("");
+        parameters.set("", 7);
     }
 
     function test_RevertWhen_parametersAreTooLong() public {
         vm.prank(GOVERNANCE);
         vm.expectRevert(_outOfRange(4097));
-        parameters.set(new bytes(4097));
+        parameters.set(new bytes(4097), 7);
     }
 
     function test_RevertWhen_callerIsNotGovernance() public {
@@ -66,14 +98,18 @@ contract RulesetParametersTest {
                 IAccessControl.AccessControlUnauthorizedAccount.selector, ADMIN, role
             )
         );
-        parameters.set(FIRST);
+        parameters.set(FIRST, 7);
     }
 
     function _expectSet(uint64 effectiveEpoch, bytes memory value) private {
         vm.expectEmit(address(parameters));
         emit RulesetParameters.ParametersSet(effectiveEpoch, keccak256(value), value);
         vm.prank(GOVERNANCE);
-        parameters.set(value);
+        parameters.set(value, effectiveEpoch);
+    }
+
+    function _notSettable(uint64 epoch, uint64 current) private pure returns (bytes memory) {
+        return abi.encodeWithSelector(RulesetParameters.EpochNotSettable.selector, epoch, current);
     }
 
     function _outOfRange(uint256 length) private pure returns (bytes memory) {

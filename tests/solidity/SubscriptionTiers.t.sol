@@ -4,7 +4,7 @@ pragma solidity 0.8.37;
 import {IAccessControl} from "@openzeppelin/contracts/access/IAccessControl.sol";
 
 import {SubscriptionTiers} from "../../contracts/src/cwe/SubscriptionTiers.sol";
-import {IEpochPayouts} from "../../contracts/src/settlement/IEpochPayouts.sol";
+import {IEpochCommits} from "../../contracts/src/settlement/IEpochCommits.sol";
 import {HostileToken} from "./mocks/HostileToken.sol";
 import {SettlementFixture} from "./SettlementFixture.sol";
 import {vm} from "./Vm.sol";
@@ -86,7 +86,7 @@ contract SubscriptionTiersTest is SettlementFixture {
         vm.expectEmit(address(tiers));
         emit SubscriptionTiers.Subscribed(ALICE, FIRST_EPOCH, TIER, PAYER, address(token), PRICE);
         vm.expectEmit(address(payouts));
-        emit IEpochPayouts.EpochFunded(FIRST_EPOCH, address(token), address(tiers), PRICE);
+        emit IEpochCommits.EpochFunded(FIRST_EPOCH, address(token), address(tiers), PRICE);
         _subscribe(FIRST_EPOCH, ALICE);
         vm.assertEq(payouts.paidIn(FIRST_EPOCH, address(token)), PRICE);
         vm.assertEq(token.balanceOf(address(payouts)), PRICE);

@@ -3,8 +3,10 @@ pragma solidity 0.8.37;
 
 import {IAccessControl} from "@openzeppelin/contracts/access/IAccessControl.sol";
 
+import {ConsentedSplits} from "../../contracts/src/cwe/ConsentedSplits.sol";
 import {WorkRegistry} from "../../contracts/src/cwe/WorkRegistry.sol";
 import {EpochClock} from "../../contracts/src/settlement/EpochClock.sol";
+import {Registries, RegistriesLib} from "./Registries.sol";
 import {vm} from "./Vm.sol";
 
 contract WorkRegistryTest {
@@ -29,13 +31,15 @@ contract WorkRegistryTest {
         vm.warp(1_000_000);
         clock = new EpochClock(1_000_000, 100, 10);
         vm.warp(clock.startOf(EPOCH));
-        registry = new WorkRegistry(clock, ADMIN);
+        Registries memory registries = RegistriesLib.deploy(clock, ADMIN);
+        registry = registries.registry;
         bytes32 role = registry.VERDICT_ROLE();
         vm.prank(ADMIN);
         registry.grantRole(role, COURT);
         registrant = vm.addr(REGISTRANT_KEY);
         payee = vm.addr(PAYEE_KEY);
         workId = registry.workIdOf(registrant, SALT);
+        RegistriesLib.attest(registries, ADMIN, registrant);
     }
 
     /* REGISTRATION */
@@ -202,7 +206,7 @@ contract WorkRegistryTest {
         WorkRegistry.Terms memory terms = _ownTerms();
         terms.sharesPpm = new uint32[](2);
         bytes memory refusal =
-            abi.encodeWithSelector(WorkRegistry.ShareCountMismatch.selector, 1, 2);
+            abi.encodeWithSelector(ConsentedSplits.ShareCountMismatch.selector, 1, 2);
         _expectRegisterRevert(terms, new bytes[](1), refusal);
     }
 
@@ -223,14 +227,14 @@ contract WorkRegistryTest {
     function test_RevertWhen_payeeIsTheRegistry() public {
         WorkRegistry.Terms memory terms = _ownTerms();
         terms.payees[0] = address(registry);
-        bytes memory refusal = abi.encodeWithSelector(WorkRegistry.PayeeIsRegistry.selector);
+        bytes memory refusal = abi.encodeWithSelector(ConsentedSplits.PayeeIsThisContract.selector);
         _expectRegisterRevert(terms, new bytes[](1), refusal);
     }
 
     function test_RevertWhen_shareIsZero() public {
         WorkRegistry.Terms memory terms = _sharedTerms(0, 1_000_000);
         bytes memory refusal =
-            abi.encodeWithSelector(WorkRegistry.ShareIsZero.selector, terms.payees[0]);
+            abi.encodeWithSelector(ConsentedSplits.ShareIsZero.selector, terms.payees[0]);
         _expectRegisterRevert(terms, new bytes[](2), refusal);
     }
 
@@ -239,7 +243,7 @@ contract WorkRegistryTest {
         uint256 sum = uint256(first) + second;
         vm.assume(sum != 1_000_000);
         bytes memory refusal =
-            abi.encodeWithSelector(WorkRegistry.ShareSumMismatch.selector, sum, 1_000_000);
+            abi.encodeWithSelector(ConsentedSplits.ShareSumMismatch.selector, sum, 1_000_000);
         _expectRegisterRevert(_sharedTerms(first, second), new bytes[](2), refusal);
     }
 
@@ -256,7 +260,7 @@ contract WorkRegistryTest {
 
     function test_RevertWhen_consentsAndPayeesDiffer() public {
         bytes memory refusal =
-            abi.encodeWithSelector(WorkRegistry.ConsentCountMismatch.selector, 1, 2);
+            abi.encodeWithSelector(ConsentedSplits.ConsentCountMismatch.selector, 1, 2);
         _expectRegisterRevert(_ownTerms(), new bytes[](2), refusal);
     }
 
@@ -270,7 +274,7 @@ contract WorkRegistryTest {
         bytes[] memory consents = new bytes[](1);
         consents[0] = _consent(PAYEE_KEY, 1_000_000, 1);
         bytes memory refusal = abi.encodeWithSelector(
-            WorkRegistry.ConsentInvalid.selector, workId, registrant, 1_000_000, 1
+            ConsentedSplits.ConsentInvalid.selector, workId, registrant, 1_000_000, 1
         );
         _expectRegisterRevert(terms, consents, refusal);
     }
@@ -299,7 +303,7 @@ contract WorkRegistryTest {
         bytes32 otherId = registry.workIdOf(registrant, otherSalt);
         uint256 place = _placeOf(payee, terms);
         bytes memory refusal = abi.encodeWithSelector(
-            WorkRegistry.ConsentInvalid.selector, otherId, payee, terms.sharesPpm[place], 1
+            ConsentedSplits.ConsentInvalid.selector, otherId, payee, terms.sharesPpm[place], 1
         );
         vm.prank(registrant);
         vm.expectRevert(refusal);
@@ -532,10 +536,9 @@ contract WorkRegistryTest {
         returns (bytes memory)
     {
         uint32 share = terms.sharesPpm[_placeOf(payee, terms)];
-        return
-            abi.encodeWithSelector(
-                WorkRegistry.ConsentInvalid.selector, workId, payee, share, version
-            );
+        return abi.encodeWithSelector(
+            ConsentedSplits.ConsentInvalid.selector, workId, payee, share, version
+        );
     }
 
     function _priceOutOfRange(uint64 price) private pure returns (bytes memory) {
@@ -543,11 +546,11 @@ contract WorkRegistryTest {
     }
 
     function _payeeCount(uint256 count) private pure returns (bytes memory) {
-        return abi.encodeWithSelector(WorkRegistry.PayeeCountOutOfRange.selector, count, 256);
+        return abi.encodeWithSelector(ConsentedSplits.PayeeCountOutOfRange.selector, count, 256);
     }
 
     function _notAscending(address previous, address next) private pure returns (bytes memory) {
-        return abi.encodeWithSelector(WorkRegistry.PayeesNotAscending.selector, previous, next);
+        return abi.encodeWithSelector(ConsentedSplits.PayeesNotAscending.selector, previous, next);
     }
 
     function _notRegistrant(address account) private view returns (bytes memory) {

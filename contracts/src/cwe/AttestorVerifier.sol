@@ -43,6 +43,8 @@ contract AttestorVerifier is IConsumptionVerifier, EIP712 {
         returns (bool)
     {
         bytes32 signed = consumptionDigest(digest, submitter, epoch);
+        // A failed recovery answers zero, which the attestor is not; why it failed does not matter.
+        // slither-disable-next-line unused-return
         (address recovered,,) = ECDSA.tryRecoverCalldata(signed, proof);
         return recovered == attestor;
     }

@@ -2,35 +2,42 @@
 pragma solidity 0.8.37;
 
 import {AccessControl} from "@openzeppelin/contracts/access/AccessControl.sol";
-import {ECDSA} from "@openzeppelin/contracts/utils/cryptography/ECDSA.sol";
 import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
 
 import {EpochClock} from "../settlement/EpochClock.sol";
 import {IWorkVerdicts} from "../settlement/IWorkVerdicts.sol";
+import {LeafIds} from "../settlement/LeafIds.sol";
+import {ConsentedSplits} from "./ConsentedSplits.sol";
+import {ContentClaims} from "./ContentClaims.sol";
+import {CreatorAttestations} from "./CreatorAttestations.sol";
+import {IRegisteredWorks} from "./IRegisteredWorks.sol";
+import {SplitAccounts} from "./SplitAccounts.sol";
 
 /// @title Registry of works, their terms and the verdicts over them
 /// @notice A work's terms say what it offers and who is paid for it. They are in force from the
 /// registration's epoch, and after a change from the next epoch on, so nobody can take what others
 /// earned before. Every change emits the whole terms: the logs alone rebuild the registry.
-contract WorkRegistry is IWorkVerdicts, AccessControl, EIP712 {
+///
+/// Attested creators register their works. A curator recognises a work whose creator is not here
+/// yet: it is played and earns, its money waits in escrow under its content, and the registry
+/// itself stands as its registrant until whoever the content belongs to adopts it.
+contract WorkRegistry is IWorkVerdicts, IRegisteredWorks, AccessControl, ConsentedSplits {
     /* TYPES */
 
     /// @notice May place and lift verdicts.
     bytes32 public constant VERDICT_ROLE = keccak256("VERDICT_ROLE");
+    /// @notice May recognise works and set their offer while nobody adopted them.
+    bytes32 public constant CURATOR_ROLE = keccak256("CURATOR_ROLE");
     /// @notice EIP-712 type hash of `Consent`.
     bytes32 public constant CONSENT_TYPEHASH =
         keccak256("Consent(bytes32 workId,address payee,uint32 sharePpm,uint32 version)");
-    /// @notice Most payees of one work.
-    uint256 public constant PAYEES_MAX = 256;
-    /// @notice What the shares of a work sum to: parts per million.
-    uint256 public constant SHARES_TOTAL_PPM = 1_000_000;
     /// @notice Prices are below this bound.
     uint64 public constant PRICE_PPM_LIMIT = 2 ** 40;
 
     /// @notice What a work offers and who is paid for it.
     /// @param pricePpm Price per minute, in millionths.
     /// @param regionRule Digest of the rule that says where the work is offered.
-    /// @param payees Strictly ascending.
+    /// @param payees Strictly ascending; none of a recognised work.
     /// @param sharesPpm One share per payee; they sum to `SHARES_TOTAL_PPM`.
     struct Terms {
         bytes32 contentId;
@@ -49,6 +56,10 @@ contract WorkRegistry is IWorkVerdicts, AccessControl, EIP712 {
 
     /* ERRORS */
 
+    /// @notice The claims were deployed for another registry, and would hear nothing of this one.
+    error ClaimsOfAnotherRegistry(address registry);
+    /// @notice Registrants hold a valid attestation as creators.
+    error NotCreator(address account);
     /// @notice The registrant used this salt before.
     error AlreadyRegistered(bytes32 workId);
     /// @notice No such work.
@@ -59,22 +70,10 @@ contract WorkRegistry is IWorkVerdicts, AccessControl, EIP712 {
     error ContentIdIsZero();
     /// @notice The price is zero or too high.
     error PriceOutOfRange(uint64 pricePpm, uint64 limit);
-    /// @notice A work has between 1 and `maximum` payees.
-    error PayeeCountOutOfRange(uint256 count, uint256 maximum);
-    /// @notice Every payee needs one share.
-    error ShareCountMismatch(uint256 payees, uint256 shares);
-    /// @notice Payees must be strictly ascending and not zero.
-    error PayeesNotAscending(address previous, address payee);
-    /// @notice The registry cannot be paid.
-    error PayeeIsRegistry();
-    /// @notice A payee's share is zero.
-    error ShareIsZero(address payee);
-    /// @notice The shares do not sum to the whole.
-    error ShareSumMismatch(uint256 actual, uint256 expected);
-    /// @notice Every payee needs one consent, which is empty for a registrant that pays itself.
-    error ConsentCountMismatch(uint256 payees, uint256 consents);
-    /// @notice The payee did not sign this share in this version.
-    error ConsentInvalid(bytes32 workId, address payee, uint32 sharePpm, uint32 version);
+    /// @notice The work was not recognised, or was adopted since.
+    error NotRecognised(bytes32 workId);
+    /// @notice The content of the work does not belong to this account.
+    error NotBeneficiary(bytes32 contentId, address account);
     /// @notice A verdict needs a case.
     error CaseDigestIsZero();
     /// @notice A verdict stands already.
@@ -84,7 +83,7 @@ contract WorkRegistry is IWorkVerdicts, AccessControl, EIP712 {
 
     /* EVENTS */
 
-    /// @notice The work exists.
+    /// @notice The work exists; recognised, if the registrant is the registry.
     event WorkRegistered(bytes32 indexed workId, address indexed registrant, bytes32 salt);
     /// @notice The whole terms, in force from `effectiveEpoch` on. Of several versions for one
     /// epoch the highest stands.
@@ -108,35 +107,95 @@ contract WorkRegistry is IWorkVerdicts, AccessControl, EIP712 {
 
     /// @notice The clock whose borders changes wait for.
     EpochClock public immutable clock;
+    /// @notice Says who is a creator.
+    CreatorAttestations public immutable attestations;
+    /// @notice The payees that are splits themselves.
+    SplitAccounts public immutable splits;
+    /// @notice Who contents belong to.
+    ContentClaims public immutable claims;
     mapping(bytes32 workId => Work) private _works;
     /// @notice The case of the verdict that stands over a work; zero if none does.
     mapping(bytes32 workId => bytes32 caseDigest) public verdictOf;
 
     /* CONSTRUCTOR */
 
-    /// @param admin Receives DEFAULT_ADMIN_ROLE and nothing else; it grants VERDICT_ROLE.
-    constructor(EpochClock clock_, address admin) EIP712("Quittance Work Registry", "1") {
+    /// @param claims_ Deployed before, with the address that this contract gets.
+    /// @param admin Receives DEFAULT_ADMIN_ROLE and nothing else; it grants the other roles.
+    constructor(
+        EpochClock clock_,
+        CreatorAttestations attestations_,
+        SplitAccounts splits_,
+        ContentClaims claims_,
+        address admin
+    ) EIP712("Quittance Work Registry", "1") {
+        address claimed = address(claims_.registry());
+        if (claimed != address(this)) revert ClaimsOfAnotherRegistry(claimed);
         clock = clock_;
+        attestations = attestations_;
+        splits = splits_;
+        claims = claims_;
         _grantRole(DEFAULT_ADMIN_ROLE, admin);
     }
 
     /* EXTERNAL */
 
-    /// @notice Registers a work of the caller; in force at once.
+    /// @notice Registers a work of the caller; in force at once. Claims its content if nobody does.
     /// @param consents One 65-byte signature per payee, over `Consent` with version 1; empty only
-    /// for the caller.
+    /// for the caller and for existing split accounts.
     function register(bytes32 salt, Terms calldata terms, bytes[] calldata consents)
         external
         returns (bytes32 workId)
     {
-        workId = workIdOf(msg.sender, salt);
-        Work storage work = _works[workId];
-        if (work.version != 0) revert AlreadyRegistered(workId);
-        work.registrant = msg.sender;
-        emit WorkRegistered(workId, msg.sender, salt);
+        _requireCreator();
+        Work storage work;
+        (workId, work) = _newWork(msg.sender, salt);
         _setOffer(work, terms.contentId, terms.pricePpm, terms.regionRule);
         _setPayees(workId, work, terms.payees, terms.sharesPpm, consents);
         _publish(workId, work, clock.currentEpoch());
+        claims.open(terms.contentId, msg.sender, workId);
+    }
+
+    /// @notice Recognises a work that nobody registered; in force at once, with nobody to pay.
+    function recognise(bytes32 salt, bytes32 contentId, uint64 pricePpm, bytes32 regionRule)
+        external
+        onlyRole(CURATOR_ROLE)
+        returns (bytes32 workId)
+    {
+        Work storage work;
+        (workId, work) = _newWork(address(this), salt);
+        _setOffer(work, contentId, pricePpm, regionRule);
+        _publish(workId, work, clock.currentEpoch());
+    }
+
+    /// @notice Changes what a recognised work offers, from the next epoch on. Its content stays:
+    /// money waits under it.
+    function setRecognisedOffer(bytes32 workId, uint64 pricePpm, bytes32 regionRule)
+        external
+        onlyRole(CURATOR_ROLE)
+    {
+        Work storage work = _recognisedWork(workId);
+        _setOffer(work, work.terms.contentId, pricePpm, regionRule);
+        _publish(workId, work, clock.currentEpoch() + 1);
+    }
+
+    /// @notice Makes the caller, to whom the content of a recognised work belongs, its registrant;
+    /// the payees are paid from the next epoch on, and the rest of the terms stays.
+    /// @param consents As for `register`, with the version that this change creates.
+    function adopt(
+        bytes32 workId,
+        address[] calldata payees,
+        uint32[] calldata sharesPpm,
+        bytes[] calldata consents
+    ) external {
+        _requireCreator();
+        Work storage work = _recognisedWork(workId);
+        bytes32 contentId = work.terms.contentId;
+        if (claims.beneficiaryOf(LeafIds.escrowOf(contentId)) != msg.sender) {
+            revert NotBeneficiary(contentId, msg.sender);
+        }
+        work.registrant = msg.sender;
+        _setPayees(workId, work, payees, sharesPpm, consents);
+        _publish(workId, work, clock.currentEpoch() + 1);
     }
 
     /// @notice Changes who is paid, from the next epoch on; all payees of the new list consent.
@@ -152,13 +211,16 @@ contract WorkRegistry is IWorkVerdicts, AccessControl, EIP712 {
         _publish(workId, work, clock.currentEpoch() + 1);
     }
 
-    /// @notice Changes what the work offers, from the next epoch on.
+    /// @notice Changes what the work offers, from the next epoch on. Claims its content if it is
+    /// another one and nobody does.
     function setOffer(bytes32 workId, bytes32 contentId, uint64 pricePpm, bytes32 regionRule)
         external
     {
         Work storage work = _ownWork(workId);
+        bool isOtherContent = contentId != work.terms.contentId;
         _setOffer(work, contentId, pricePpm, regionRule);
         _publish(workId, work, clock.currentEpoch() + 1);
+        if (isOtherContent) claims.open(contentId, msg.sender, workId);
     }
 
     /// @notice Places a verdict over a work, at once.
@@ -186,7 +248,7 @@ contract WorkRegistry is IWorkVerdicts, AccessControl, EIP712 {
         return bytes32(uint256(keccak256(abi.encode(registrant, salt))) >> 8);
     }
 
-    /// @notice The registrant of a work; zero if unknown.
+    /// @inheritdoc IRegisteredWorks
     function registrantOf(bytes32 workId) external view returns (address) {
         return _works[workId].registrant;
     }
@@ -194,6 +256,11 @@ contract WorkRegistry is IWorkVerdicts, AccessControl, EIP712 {
     /// @notice How often the terms were set; zero if unknown.
     function versionOf(bytes32 workId) external view returns (uint32) {
         return _works[workId].version;
+    }
+
+    /// @inheritdoc IRegisteredWorks
+    function contentOf(bytes32 workId) external view returns (bytes32) {
+        return _works[workId].terms.contentId;
     }
 
     /// @notice The terms set last, which may not be in force yet.
@@ -208,13 +275,11 @@ contract WorkRegistry is IWorkVerdicts, AccessControl, EIP712 {
 
     /// @notice EIP-712 digest that a payee signs.
     function consentDigest(bytes32 workId, address payee, uint32 sharePpm, uint32 version)
-        public
+        external
         view
         returns (bytes32)
     {
-        return _hashTypedDataV4(
-            keccak256(abi.encode(CONSENT_TYPEHASH, workId, payee, sharePpm, version))
-        );
+        return _consentDigest(workId, payee, sharePpm, version);
     }
 
     /* INTERNALS */
@@ -223,6 +288,27 @@ contract WorkRegistry is IWorkVerdicts, AccessControl, EIP712 {
         work = _works[workId];
         if (work.version == 0) revert NotRegistered(workId);
         if (work.registrant != msg.sender) revert NotRegistrant(workId, msg.sender);
+    }
+
+    function _recognisedWork(bytes32 workId) private view returns (Work storage work) {
+        work = _works[workId];
+        // Nobody but `recognise` registers in the name of this contract.
+        if (work.registrant != address(this)) revert NotRecognised(workId);
+    }
+
+    function _requireCreator() private view {
+        if (!attestations.isCreator(msg.sender)) revert NotCreator(msg.sender);
+    }
+
+    function _newWork(address registrant, bytes32 salt)
+        private
+        returns (bytes32 workId, Work storage work)
+    {
+        workId = workIdOf(registrant, salt);
+        work = _works[workId];
+        if (work.version != 0) revert AlreadyRegistered(workId);
+        work.registrant = registrant;
+        emit WorkRegistered(workId, registrant, salt);
     }
 
     function _setOffer(Work storage work, bytes32 contentId, uint64 pricePpm, bytes32 regionRule)
@@ -244,41 +330,17 @@ contract WorkRegistry is IWorkVerdicts, AccessControl, EIP712 {
         uint32[] calldata sharesPpm,
         bytes[] calldata consents
     ) private {
-        _requireWellFormed(payees, sharesPpm);
-        if (consents.length != payees.length) {
-            revert ConsentCountMismatch(payees.length, consents.length);
-        }
-        uint32 version = work.version + 1;
-        for (uint256 i = 0; i < payees.length; ++i) {
-            if (payees[i] == work.registrant && consents[i].length == 0) continue;
-            bytes32 digest = consentDigest(workId, payees[i], sharesPpm[i], version);
-            (address recovered,,) = ECDSA.tryRecoverCalldata(digest, consents[i]);
-            // A failed recovery answers zero, which no payee is.
-            if (recovered != payees[i]) {
-                revert ConsentInvalid(workId, payees[i], sharesPpm[i], version);
-            }
-        }
+        _requireConsented(workId, work.registrant, work.version + 1, payees, sharesPpm, consents);
         work.terms.payees = payees;
         work.terms.sharesPpm = sharesPpm;
     }
 
-    function _requireWellFormed(address[] calldata payees, uint32[] calldata sharesPpm)
-        private
-        view
-    {
-        uint256 count = payees.length;
-        if (count == 0 || count > PAYEES_MAX) revert PayeeCountOutOfRange(count, PAYEES_MAX);
-        if (sharesPpm.length != count) revert ShareCountMismatch(count, sharesPpm.length);
-        uint256 sum = 0;
-        address previous = address(0);
-        for (uint256 i = 0; i < count; ++i) {
-            if (payees[i] <= previous) revert PayeesNotAscending(previous, payees[i]);
-            if (payees[i] == address(this)) revert PayeeIsRegistry();
-            if (sharesPpm[i] == 0) revert ShareIsZero(payees[i]);
-            sum += sharesPpm[i];
-            previous = payees[i];
-        }
-        if (sum != SHARES_TOTAL_PPM) revert ShareSumMismatch(sum, SHARES_TOTAL_PPM);
+    function _isSplitAccount(address account) internal view override returns (bool) {
+        return splits.isAccount(account);
+    }
+
+    function _consentTypeHash() internal pure override returns (bytes32) {
+        return CONSENT_TYPEHASH;
     }
 
     function _publish(bytes32 workId, Work storage work, uint64 effectiveEpoch) private {

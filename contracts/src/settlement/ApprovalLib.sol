@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
-import {IEpochPayouts} from "./IEpochPayouts.sol";
+import {IEpochCommits} from "./IEpochCommits.sol";
 
 /// @title EIP-712 struct hash of an epoch approval
 library ApprovalLib {
@@ -15,7 +15,7 @@ library ApprovalLib {
     );
 
     /// @notice EIP-712 struct hash of `approval`.
-    function structHash(IEpochPayouts.Approval calldata approval) internal pure returns (bytes32) {
+    function structHash(IEpochCommits.Approval calldata approval) internal pure returns (bytes32) {
         bytes32[] memory totals = new bytes32[](approval.totals.length);
         for (uint256 i = 0; i < totals.length; ++i) {
             totals[i] = keccak256(abi.encode(ASSET_TOTALS_TYPEHASH, approval.totals[i]));

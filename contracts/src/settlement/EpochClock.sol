@@ -82,13 +82,18 @@ contract EpochClock {
     /// it while its grace period lasts.
     function acceptsUsage(uint64 epoch) external view returns (bool) {
         uint64 current = currentEpoch();
+        // Numbers of epochs, not instants: equal for as long as the epoch lasts.
+        // slither-disable-next-line incorrect-equality
         if (epoch == current) return true;
+        // slither-disable-next-line incorrect-equality
         return current != 0 && epoch == current - 1 && block.timestamp < graceEndOf(epoch);
     }
 
     /// @notice Whether money for `epoch` may be paid in now: the current epoch or the next one.
     function acceptsPayment(uint64 epoch) external view returns (bool) {
         uint64 current = currentEpoch();
+        // Numbers of epochs, not instants: equal for as long as the epoch lasts.
+        // slither-disable-next-line incorrect-equality
         return epoch == current || epoch == current + 1;
     }
 }

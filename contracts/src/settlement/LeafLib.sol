@@ -3,7 +3,7 @@ pragma solidity 0.8.37;
 
 /// @notice What one leaf of an epoch's tree promises.
 /// @param epoch Epoch in which it was earned.
-/// @param workId The work that earned it.
+/// @param workId The work that earned it, or an id of `LeafIds`.
 /// @param part Tells apart several leaves of one work, used above 32 payees.
 /// @param asset ERC-20 token in which it is paid.
 /// @param amount Base units; the sum of the split's lines.
@@ -41,6 +41,22 @@ library LeafLib {
             )
         );
         return keccak256(bytes.concat(inner));
+    }
+
+    /// @notice Hash of an escrow leaf: part 0, and one line that pays the settlement itself.
+    function escrowHash(
+        uint64 epoch,
+        bytes32 id,
+        address asset,
+        uint256 amount,
+        uint256 chainId,
+        address settlement
+    ) internal pure returns (bytes32) {
+        address[] memory payees = new address[](1);
+        uint256[] memory amounts = new uint256[](1);
+        (payees[0], amounts[0]) = (settlement, amount);
+        Leaf memory leaf = Leaf(epoch, id, 0, asset, amount, splitHash(payees, amounts));
+        return hash(leaf, chainId, settlement);
     }
 
     /// @notice Hash of a resolved split: `amounts[i]` goes to `payees[i]`, payees ascending.

@@ -11,6 +11,17 @@ library OperationLib {
     /// key.
     bytes32 internal constant WITHDRAW = keccak256("WITHDRAW");
 
+    /// @notice Kind of the transfers of an epoch's unallocated money; the line counts announcements.
+    bytes32 internal constant UNALLOCATED_TRANSFER = keccak256("UNALLOCATED_TRANSFER");
+
+    /// @notice Kind of the lines that a payout batch pays; list and line are the operator's.
+    bytes32 internal constant PAYOUT = keccak256("PAYOUT");
+
+    /// @notice Kind of the tips that a relay owes; the line is the tip's number.
+    bytes32 internal constant TIP = keccak256("TIP");
+    /// @notice The one list of a relay.
+    bytes32 internal constant TIP_LIST = bytes32(0);
+
     /// @notice Id of line `index` of list `listId` of `kind` in one settlement.
     function operationId(
         uint256 chainId,
@@ -33,5 +44,16 @@ library OperationLib {
     ) internal pure returns (bytes32) {
         uint256 index = uint256(keccak256(abi.encode(workId, part, asset)));
         return operationId(chainId, settlement, WITHDRAW, bytes32(uint256(epoch)), index);
+    }
+
+    /// @notice Id of a transfer of unallocated money; `index` counts all announcements from 0.
+    function transferId(uint256 chainId, address settlement, uint64 epoch, uint256 index)
+        internal
+        pure
+        returns (bytes32)
+    {
+        return operationId(
+            chainId, settlement, UNALLOCATED_TRANSFER, bytes32(uint256(epoch)), index
+        );
     }
 }

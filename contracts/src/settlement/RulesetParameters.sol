@@ -6,9 +6,11 @@ import {AccessControl} from "@openzeppelin/contracts/access/AccessControl.sol";
 import {EpochClock} from "./EpochClock.sol";
 
 /// @title Announced parameters of the distribution ruleset
-/// @notice The parameters of an epoch are those of the last `ParametersSet` whose effective epoch
-/// is not later. They are canonical JSON, opaque here: the engine reads them from the event.
-/// @dev A change waits for the next epoch border, so nobody's running epoch changes its rules.
+/// @notice The parameters of an epoch are those of the last `ParametersSet`, in the order of the
+/// chain, whose effective epoch is not later. They are canonical JSON, opaque here: the engine
+/// reads them from the event.
+/// @dev A change names the epoch border that it waits for, so nobody's running epoch changes its
+/// rules, and everybody knows the rules of an epoch as long before it as governance announced them.
 contract RulesetParameters is AccessControl {
     /* TYPES */
 
@@ -21,6 +23,8 @@ contract RulesetParameters is AccessControl {
 
     /// @notice Parameters are between 1 and `PARAMETERS_BYTES_MAX` bytes long.
     error ParametersLengthOutOfRange(uint256 length, uint256 maximum);
+    /// @notice The first parameters are for the current epoch, later ones for a coming epoch.
+    error EpochNotSettable(uint64 effectiveEpoch, uint64 current);
 
     /* EVENTS */
 
@@ -46,14 +50,21 @@ contract RulesetParameters is AccessControl {
 
     /* EXTERNAL */
 
-    /// @notice Sets the parameters: the first time for the current epoch, later for the next one.
-    /// @dev Two changes in one epoch name the same effective epoch; the later log stands.
-    function set(bytes calldata parameters) external onlyRole(GOVERNANCE_ROLE) {
+    /// @notice Sets the parameters from `effectiveEpoch` on: the first time the current epoch, later
+    /// any epoch after it.
+    /// @dev The later log stands: it also ends what was set before for the same or a later epoch.
+    function set(bytes calldata parameters, uint64 effectiveEpoch)
+        external
+        onlyRole(GOVERNANCE_ROLE)
+    {
         if (parameters.length == 0 || parameters.length > PARAMETERS_BYTES_MAX) {
             revert ParametersLengthOutOfRange(parameters.length, PARAMETERS_BYTES_MAX);
         }
+        uint64 current = clock.currentEpoch();
         bool isFirst = latestDigest == bytes32(0);
-        uint64 effectiveEpoch = isFirst ? clock.currentEpoch() : clock.currentEpoch() + 1;
+        if (isFirst ? effectiveEpoch != current : effectiveEpoch <= current) {
+            revert EpochNotSettable(effectiveEpoch, current);
+        }
         bytes32 digest = keccak256(parameters);
         latestDigest = digest;
         latestEffectiveEpoch = effectiveEpoch;

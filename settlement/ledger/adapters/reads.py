@@ -6,9 +6,25 @@ sum to nothing; everything else is of the current version.
 
 from typing import Any
 
-from sqlalchemy import BigInteger, Connection, Row, and_, case, func, literal, or_, select
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Connection,
+    Row,
+    TypeDecorator,
+    and_,
+    case,
+    func,
+    literal,
+    or_,
+    select,
+)
+from sqlalchemy.dialects.postgresql import ARRAY, aggregate_order_by
+from sqlalchemy.sql.base import ReadOnlyColumnCollection
 
+from contracts.columns import AddressColumn, Uint256Column
 from contracts.evm import Address, BlockNumber, ChainId, Epoch, Hash32
+from contracts.leaves import SplitLine
 from settlement.ledger.accounts import AccountKind, Book
 from settlement.ledger.adapters.queries import (
     current_version,
@@ -40,6 +56,8 @@ from settlement.ledger.balances import (
     TrialBalanceLine,
 )
 from settlement.ledger.journal import JournalEntry, SourceKind
+
+_LEAF = ("op_id", "epoch", "work_id", "part", "asset")
 
 
 class LedgerReads:
@@ -91,17 +109,35 @@ class LedgerReads:
         return [_balance(row) for row in self._connection.execute(query)]
 
     def payable_leaves(self) -> list[PayableLeaf]:
-        """Leaves with a posted balance, ascending by (epoch, work, part, asset)."""
-        outstanding = func.sum(POSTING.c.amount - settled_of_line())
+        """Leaves with an open line, ascending by (epoch, work, part, asset); no escrow."""
         is_of_leaf = (RESERVATION.c.op_id == LEAF.c.op_id, RESERVATION.c.version == LEAF.c.version)
         is_reserved = select_open_reservations().where(*is_of_leaf).exists()
-        query = (
-            select(LEAF, outstanding.label("outstanding"), is_reserved.label("is_reserved"))
+        lines = (
+            select(
+                *(LEAF.c[name] for name in _LEAF),
+                is_reserved.label("is_reserved"),
+                POSTING.c.ordinal,
+                POSTING.c.amount,
+                ACCOUNT.c.payee,
+                (settled_of_line() > 0).label("is_settled"),
+            )
             .join(POSTING, POSTING.c.entry_id == LEAF.c.entry_id)
-            .where(*is_current(LEAF, self._book))
-            .group_by(LEAF.c.op_id, LEAF.c.version)
-            .having(outstanding > 0)
-            .order_by(LEAF.c.epoch, LEAF.c.work_id, LEAF.c.part, LEAF.c.asset)
+            .join(ACCOUNT, ACCOUNT.c.id == POSTING.c.credit_account)
+            .where(*is_current(LEAF, self._book), ACCOUNT.c.kind == AccountKind.PAYABLE.value)
+            .subquery()
+            .c
+        )
+        keys = (*(lines[name] for name in _LEAF), lines.is_reserved)
+        query = (
+            select(
+                *keys,
+                func.sum(case((lines.is_settled, _bit(lines.ordinal)), else_=0)).label("settled"),
+                _open(lines.payee, lines, AddressColumn).label("payees"),
+                _open(lines.amount, lines, Uint256Column).label("amounts"),
+            )
+            .group_by(*keys)
+            .having(func.bool_or(~lines.is_settled))
+            .order_by(lines.epoch, lines.work_id, lines.part, lines.asset)
         )
         return [
             PayableLeaf(
@@ -110,17 +146,23 @@ class LedgerReads:
                 work_id=row.work_id,
                 part=row.part,
                 asset=row.asset,
-                outstanding=int(row.outstanding),
+                settled=int(row.settled),
+                open_lines=tuple(
+                    SplitLine(payee=payee, amount=amount)
+                    for payee, amount in zip(row.payees, row.amounts, strict=True)
+                ),
                 is_reserved=row.is_reserved,
             )
             for row in self._connection.execute(query)
         ]
 
     def leaf_lines(self, since: BlockNumber) -> list[LeafLines]:
-        """Settled lines of every leaf that has an open line or was settled above block `since`."""
+        """Settled lines of every leaf that has an open line or was settled above block `since`.
+
+        The one line of an escrow leaf is settled once it is released or expired.
+        """
         is_settled = settled_of_line() > 0
-        bit = literal(1, BigInteger).op("<<")(POSTING.c.ordinal)
-        settled = func.sum(case((is_settled, bit), else_=0))
+        settled = func.sum(case((is_settled, _bit(POSTING.c.ordinal)), else_=0))
         query = (
             select(LEAF, settled.label("settled"))
             .join(POSTING, POSTING.c.entry_id == LEAF.c.entry_id)
@@ -220,6 +262,20 @@ def books_of(connection: Connection, chain_id: ChainId) -> list[Book]:
     query = select(CURSOR.c.contract).where(CURSOR.c.chain_id == chain_id).distinct()
     contracts = sorted(connection.execute(query).scalars())
     return [Book(chain_id=chain_id, contract=contract) for contract in contracts]
+
+
+def _bit(ordinal: ColumnElement[int]) -> ColumnElement[int]:
+    return literal(1, BigInteger).op("<<")(ordinal)
+
+
+def _open(
+    column: ColumnElement[Any],
+    lines: ReadOnlyColumnCollection[str, Any],
+    kind: type[TypeDecorator[Any]],
+) -> ColumnElement[Any]:
+    """The values of a leaf's open lines, in order."""
+    ordered = aggregate_order_by(column, lines.ordinal)
+    return func.array_agg(ordered, type_=ARRAY(kind)).filter(~lines.is_settled)
 
 
 def _balance(row: Row[Any]) -> Balance:

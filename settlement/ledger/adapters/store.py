@@ -218,7 +218,7 @@ class LedgerStore:
         insert_new(self._connection, LEAF, rows, returning=LEAF.c.op_id)
 
     def leaves(self, op_ids: Collection[Hash32]) -> dict[Hash32, Leaf]:
-        """Payable leaves by op-id, as far as they are known."""
+        """Leaves of active epochs by op-id, as far as they are known."""
         lines: dict[Hash32, list[SplitLine]] = {}
         heads: dict[Hash32, Any] = {}
         for chunk in chunks(list(op_ids)):
@@ -232,7 +232,7 @@ class LedgerStore:
             for row in self._connection.execute(query):
                 heads[row.op_id] = row
                 lines.setdefault(row.op_id, []).append(
-                    SplitLine(payee=row.payee, amount=row.amount)
+                    SplitLine(payee=row.payee or self.book.contract, amount=row.amount)
                 )
         return {
             op_id: Leaf(

@@ -7,7 +7,7 @@
   fewer, and numbered postings leave no room for one more, then or ever.
 - **Nothing is changed.** UPDATE, DELETE and TRUNCATE are refused on every table but the cursor,
   and the cursor never moves back.
-- **One open reservation of a leaf.** Attempt n refers to attempt n - 1 as voided.
+- **One open reservation of a leaf.** Attempt n refers to attempt n - 1 as ended.
 - **Versions.** A row of `ledger_rewind` begins a version of a book, 0 needs none. Each table has
   its rows by version, so a leaf, a commitment and the cursor may stand once in every version.
 - Amounts are above zero and below 2²⁵⁶; an account has exactly the attributes of its kind.
@@ -182,7 +182,7 @@ LEAF = Table(
         name="ledger_leaf_is_unique",
     ),
 )
-"""A leaf that became payable; its lines are the postings of its entry, in order."""
+"""A leaf that became payable, or escrow; its lines are the postings of its entry, in order."""
 
 COMMITMENT = Table(
     "ledger_commitment",
@@ -234,7 +234,6 @@ RESERVATION = Table(
     Column("attempt", BigInteger, nullable=False),
     Column("entry_id", Hash32Column, ForeignKey("journal_entry.id"), nullable=False, unique=True),
     Column("previous_attempt", BigInteger, Computed("NULLIF(attempt - 1, 0)", persisted=True)),
-    Column("previous_outcome", Text, Computed("'voided'", persisted=True)),
     PrimaryKeyConstraint("op_id", "version", "attempt"),
     ForeignKeyConstraint(
         ["op_id", "version"],
@@ -255,13 +254,6 @@ RESERVATION_OUTCOME = Table(
     Column("log_index", BigInteger),
     _recorded_at(),
     PrimaryKeyConstraint("op_id", "version", "attempt"),
-    UniqueConstraint(
-        "op_id",
-        "version",
-        "attempt",
-        "outcome",
-        name="reservation_outcome_as_the_next_attempt_sees_it",
-    ),
     ForeignKeyConstraint(
         ["op_id", "version", "attempt"],
         ["reservation.op_id", "reservation.version", "reservation.attempt"],
@@ -359,8 +351,8 @@ EXTRA_DDL: tuple[str, ...] = (
     _CURSOR_NEVER_BACK,
     "CREATE TRIGGER ledger_cursor_moves_on BEFORE UPDATE ON ledger_cursor"
     " FOR EACH ROW EXECUTE FUNCTION ledger_cursor_never_back()",
-    "ALTER TABLE reservation ADD CONSTRAINT reservation_follows_a_voided_one"
-    " FOREIGN KEY (op_id, version, previous_attempt, previous_outcome)"
-    " REFERENCES reservation_outcome (op_id, version, attempt, outcome)",
+    "ALTER TABLE reservation ADD CONSTRAINT reservation_follows_an_ended_one"
+    " FOREIGN KEY (op_id, version, previous_attempt)"
+    " REFERENCES reservation_outcome (op_id, version, attempt)",
 )
 """What SQLAlchemy cannot say; run in order, once, after the tables are made."""

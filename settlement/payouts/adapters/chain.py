@@ -20,6 +20,7 @@ from web3.types import RPCEndpoint
 from contracts.calls import (
     PAUSED,
     EpochState,
+    Function,
     Refusal,
     epoch_of_call,
     paid_lines_call,
@@ -42,10 +43,27 @@ from settlement.errors import ChainUnavailable
 from settlement.payouts.broadcast import Answer, SendResult, read_error
 from settlement.payouts.gas import FeeQuote
 from settlement.payouts.operation import LeafSubject, Operation
-from settlement.payouts.view import Objection, Receipt, Usage, commit_usage, leaf_usage
+from settlement.payouts.view import (
+    Backing,
+    Objection,
+    Receipt,
+    Usage,
+    commit_usage,
+    leaf_usage,
+)
 
 BATCH_MAX = 100
 """Calls of one JSON-RPC batch."""
+
+OP_STACK_ORACLE = Address.from_hex("0x420000000000000000000000000000000000000F")
+"""GasPriceOracle, at the same place on every OP-stack chain."""
+
+BALANCE_OF = Function("balanceOf", ("address",))
+ACCOUNTED = Function("accounted", ("address",))
+GET_L1_FEE = Function("getL1Fee", ("bytes",))
+
+_ENVELOPE = b"\xff" * 200
+"""More than what a transaction has besides its calldata, of the dearest kind of byte."""
 
 _TRIES_MAX = 3
 _WAIT_MAX_S = 2
@@ -56,10 +74,22 @@ _Call = tuple[str, list[Json]]
 
 
 class NodePayoutChain:
-    """`PayoutChain` over one JSON-RPC endpoint."""
+    """`PayoutChain` over one JSON-RPC endpoint.
 
-    def __init__(self, url: str, chain_id: ChainId, contract: Address, *, timeout_s: int) -> None:
+    `data_fee_oracle` is the GasPriceOracle of an OP-stack chain; without it nothing but gas costs.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        chain_id: ChainId,
+        contract: Address,
+        *,
+        timeout_s: int,
+        data_fee_oracle: Address | None = None,
+    ) -> None:
         self._chain_id, self._contract = chain_id, contract
+        self._data_fee_oracle = data_fee_oracle
         self._provider = HTTPProvider(
             url,
             request_kwargs={"timeout": timeout_s},
@@ -85,11 +115,15 @@ class NodePayoutChain:
         """Transactions of `sender` up to the block."""
         return int(self._read("eth_getTransactionCount", [str(sender), _pinned(at)]), 16)
 
+    def pending_count(self, sender: Address) -> int:
+        """Transactions of `sender` up to the head, and on with what waits in the node's pool."""
+        return int(self._read("eth_getTransactionCount", [str(sender), "pending"]), 16)
+
     def usages(self, operations: Sequence[Operation], at: BlockRef) -> list[Usage]:
         """What the contract says of each op-id, in order.
 
         Raises:
-            PartlyPaid: a leaf is half settled.
+            UnknownLines: more lines of a leaf are settled than it has.
         """
         answers = self._views([_usage_call(operation) for operation in operations], at)
         return [_usage(one, answer) for one, answer in zip(operations, answers, strict=True)]
@@ -134,6 +168,31 @@ class NodePayoutChain:
             tip_wei=int(self._read("eth_maxPriorityFeePerGas", []), 16),
         )
 
+    def balance(self, sender: Address, at: BlockRef) -> int:
+        """Money of `sender` for gas, in wei."""
+        return int(self._read("eth_getBalance", [str(sender), _pinned(at)]), 16)
+
+    def backing(self, assets: Sequence[Address], at: BlockRef) -> list[Backing]:
+        """What the contract holds of each asset, and how much of it is accounted for."""
+        contract = self._contract
+        calls = [(asset, BALANCE_OF.encode(bytes(contract))) for asset in assets]
+        calls += [(contract, ACCOUNTED.encode(bytes(asset))) for asset in assets]
+        amounts = [uint_from_answer(answer) for answer in self._calls(calls, at)]
+        return [
+            Backing(held=held, accounted=accounted)
+            for held, accounted in zip(amounts[: len(assets)], amounts[len(assets) :], strict=True)
+        ]
+
+    def data_fee(self, data: bytes, at: BlockRef) -> int:
+        """Wei that an OP-stack chain takes for the data of a transaction; 0 elsewhere.
+
+        Source: Optimism's GasPriceOracle, `getL1Fee`, which expects an unsigned transaction.
+        """
+        if self._data_fee_oracle is None:
+            return 0
+        call = GET_L1_FEE.encode(data + _ENVELOPE)
+        return uint_from_answer(self._calls([(self._data_fee_oracle, call)], at)[0])
+
     def send_raw(self, raw: bytes) -> SendResult:
         """Broadcast; no answer and every error are results."""
         method = RPCEndpoint("eth_sendRawTransaction")
@@ -150,9 +209,12 @@ class NodePayoutChain:
         return {"from": str(sender), "to": str(self._contract), "data": "0x" + call.hex()}
 
     def _views(self, calls: Sequence[bytes], at: BlockRef) -> list[bytes]:
-        to = str(self._contract)
+        return self._calls([(self._contract, call) for call in calls], at)
+
+    def _calls(self, calls: Sequence[tuple[Address, bytes]], at: BlockRef) -> list[bytes]:
         requested: list[_Call] = [
-            ("eth_call", [{"to": to, "data": "0x" + call.hex()}, _pinned(at)]) for call in calls
+            ("eth_call", [{"to": str(to), "data": "0x" + call.hex()}, _pinned(at)])
+            for to, call in calls
         ]
         return [bytes_from_hex(answer) for answer in self._read_many(requested)]
 

@@ -1,17 +1,24 @@
-"""Intents and outcomes in Postgres. Rows become domain records here, and nowhere else."""
+"""Intents and outcomes in Postgres."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 from sqlalchemy import ColumnElement, Connection, Row, Select, and_, func, select
 from sqlalchemy.dialects.postgresql import insert
 
-from contracts.calls import Refusal
-from contracts.evm import Address, ChainId, Hash32
+from contracts.evm import Address, BlockNumber, ChainId, Hash32
 from settlement.errors import NonceTaken, OperationConflict
 from settlement.payouts.adapters.ownership import PayoutsOwner
+from settlement.payouts.adapters.rows import (
+    operation_of,
+    operation_row,
+    outcome_of,
+    transaction_of,
+    transaction_row,
+)
 from settlement.payouts.adapters.tables import (
+    PAYOUT_ADOPTION,
     PAYOUT_INCLUSION,
     PAYOUT_OPERATION,
     PAYOUT_OUTCOME,
@@ -20,12 +27,10 @@ from settlement.payouts.adapters.tables import (
 )
 from settlement.payouts.operation import (
     CLOSING_FATES,
+    Adoption,
     Attempt,
-    EpochSubject,
-    Fate,
     History,
     Kind,
-    LeafSubject,
     Operation,
     Outcome,
     SignedTransaction,
@@ -103,12 +108,36 @@ class SqlPayoutStore:
             return list(_attempts(connection, signed).values())
 
     def next_nonce(self, sender: Address) -> int | None:
-        """One above the highest stored nonce; None if the key never signed."""
+        """One above the highest nonce that is stored or adopted; None if there is none."""
         with self._owner.transaction() as connection:
             return self._next_nonce(connection, sender)
 
-    def add_transaction(self, transaction: SignedTransaction, op_ids: Sequence[Hash32]) -> None:
-        """Store a signed transaction with a new nonce and what it carries.
+    def adopt(self, adoption: Adoption) -> None:
+        """Take nonces that the chain showed and that are not stored.
+
+        Raises:
+            NonceTaken: the first is below the next one.
+        """
+        first, sender = adoption.first_nonce, adoption.sender
+        with self._owner.transaction() as connection:
+            following = self._next_nonce(connection, sender)
+            if following is not None and first < following:
+                raise NonceTaken(sender, nonce=first, following=following)
+            connection.execute(
+                insert(PAYOUT_ADOPTION).values(
+                    chain_id=adoption.chain_id,
+                    sender=sender,
+                    first_nonce=first,
+                    next_nonce=adoption.next_nonce,
+                    block_number=adoption.block_number,
+                    block_hash=adoption.block_hash,
+                )
+            )
+
+    def add_transaction(
+        self, transaction: SignedTransaction, op_ids: Sequence[Hash32], *, head: BlockNumber
+    ) -> None:
+        """Store a signed transaction with a new nonce, what it carries, and the head's number.
 
         Raises:
             NonceTaken: the nonce is not the next one.
@@ -122,20 +151,28 @@ class SqlPayoutStore:
             following = self._next_nonce(connection, transaction.sender)
             if following is not None and transaction.nonce != following:
                 raise NonceTaken(transaction.sender, nonce=transaction.nonce, following=following)
-            connection.execute(
-                insert(PAYOUT_TRANSACTION).values(
-                    tx_hash=transaction.tx_hash,
-                    ordinal=0,
-                    raw=transaction.raw,
-                    recipient=transaction.to,
-                    gas=transaction.gas,
-                    max_fee_wei=transaction.max_fee_wei,
-                    tip_wei=transaction.tip_wei,
-                    **name,
-                )
-            )
+            row = transaction_row(transaction, head=head, ordinal=0)
+            connection.execute(insert(PAYOUT_TRANSACTION).values(row))
             rows = [{"op_id": op_id} | name for op_id in op_ids]
             connection.execute(insert(PAYOUT_INCLUSION), rows)
+
+    def add_version(self, transaction: SignedTransaction, *, head: BlockNumber) -> None:
+        """Store another transaction for a nonce that is taken already.
+
+        Raises:
+            NonceTaken: the nonce is not below the next one.
+        """
+        table, sender, nonce = PAYOUT_TRANSACTION, transaction.sender, transaction.nonce
+        versions = select(func.count()).where(
+            table.c.chain_id == self._chain_id, table.c.sender == sender, table.c.nonce == nonce
+        )
+        with self._owner.transaction() as connection:
+            following = self._next_nonce(connection, sender) or 0
+            if nonce >= following:
+                raise NonceTaken(sender, nonce=nonce, following=following)
+            ordinal = connection.execute(versions).scalar_one()
+            row = transaction_row(transaction, head=head, ordinal=ordinal)
+            connection.execute(insert(table).values(row))
 
     def record(self, outcomes: Sequence[Outcome]) -> None:
         """Append outcomes."""
@@ -161,7 +198,7 @@ class SqlPayoutStore:
         table = PAYOUT_OPERATION
         inserted = connection.execute(
             insert(table)
-            .values(_operation_row(operation))
+            .values(operation_row(operation))
             .on_conflict_do_nothing(index_elements=[table.c.op_id])
             .returning(table.c.op_id)
         )
@@ -178,13 +215,16 @@ class SqlPayoutStore:
         return is_new
 
     def _next_nonce(self, connection: Connection, sender: Address) -> int | None:
-        table = PAYOUT_TRANSACTION
-        highest = connection.scalar(
-            select(func.max(table.c.nonce)).where(
-                table.c.chain_id == self._chain_id, table.c.sender == sender
-            )
+        stored, adopted = PAYOUT_TRANSACTION.c, PAYOUT_ADOPTION.c
+        above_stored = select(func.max(stored.nonce) + 1).where(
+            stored.chain_id == self._chain_id, stored.sender == sender
         )
-        return None if highest is None else highest + 1
+        above_adopted = select(func.max(adopted.next_nonce)).where(
+            adopted.chain_id == self._chain_id, adopted.sender == sender
+        )
+        return connection.scalar(
+            select(func.greatest(above_stored.scalar_subquery(), above_adopted.scalar_subquery()))
+        )
 
     def _open(self) -> Select[Any]:
         table, outcome = PAYOUT_OPERATION, PAYOUT_OUTCOME
@@ -221,27 +261,39 @@ def _versions(connection: Connection, op_ids: Sequence[Hash32]) -> dict[Hash32, 
 
 def _histories(connection: Connection, wanted: Select[Any]) -> list[History]:
     """The histories of the selected operations, in three queries, in canonical order."""
-    operations = [_operation(row) for row in connection.execute(wanted)]
-    ids = wanted.with_only_columns(PAYOUT_OPERATION.c.op_id)
-    inclusion, transaction = PAYOUT_INCLUSION, PAYOUT_TRANSACTION
-    nonces: defaultdict[Hash32, set[_Key]] = defaultdict(set)
-    for row in connection.execute(select(inclusion).where(inclusion.c.op_id.in_(ids))):
-        nonces[row.op_id].add((row.sender, row.nonce))
-    is_same_nonce = and_(
-        transaction.c.chain_id == inclusion.c.chain_id,
-        transaction.c.sender == inclusion.c.sender,
-        transaction.c.nonce == inclusion.c.nonce,
+    table, inclusion, transaction = PAYOUT_OPERATION, PAYOUT_INCLUSION, PAYOUT_TRANSACTION
+    operations = [operation_of(row) for row in connection.execute(wanted)]
+    ids = wanted.with_only_columns(table.c.op_id)
+    of_leaves = (
+        select(inclusion, table.c.event_op_id)
+        .join(table, table.c.op_id == inclusion.c.op_id)
+        .where(table.c.event_op_id.in_(wanted.with_only_columns(table.c.event_op_id)))
     )
-    carries = select(inclusion.c.op_id).where(is_same_nonce, inclusion.c.op_id.in_(ids)).exists()
+    nonces: defaultdict[Hash32, set[_Key]] = defaultdict(set)
+    nonces_of_leaf: defaultdict[Hash32, set[_Key]] = defaultdict(set)
+    for row in connection.execute(of_leaves):
+        nonces[row.op_id].add((row.sender, row.nonce))
+        nonces_of_leaf[row.event_op_id].add((row.sender, row.nonce))
+    carrying = of_leaves.subquery().c
+    is_same_nonce = and_(
+        transaction.c.chain_id == carrying.chain_id,
+        transaction.c.sender == carrying.sender,
+        transaction.c.nonce == carrying.nonce,
+    )
+    carries = select(carrying.op_id).where(is_same_nonce).exists()
     attempts = _attempts(connection, select(transaction).where(carries))
     outcomes: defaultdict[Hash32, list[Outcome]] = defaultdict(list)
     recorded = select(PAYOUT_OUTCOME).where(PAYOUT_OUTCOME.c.op_id.in_(ids), stands())
     for row in connection.execute(recorded.order_by(PAYOUT_OUTCOME.c.nonce)):
-        outcomes[row.op_id].append(_outcome(row))
+        outcomes[row.op_id].append(outcome_of(row))
     return [
         History(
             operation=operation,
             attempts=tuple(attempts[key] for key in sorted(nonces[operation.op_id])),
+            others=tuple(
+                attempts[key]
+                for key in sorted(nonces_of_leaf[operation.event_op_id] - nonces[operation.op_id])
+            ),
             outcomes=tuple(outcomes[operation.op_id]),
         )
         for operation in sorted(operations, key=lambda one: one.order)
@@ -250,84 +302,15 @@ def _histories(connection: Connection, wanted: Select[Any]) -> list[History]:
 
 def _attempts(connection: Connection, signed: Select[Any]) -> dict[_Key, Attempt]:
     table = PAYOUT_TRANSACTION
-    versions: defaultdict[_Key, list[SignedTransaction]] = defaultdict(list)
+    versions: defaultdict[_Key, list[Row[Any]]] = defaultdict(list)
     for row in connection.execute(signed.order_by(table.c.sender, table.c.nonce, table.c.ordinal)):
-        versions[row.sender, row.nonce].append(_transaction(row))
+        versions[row.sender, row.nonce].append(row)
     return {
-        (sender, nonce): Attempt(sender=sender, nonce=nonce, transactions=tuple(transactions))
-        for (sender, nonce), transactions in versions.items()
-    }
-
-
-def _operation_row(operation: Operation) -> dict[str, object]:
-    subject = operation.subject
-    row: dict[str, object] = {
-        "op_id": operation.op_id,
-        "kind": operation.kind.value,
-        "chain_id": operation.chain_id,
-        "contract": operation.contract,
-        "list_id": operation.list_id,
-        "list_index": operation.index,
-        "content_digest": operation.content_digest,
-        "call": operation.call,
-        "epoch": subject.epoch,
-    }
-    names: Iterable[str] = ("attempt", "manifest_digest")
-    if isinstance(subject, LeafSubject):
-        names = ("work_id", "part", "asset", "amount", "lines", "proof_nodes")
-    return row | {name: getattr(subject, name) for name in names}
-
-
-def _operation(row: Row[Any]) -> Operation:
-    subject: LeafSubject | EpochSubject
-    if row.kind == Kind.WITHDRAW.value:
-        subject = LeafSubject(
-            epoch=row.epoch,
-            work_id=row.work_id,
-            part=row.part,
-            asset=row.asset,
-            amount=row.amount,
-            lines=row.lines,
-            proof_nodes=row.proof_nodes,
+        (sender, nonce): Attempt(
+            sender=sender,
+            nonce=nonce,
+            transactions=tuple(transaction_of(row) for row in rows),
+            signed_at=rows[-1].signed_at,
         )
-    else:
-        subject = EpochSubject(
-            epoch=row.epoch, attempt=row.attempt, manifest_digest=row.manifest_digest
-        )
-    return Operation(
-        op_id=row.op_id,
-        chain_id=row.chain_id,
-        contract=row.contract,
-        list_id=row.list_id,
-        index=row.list_index,
-        content_digest=row.content_digest,
-        call=bytes(row.call),
-        subject=subject,
-    )
-
-
-def _transaction(row: Row[Any]) -> SignedTransaction:
-    return SignedTransaction(
-        chain_id=row.chain_id,
-        sender=row.sender,
-        nonce=row.nonce,
-        tx_hash=row.tx_hash,
-        raw=bytes(row.raw),
-        to=row.recipient,
-        gas=row.gas,
-        max_fee_wei=row.max_fee_wei,
-        tip_wei=row.tip_wei,
-    )
-
-
-def _outcome(row: Row[Any]) -> Outcome:
-    return Outcome(
-        op_id=row.op_id,
-        fate=Fate(row.fate),
-        refusal=None if row.refusal is None else Refusal(row.refusal),
-        sender=row.sender,
-        nonce=row.nonce,
-        tx_hash=row.tx_hash,
-        block_number=row.block_number,
-        block_hash=row.block_hash,
-    )
+        for (sender, nonce), rows in versions.items()
+    }

@@ -1,9 +1,13 @@
 """Tables of payouts: operations, signed transactions, what they carry, and what became of them.
 
 All are append-only: triggers refuse UPDATE, DELETE and TRUNCATE. A transaction is one signed
-version of a nonce; `ordinal` counts the versions, so one nonce may have many hashes. An inclusion
-ties an operation to a nonce, hence to all its hashes. Outcomes are final when written; at most one
-of them closes an operation.
+version of a nonce; `ordinal` counts the versions, so one nonce may have many hashes, and
+`signed_at` is the number of the head at that time. An inclusion ties an operation to a nonce, hence
+to all its hashes; a nonce without inclusions was filled by a no-op. Outcomes are final when
+written; at most one of them closes an operation.
+
+A withdrawal of a leaf with lines `settled` before pays the remainder. All operations of a leaf have
+one `event_op_id`, by which the contract's events name the leaf.
 
 Where a finalized block was replaced nevertheless, a retraction takes back all outcomes that its
 operation has so far, and the submitter looks anew: an outcome stands if its version is that of the
@@ -16,6 +20,7 @@ from sqlalchemy import (
     BigInteger,
     CheckConstraint,
     Column,
+    Computed,
     DateTime,
     ForeignKey,
     Index,
@@ -59,13 +64,24 @@ PAYOUT_OPERATION = Table(
     Column("part", BigInteger),
     Column("asset", AddressColumn),
     Column("amount", Uint256Column),
+    Column("settled", BigInteger, nullable=False),
     Column("lines", SmallInteger),
     Column("proof_nodes", SmallInteger),
     Column("attempt", BigInteger),
     Column("manifest_digest", Hash32Column),
+    Column(
+        "event_op_id",
+        Hash32Column,
+        Computed("CASE WHEN settled = 0 THEN op_id ELSE list_id END", persisted=True),
+    ),
     _recorded_at(),
     CheckConstraint(f"kind IN ({_quoted(tuple(Kind))})", name="payout_operation_kind"),
     CheckConstraint("amount > 0", name="payout_operation_amount"),
+    CheckConstraint(
+        "settled >= 0 AND (settled = 0 OR lines IS NOT NULL"
+        " AND settled < (1::bigint << lines::integer) - 1)",
+        name="payout_operation_leaves_lines_open",
+    ),
     CheckConstraint(
         "CASE kind WHEN 'withdraw' THEN num_nulls(work_id, part, asset, amount, lines, proof_nodes)"
         " = 0 AND num_nonnulls(attempt, manifest_digest) = 0"
@@ -74,6 +90,7 @@ PAYOUT_OPERATION = Table(
         name="payout_operation_subject",
     ),
     Index("payout_operation_contract", "chain_id", "contract"),
+    Index("payout_operation_leaf", "event_op_id"),
 )
 
 PAYOUT_TRANSACTION = Table(
@@ -89,10 +106,28 @@ PAYOUT_TRANSACTION = Table(
     Column("gas", BigInteger, nullable=False),
     Column("max_fee_wei", Uint256Column, nullable=False),
     Column("tip_wei", Uint256Column, nullable=False),
+    Column("signed_at", BigInteger, nullable=False),
     _recorded_at(),
     UniqueConstraint("chain_id", "sender", "nonce", "ordinal", name="payout_transaction_version"),
     CheckConstraint("nonce >= 0 AND ordinal >= 0 AND gas > 0", name="payout_transaction_positive"),
 )
+
+PAYOUT_ADOPTION = Table(
+    "payout_adoption",
+    SQLModel.metadata,
+    Column("chain_id", BigInteger, nullable=False),
+    Column("sender", AddressColumn, nullable=False),
+    Column("first_nonce", BigInteger, nullable=False),
+    Column("next_nonce", BigInteger, nullable=False),
+    Column("block_number", BigInteger, nullable=False),
+    Column("block_hash", Hash32Column, nullable=False),
+    _recorded_at(),
+    PrimaryKeyConstraint("chain_id", "sender", "first_nonce"),
+    CheckConstraint(
+        "first_nonce >= 0 AND next_nonce > first_nonce", name="payout_adoption_is_not_empty"
+    ),
+)
+"""Nonces that the chain showed at a head, and that we had not stored."""
 
 PAYOUT_INCLUSION = Table(
     "payout_inclusion",
@@ -150,6 +185,7 @@ PAYOUT_RETRACTION = Table(
 TABLES = (
     PAYOUT_OPERATION,
     PAYOUT_TRANSACTION,
+    PAYOUT_ADOPTION,
     PAYOUT_INCLUSION,
     PAYOUT_OUTCOME,
     PAYOUT_RETRACTION,

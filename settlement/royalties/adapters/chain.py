@@ -17,16 +17,17 @@ from web3.types import RPCEndpoint
 from contracts.abi import artifact
 from contracts.addresses import Settlement
 from contracts.batches import LogColumns
+from contracts.event_spec import EventSpec
 from contracts.events import (
     CONSUMPTION_SUBMITTED,
     EPOCH_CLOCK_STARTED,
     EPOCH_FUNDED,
     PARAMETERS_SET,
+    SPLIT_TERMS_SET,
     SUBSCRIBED,
     VERDICT_LIFTED,
     VERDICT_PLACED,
     WORK_TERMS_SET,
-    EventSpec,
 )
 from contracts.evm import (
     Address,
@@ -42,7 +43,14 @@ from contracts.units import BaseUnits
 from settlement.errors import ChainUnavailable
 from settlement.royalties.approve import EpochStanding
 
-_ANY_EPOCH = (EPOCH_CLOCK_STARTED, PARAMETERS_SET, WORK_TERMS_SET, VERDICT_PLACED, VERDICT_LIFTED)
+_ANY_EPOCH = (
+    EPOCH_CLOCK_STARTED,
+    PARAMETERS_SET,
+    WORK_TERMS_SET,
+    SPLIT_TERMS_SET,
+    VERDICT_PLACED,
+    VERDICT_LIFTED,
+)
 _ONE_EPOCH = (SUBSCRIBED, EPOCH_FUNDED, CONSUMPTION_SUBMITTED)
 
 
@@ -194,7 +202,7 @@ def _effective_epoch(log: Mapping[str, Any]) -> int:
     topic0 = Hash32.from_hex(log["topics"][0])
     if topic0 == PARAMETERS_SET.topic0:
         return int(log["topics"][1], 16)
-    if topic0 == WORK_TERMS_SET.topic0:
+    if topic0 in (WORK_TERMS_SET.topic0, SPLIT_TERMS_SET.topic0):
         return int.from_bytes(bytes_from_hex(log["data"])[:32], "big")
     return 0
 

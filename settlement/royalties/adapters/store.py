@@ -9,7 +9,7 @@ from operator import attrgetter
 from typing import Any
 
 from psycopg.errors import SerializationFailure
-from sqlalchemy import Connection, Table, select
+from sqlalchemy import ColumnElement, Connection, Table, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import OperationalError
 
@@ -22,6 +22,9 @@ from settlement.royalties.adapters import tables
 from settlement.royalties.approve import SignedApproval
 from settlement.royalties.derivation import ComputedEpoch
 from settlement.royalties.manifest import manifest_digest
+from settlement.royalties.tree_flat import FlatTree
+
+TREE_CHUNK_BYTES = 2**20
 
 
 class ComputedEpochs:
@@ -77,19 +80,26 @@ class ComputedEpochs:
 
     def leaves(self, digest: Hash32, /) -> Sequence[Leaf]:
         """The leaves of a computation with their lines, ascending by (work, part, asset)."""
-        epoch = self._connection.execute(
-            select(tables.COMPUTED_EPOCH.c.epoch).filter_by(manifest_digest=digest)
-        ).scalar_one()
+        return self._leaves(digest)
+
+    def leaf(self, digest: Hash32, work_id: Hash32, part: int, asset: bytes) -> Leaf | None:
+        """One leaf of a computation with its lines."""
         line = tables.COMPUTED_LINE.c
-        rows = self._connection.execute(
-            select(line.work_id, line.part, line.asset, line.payee, line.amount)
-            .where(line.manifest_digest == digest)
-            .order_by(line.work_id, line.part, line.asset, line.line)
-        )
-        return [
-            _leaf(Epoch(epoch), tuple(lines))
-            for _, lines in groupby(rows, key=attrgetter("work_id", "part", "asset"))
-        ]
+        of_leaf = (line.work_id == work_id, line.part == part, line.asset == Address(asset))
+        found = self._leaves(digest, *of_leaf)
+        return found[0] if found else None
+
+    def tree(self, digest: Hash32, /) -> FlatTree:
+        """The tree of a computation, as it is stored: check the proofs that you take from it.
+
+        Raises:
+            BadValue: what is stored is no tree.
+        """
+        table = tables.COMPUTED_TREE
+        chunks = self._connection.execute(
+            select(table.c.nodes).filter_by(manifest_digest=digest).order_by(table.c.chunk)
+        ).scalars()
+        return FlatTree(b"".join(chunks))
 
     def certificate_digest(self, digest: Hash32, /) -> Hash32 | None:
         """The digest of the certificate that a stored manifest names; None if it is not stored."""
@@ -112,11 +122,27 @@ class ComputedEpochs:
         manifest: bytes | None = self._connection.execute(statement).scalar_one_or_none()
         return manifest
 
+    def _leaves(self, digest: Hash32, *conditions: ColumnElement[bool]) -> Sequence[Leaf]:
+        epoch = self._connection.execute(
+            select(tables.COMPUTED_EPOCH.c.epoch).filter_by(manifest_digest=digest)
+        ).scalar_one()
+        line = tables.COMPUTED_LINE.c
+        rows = self._connection.execute(
+            select(line.work_id, line.part, line.asset, line.payee, line.amount)
+            .where(line.manifest_digest == digest, *conditions)
+            .order_by(line.work_id, line.part, line.asset, line.line)
+        )
+        return [
+            _leaf(Epoch(epoch), tuple(lines))
+            for _, lines in groupby(rows, key=attrgetter("work_id", "part", "asset"))
+        ]
+
     def _record_content(self, computed: ComputedEpoch) -> None:
         digest, distribution = computed.manifest_digest, computed.distribution
         self._copy(tables.COMPUTED_CERTIFICATE, [_certificate(computed)])
         self._copy(tables.COMPUTED_TOTAL, (_total(digest, row) for row in distribution.totals))
         self._copy(tables.COMPUTED_LEAF, _leaf_rows(computed))
+        self._copy(tables.COMPUTED_TREE, _tree_rows(computed))
         self._copy(
             tables.COMPUTED_LINE,
             (
@@ -129,7 +155,14 @@ class ComputedEpochs:
         self._copy(
             tables.COMPUTED_ALLOCATION,
             (
-                (digest, share.subscriber, share.asset, share.fee, share.unallocated)
+                (
+                    digest,
+                    share.subscriber,
+                    share.asset,
+                    share.fee,
+                    list(share.charged),
+                    share.unallocated,
+                )
                 for share in distribution.allocations
             ),
         )
@@ -258,6 +291,12 @@ def _leaf_rows(computed: ComputedEpoch) -> Iterator[tuple[object, ...]]:
         )
 
 
+def _tree_rows(computed: ComputedEpoch) -> Iterator[tuple[object, ...]]:
+    nodes = computed.tree.nodes
+    for chunk, at in enumerate(range(0, len(nodes), TREE_CHUNK_BYTES)):
+        yield computed.manifest_digest, chunk, nodes[at : at + TREE_CHUNK_BYTES]
+
+
 def _quarantine_rows(computed: ComputedEpoch) -> Iterator[tuple[object, ...]]:
     for ordinal, item in enumerate(computed.distribution.quarantine):
         yield (
@@ -290,6 +329,7 @@ def _credit_rows(computed: ComputedEpoch) -> Iterator[tuple[object, ...]]:
                 credit.price_ppm,
                 credit.region_ppm,
                 credit.discount_ppm,
+                credit.factor_ppm,
                 credit.credibility_ppm,
                 credit.raw,
                 credit.counted,

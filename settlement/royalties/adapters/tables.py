@@ -18,6 +18,7 @@ from sqlalchemy import (
     UniqueConstraint,
     func,
 )
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlmodel import SQLModel
 
 from contracts.columns import AddressColumn, Hash32Column, Uint256Column
@@ -93,6 +94,15 @@ COMPUTED_LEAF = Table(
     CheckConstraint("amount > 0", name="computed_leaf_amount_positive"),
     _of_computed_epoch("computed_leaf"),
 )
+COMPUTED_TREE = Table(
+    "computed_tree",
+    SQLModel.metadata,
+    _manifest_digest(),
+    Column("chunk", Integer, primary_key=True),
+    Column("nodes", LargeBinary, nullable=False),
+    CheckConstraint("octet_length(nodes) BETWEEN 32 AND 1048576", name="computed_tree_chunk_size"),
+    _of_computed_epoch("computed_tree"),
+)
 COMPUTED_LINE = Table(
     "computed_line",
     SQLModel.metadata,
@@ -129,6 +139,7 @@ COMPUTED_ALLOCATION = Table(
     Column("subscriber", AddressColumn(), primary_key=True),
     Column("asset", AddressColumn(), primary_key=True),
     Column("fee", Uint256Column(), nullable=False),
+    Column("charged", ARRAY(Uint256Column()), nullable=False),
     Column("unallocated", Uint256Column(), nullable=False),
     _of_computed_epoch("computed_allocation"),
 )
@@ -147,6 +158,7 @@ COMPUTED_CREDIT = Table(
     Column("price_ppm", Uint256Column(), nullable=False),
     Column("region_ppm", Uint256Column(), nullable=False),
     Column("discount_ppm", BigInteger, nullable=False),
+    Column("factor_ppm", BigInteger, nullable=False),
     Column("credibility_ppm", BigInteger, nullable=False),
     Column("raw", Uint256Column(), nullable=False),
     Column("counted", Uint256Column(), nullable=False),
@@ -175,6 +187,7 @@ TABLES = (
     COMPUTED_CERTIFICATE,
     COMPUTED_TOTAL,
     COMPUTED_LEAF,
+    COMPUTED_TREE,
     COMPUTED_LINE,
     COMPUTED_QUARANTINE,
     COMPUTED_ALLOCATION,
@@ -183,6 +196,7 @@ TABLES = (
 )
 
 EXTRA_DDL: tuple[str, ...] = (
+    "ALTER TABLE computed_tree ALTER COLUMN nodes SET STORAGE EXTERNAL",  # hashes do not compress
     """
     CREATE FUNCTION royalties_refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$
     BEGIN

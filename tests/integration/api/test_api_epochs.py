@@ -7,9 +7,12 @@ api.schemas.epochs.
 from dataclasses import replace
 
 from contracts.evm import keccak
+from contracts.leaves import FEES_ID, escrow_id
 from tests.api_client import APIClient, problem_of
 from tests.api_world import (
+    ALICE,
     BOB,
+    CAROL,
     SONG,
     SONG_1,
     USD,
@@ -46,6 +49,8 @@ def test_epoch__vetoed_once__next_attempt_stands(shared: APIClient) -> None:
             "asset": str(USD),
             "paid_in": "100",
             "allocated": "70",
+            "fees": "0",
+            "escrow": "0",
             "unallocated": "30",
             "withdrawn": "0",
         }
@@ -108,6 +113,33 @@ def test_epoch__everything_withdrawn_and_final__settled(api: APIClient, world: W
 
     assert epoch["state"] == "settled"
     assert epoch["totals"][0]["withdrawn"] == "950"
+
+
+def test_epoch__fees_and_escrow__settled_once_leaves_and_fees_are_withdrawn(
+    api: APIClient, world: World
+) -> None:
+    """Escrow is nobody's yet: it does not keep an epoch from being settled."""
+    song, fees = leaf(1, SONG, {ALICE: 70}), leaf(1, FEES_ID, {CAROL: 12})
+    world.veto(1, 2)
+    world.mine(31)
+    digest = world.compute(1, 3, [song, fees, world.escrow(1, escrow_id(SONG), 9)], paid_in=100)
+    computed = api.get("/v1/epochs/1").json()["totals"]
+    world.commit(1, 3, digest, paid_in=100)
+    world.mine(34)
+    world.withdraw(song)
+    world.finalize(34)
+    without_fees = api.get("/v1/epochs/1").json()
+    world.mine(35)
+    world.withdraw(fees)
+    world.finalize(35)
+    settled = api.get("/v1/epochs/1").json()
+
+    (total,) = settled["totals"]
+    terms = {name: total[name] for name in ("allocated", "fees", "escrow", "unallocated")}
+    assert terms == {"allocated": "70", "fees": "12", "escrow": "9", "unallocated": "9"}
+    assert (without_fees["state"], settled["state"]) == ("active", "settled")
+    assert total["withdrawn"] == "82"
+    assert [one["fees"] for one in computed] == ["0"]
 
 
 def test_epoch__next_one__upcoming(shared: APIClient) -> None:

@@ -143,8 +143,8 @@ def test_explain__row_of_a_work_under_verdict__weight_counts_and_the_verdict_is_
 def test_explain__account__its_line_of_the_split(api: APIClient) -> None:
     answer = api.get(explain_path(BOB)).json()
 
-    (bob,) = (one for one in answer["split"]["payees"] if one["payee"] == str(BOB))
-    assert answer["amount"] == bob["portion"]["amount"] != "0"
+    (bob,) = (one for one in answer["split"]["lines"] if one["payee"] == str(BOB))
+    assert answer["amount"] == bob["amount"] != "0"
     (leaf,) = (
         leaf for leaf in FIRST.distribution.leaves if (leaf.work_id, leaf.asset) == (SONG, DUSD)
     )
@@ -155,8 +155,12 @@ def test_explain__payee_that_cannot_be_paid__nothing_and_why(api: APIClient) -> 
     answer = api.get(explain_path(SETTLEMENT.payouts, FILM)).json()
 
     assert answer["amount"] == "0"
-    fates = {one["payee"]: one["fate"] for one in answer["split"]["payees"]}
-    assert fates == {str(CAT): "leaf", str(SETTLEMENT.payouts): "unpayable"}
+    payees = answer["split"]["shared"]["payees"]
+    fates = {one["payee"]: (one["fate"], one["reason"]) for one in payees}
+    assert fates == {
+        str(CAT): ("leaf", None),
+        str(SETTLEMENT.payouts): ("suspense", "unpayable_payee"),
+    }
 
 
 def test_explain__left_out__counted_by_reason(api: APIClient) -> None:
@@ -269,7 +273,8 @@ def test_difference__two_epochs__what_the_pure_function_says(api: APIClient) -> 
                 for one in listed["items"]
                 if one["asset"] == total["asset"]
             ]
-            assert sum(deltas) == int(total["allocated"]["delta"]) != 0
+            terms = ("allocated", "fees", "escrow")
+            assert sum(deltas) == sum(int(total[term]["delta"]) for term in terms) != 0
 
 
 def test_difference__first_epoch__all_of_it_is_new(api: APIClient) -> None:

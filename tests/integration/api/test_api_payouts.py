@@ -20,13 +20,17 @@ from settlement.payouts.adapters.tables import (
 from settlement.payouts.operation import withdraw_operation
 from tests.api_client import APIClient, problem_of
 from tests.api_world import (
+    ALICE,
+    BOB,
     CHAIN_ID,
     FILM_0,
     REGISTRANT,
+    SONG,
     SONG_0,
     SONG_1,
     World,
     block_hash,
+    leaf,
     name_hash,
 )
 
@@ -76,6 +80,41 @@ def test_payout__only_planned__planned(api: APIClient, world: World) -> None:
     assert payout["operation"]["calldata"] == "0x" + operation.call.hex()
 
 
+def test_payout__remainder__its_leaf_s_lines_and_a_state_of_its_own(
+    api: APIClient, world: World
+) -> None:
+    """Whoever asks for the leaf is led to the remainder; what was settled before is not its own."""
+    both = leaf(1, SONG, {ALICE: 50, BOB: 20})
+    world.veto(1, 2)
+    world.mine(31)
+    world.commit(1, 3, world.compute(1, 3, [both], paid_in=100), paid_in=100)
+    world.mine(34)
+    leaf_op_id = world.withdraw(both, held=[BOB])
+    held = [line.payee for line in both.lines].index(BOB)
+    remainder = withdraw_operation(
+        Withdrawal(both, ()),
+        settled=0b11 & ~(1 << held),
+        chain_id=CHAIN_ID,
+        contract=world.settlement.payouts,
+    )
+    _plan_operation(world, remainder)
+    path = f"/v1/payouts/{remainder.op_id}"
+    of_leaf = api.get(f"/v1/payouts/{leaf_op_id}").json()
+    planned = api.get(path).json()
+    world.mine(35)
+    world.withdraw(both, settled=[ALICE])
+    paid = api.get(path).json()
+
+    assert of_leaf["remainders"] == [str(remainder.op_id)]
+    assert [line["payee"] for line in of_leaf["lines"]] == [str(ALICE)]
+    assert planned["operation"]["event_op_id"] == str(leaf_op_id)
+    assert planned["operation"]["settled"] == 0b11 & ~(1 << held)
+    assert (planned["state"], planned["remainders"]) == ("planned", [])
+    assert [line["payee"] for line in planned["lines"]] == [str(ALICE)]
+    assert paid["state"] == "used_elsewhere"
+    assert len(paid["lines"]) == 2
+
+
 def test_payout__unknown__not_found(shared: APIClient) -> None:
     response = shared.get(f"/v1/payouts/{name_hash('none')}")
 
@@ -109,6 +148,7 @@ def _plan_operation(world: World, operation: Any) -> None:
                 part=subject.part,
                 asset=subject.asset,
                 amount=subject.amount,
+                settled=subject.settled,
                 lines=subject.lines,
                 proof_nodes=subject.proof_nodes,
             )
@@ -128,6 +168,7 @@ def _sign(world: World, op_id: Hash32) -> None:
                 gas=100_000,
                 max_fee_wei=2**70,
                 tip_wei=1,
+                signed_at=1,
             )
         )
         connection.execute(insert(PAYOUT_INCLUSION).values(op_id=op_id, **nonce))

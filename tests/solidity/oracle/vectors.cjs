@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Writes tests/vectors/leaves.json and tests/vectors/solidity_tree.json with OpenZeppelin's own
+// Writes tests/vectors/leaves.json, solidity_tree.json and operations.json with OpenZeppelin's own
 // merkle-tree package and its ABI encoder, so that neither the Solidity nor the Python encodings
 // are their own oracle. Run from the repository root: node tests/solidity/oracle/vectors.cjs
 "use strict";
@@ -28,18 +28,23 @@ function splitOf(label, amounts) {
   return { payees, amounts };
 }
 
+function lineIdOf(chainId, contract, kind, listId, index) {
+  return keccakOfValues(
+    ["bytes32", "uint256", "address", "bytes32", "bytes32", "uint256"],
+    [
+      keccakOfText("quittance.operation.v1"), chainId, contract,
+      keccakOfText(kind), listId, index,
+    ],
+  );
+}
+
 function opIdOf(input) {
   const index = keccakOfValues(
     ["bytes32", "uint32", "address"],
     [input.workId, input.part, input.asset],
   );
-  return keccakOfValues(
-    ["bytes32", "uint256", "address", "bytes32", "bytes32", "uint256"],
-    [
-      keccakOfText("quittance.operation.v1"), input.chainId, input.contract,
-      keccakOfText("WITHDRAW"), wordOf(input.epoch), BigInt(index),
-    ],
-  );
+  const listId = wordOf(input.epoch);
+  return lineIdOf(input.chainId, input.contract, "WITHDRAW", listId, BigInt(index));
 }
 
 function valueOf(input) {
@@ -95,3 +100,49 @@ write("tests/vectors/leaves.json", { leaves });
 write("tests/vectors/solidity_tree.json", {
   leaves: leaves.map(({ leaf }) => leaf), proofs, root: tree.root,
 });
+
+const selectorOf = (signature) => keccakOfText(signature).slice(0, 10);
+const callOf = (name, types, values) =>
+  selectorOf(`${name}(${types.join(",")})`) + hex(encode(types, values)).slice(2);
+
+const usualList = {
+  chainId: 31337n, contract: addressOf("batch"), listId: keccakOfText("list"),
+  asset: addressOf("asset"), payments: [[0n, addressOf("alice"), 1n]],
+};
+const lists = [
+  usualList,
+  { ...usualList, listId: keccakOfText("another list") },
+  { ...usualList, chainId: 8453n, contract: addressOf("another batch") },
+  { ...usualList, asset: `0x${"00".repeat(20)}`, payments: [] },
+  {
+    ...usualList,
+    payments: [255n, 256n, 7n].map((index) => [index, addressOf(`payee/${index}`), 10n ** 18n]),
+  },
+  {
+    chainId: 2n ** 63n, contract: `0x${"ff".repeat(20)}`, listId: `0x${"ff".repeat(32)}`,
+    asset: `0x${"ff".repeat(20)}`,
+    payments: [[UINT256_MAX, `0x${"ff".repeat(20)}`, UINT256_MAX]],
+  },
+];
+const PAY_BATCH_TYPES = ["bytes32", "address", "(uint256,address,uint256)[]"];
+const batches = lists.map((list) => ({
+  chain_id: list.chainId.toString(),
+  contract: list.contract,
+  list_id: list.listId,
+  asset: list.asset,
+  indexes: list.payments.map(([index]) => index.toString()),
+  payees: list.payments.map(([, payee]) => payee),
+  amounts: list.payments.map(([, , amount]) => amount.toString()),
+  op_ids: list.payments.map(([index]) =>
+    lineIdOf(list.chainId, list.contract, "PAYOUT", list.listId, index)),
+  call: callOf("payBatch", PAY_BATCH_TYPES, [list.listId, list.asset, list.payments]),
+}));
+const tips = [[0n], [0n, 1n, 2n], [255n, 256n, 2n ** 64n - 1n]].map((numbers) => ({
+  chain_id: "8453",
+  contract: addressOf("relay"),
+  numbers: numbers.map(String),
+  op_ids: numbers.map((number) =>
+    lineIdOf(8453n, addressOf("relay"), "TIP", wordOf(0n), number)),
+  call: callOf("payTips", ["uint256[]"], [numbers]),
+}));
+write("tests/vectors/operations.json", { batches, tips });

@@ -65,7 +65,7 @@ def test_problem__corrupt_facts__500(api: APIClient) -> None:
     response = api.get("/fails/corrupt")
 
     assert problem_of(response) == (500, "stored-leaf-differs", [])
-    assert response.json()["detail"] == "epoch 1 attempt 2: the tree has no leaf 0xab"
+    assert response.json()["detail"] == "epoch 1 attempt 2: the tree proves no leaf 0xab"
 
 
 def test_problem__transient__says_when_to_come_back(api: APIClient) -> None:

@@ -1,4 +1,5 @@
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 
@@ -6,9 +7,9 @@ from api.adapters.leaves import LeafRow
 from api.epoch_state import EpochState
 from api.errors import BadValue, NotFound
 from api.proofs import ProofQuestion, is_split_well_formed, the_leaf, withdrawable
-from api.schemas.proofs import Withdrawable
+from api.schemas.proofs import SplitLineOut, Withdrawable
 from contracts.evm import Address, Epoch, Hash32
-from contracts.leaves import Leaf, SplitLine
+from contracts.leaves import Leaf, LeafKind, SplitLine, escrow_id, suspense_id
 from contracts.units import BaseUnits
 
 WORK = Hash32(b"\x01" * 32)
@@ -74,20 +75,65 @@ def test_the_leaf__none__not_found(asset: Address | None, part: int | None) -> N
         the_leaf([row(ASSET)], question(asset, part))
 
 
+def lines_of(*outcomes: str | None) -> list[SplitLineOut]:
+    return [
+        SplitLineOut.model_validate({"payee": bytes([n]) * 20, "amount": 1, "outcome": outcome})
+        for n, outcome in enumerate(outcomes, start=1)
+    ]
+
+
 @pytest.mark.parametrize(
-    ("state", "is_held", "is_withdrawn", "expected"),
+    ("state", "is_under_verdict", "outcomes", "expected"),
     [
-        (EpochState.PENDING, True, False, Withdrawable.EPOCH_NOT_ACTIVE),
-        (EpochState.ACTIVE, True, True, Withdrawable.WORK_UNDER_VERDICT),
-        (EpochState.ACTIVE, False, True, Withdrawable.ALREADY_WITHDRAWN),
-        (EpochState.SETTLED, False, True, Withdrawable.ALREADY_WITHDRAWN),
-        (EpochState.ACTIVE, False, False, Withdrawable.OPEN),
+        (EpochState.PENDING, True, (None,), Withdrawable.EPOCH_NOT_ACTIVE),
+        (EpochState.ACTIVE, True, ("paid",), Withdrawable.WORK_UNDER_VERDICT),
+        (EpochState.ACTIVE, False, ("paid", "unclaimed"), Withdrawable.ALREADY_WITHDRAWN),
+        (EpochState.SETTLED, False, ("paid",), Withdrawable.ALREADY_WITHDRAWN),
+        (EpochState.ACTIVE, False, (None,), Withdrawable.OPEN),
+        (EpochState.ACTIVE, False, ("paid", None), Withdrawable.OPEN),
+        (EpochState.ACTIVE, False, ("held", None), Withdrawable.OPEN),
+        (EpochState.ACTIVE, False, ("held", "paid"), Withdrawable.ALL_LINES_HELD),
+        (EpochState.ACTIVE, False, ("held",), Withdrawable.ALL_LINES_HELD),
     ],
 )
 def test_withdrawable__several_reasons__the_contract_s_first(
-    state: EpochState, is_held: bool, is_withdrawn: bool, expected: Withdrawable
+    state: EpochState,
+    is_under_verdict: bool,
+    outcomes: tuple[str | None, ...],
+    expected: Withdrawable,
 ) -> None:
-    assert withdrawable(state, is_held=is_held, is_withdrawn=is_withdrawn) is expected
+    for kind in (LeafKind.WORK, LeafKind.FEES):
+        lines = lines_of(*outcomes)
+        assert withdrawable(state, kind, lines, is_under_verdict=is_under_verdict) is expected
+
+
+@pytest.mark.parametrize("kind", [LeafKind.ESCROW, LeafKind.SUSPENSE])
+@pytest.mark.parametrize(
+    ("state", "outcome", "expected"),
+    [
+        (EpochState.PENDING, None, Withdrawable.EPOCH_NOT_ACTIVE),
+        (EpochState.ACTIVE, None, Withdrawable.IN_ESCROW),
+        (EpochState.ACTIVE, "released", Withdrawable.ALREADY_WITHDRAWN),
+        (EpochState.ACTIVE, "expired", Withdrawable.ALREADY_WITHDRAWN),
+    ],
+)
+def test_withdrawable__escrow__in_escrow_until_it_has_ended(
+    kind: LeafKind, state: EpochState, outcome: str | None, expected: Withdrawable
+) -> None:
+    assert withdrawable(state, kind, lines_of(outcome), is_under_verdict=False) is expected
+
+
+@pytest.mark.parametrize(
+    ("payees", "part", "is_well_formed"),
+    [([0xC0], 0, True), ([0xC0], 1, False), ([1], 0, False), ([1, 0xC0], 0, False), ([], 0, False)],
+)
+def test_split__of_an_escrow_leaf__one_line_for_the_contract_alone(
+    payees: Sequence[int], part: int, *, is_well_formed: bool
+) -> None:
+    for leaf_id in (escrow_id(WORK), suspense_id(Hash32.from_int(1))):
+        leaf = replace(leaf_of(payees, [1] * len(payees)), work_id=leaf_id, part=part)
+
+        assert is_split_well_formed(leaf, CONTRACT) is is_well_formed
 
 
 def test_split__ascending_and_positive__well_formed() -> None:

@@ -6,8 +6,8 @@ import pytest
 from api.errors import StoredRootDiffers
 from api.trees import TreeCache, TreeKey, proof_of
 from contracts.evm import Address, ChainId, Epoch, Hash32, keccak
-from settlement.royalties.tree import Tree, folded, leaf_tree
-from settlement.royalties.tree_profiles import QUITTANCE_V1
+from settlement.royalties.tree import folded
+from settlement.royalties.tree_flat import FlatTree, flat_tree
 
 
 def leaves(count: int) -> list[bytes]:
@@ -20,27 +20,28 @@ def key_of(hashes: list[bytes], *, attempt: int = 1, root: Hash32 | None = None)
         contract=Address(bytes(20)),
         epoch=Epoch(1),
         attempt=attempt,
-        root=leaf_tree(QUITTANCE_V1, hashes).root if root is None else root,
+        root=flat_tree(hashes).root if root is None else root,
     )
 
 
 class Loader:
-    """Gives stored leaf hashes, and counts how often it was asked."""
+    """Gives the nodes of a stored tree, and counts how often it was asked."""
 
     def __init__(self, hashes: list[bytes]) -> None:
         self.hashes, self.calls = hashes, 0
+        self.nodes = flat_tree(hashes).nodes[:]
 
     async def __call__(self) -> bytes:
         self.calls += 1
         await asyncio.sleep(0)
-        return b"".join(self.hashes)
+        return self.nodes
 
 
-def ask(cache: TreeCache, key: TreeKey, load: Callable[[], Awaitable[bytes]]) -> Tree:
+def ask(cache: TreeCache, key: TreeKey, load: Callable[[], Awaitable[bytes]]) -> FlatTree:
     return asyncio.run(_ask(cache, key, load))
 
 
-async def _ask(cache: TreeCache, key: TreeKey, load: Callable[[], Awaitable[bytes]]) -> Tree:
+async def _ask(cache: TreeCache, key: TreeKey, load: Callable[[], Awaitable[bytes]]) -> FlatTree:
     return await cache.tree(key, load)
 
 
@@ -83,7 +84,7 @@ def test_tree__requests_at_once__built_once() -> None:
     cache, load = TreeCache(100), Loader(leaves(3))
     key = key_of(load.hashes)
 
-    async def together() -> list[Tree]:
+    async def together() -> list[FlatTree]:
         return await asyncio.gather(*(cache.tree(key, load) for _ in range(5)))
 
     first, *others = asyncio.run(together())
@@ -98,6 +99,31 @@ def test_tree__stored_root_differs__refused_and_not_kept() -> None:
         ask(cache, key_of(load.hashes, root=Hash32(bytes(32))), load)
 
     assert len(cache) == 0
+
+
+@pytest.mark.parametrize("kept", [0, 1, 31, 32, 64, 128])
+def test_tree__part_of_it_is_stored__refused_and_not_kept(kept: int) -> None:
+    cache, load = TreeCache(100), Loader(leaves(3))
+    load.nodes = load.nodes[-kept:] if kept else b""
+
+    with pytest.raises(StoredRootDiffers):
+        ask(cache, key_of(load.hashes), load)
+
+    assert len(cache) == 0
+
+
+@pytest.mark.parametrize("place", range(1, 9))
+def test_proof_of__stored_node_differs__no_proof_through_it(place: int) -> None:
+    load = Loader(leaves(5))
+    whole = ask(TreeCache(100), key_of(load.hashes), load)
+    load.nodes = load.nodes[: 32 * place] + bytes(32) + load.nodes[32 * place + 32 :]
+
+    tree = ask(TreeCache(100), key_of(load.hashes), load)
+
+    proofs = {leaf: proof_of(tree, Hash32(leaf)) for leaf in load.hashes}
+    assert None in proofs.values()
+    for leaf, proof in proofs.items():
+        assert proof in (None, proof_of(whole, Hash32(leaf)))
 
 
 def test_cache__too_many_leaves__least_recently_used_goes() -> None:

@@ -9,7 +9,7 @@ from contracts.addresses import (
     settlements_from_json,
     settlements_to_json,
 )
-from contracts.events import ContractName
+from contracts.event_spec import ContractName
 from contracts.evm import Address, BlockNumber, ChainId
 
 SETTLEMENT = Settlement(
@@ -21,7 +21,7 @@ SETTLEMENT = Settlement(
         for index, name in enumerate(ContractName, start=1)
         if name is not ContractName.ERC20
     },
-    tokens=(Address(bytes([9]) * 20),),
+    tokens=(Address(b"\x99" * 20),),
 )
 
 

@@ -80,6 +80,23 @@ def test_withdraw_batch__any_count__equals_web3(contract: type[Contract], count:
     assert "0x" + calls.withdraw_batch_call(items).hex() == expected
 
 
+def test_escrow_calls__leaf_of_one_line__equal_web3(contract: type[Contract]) -> None:
+    item = withdrawal(lines=1)
+    arguments = {
+        "epoch": 7,
+        "escrowId": bytes(item.leaf.work_id),
+        "asset": str(ASSET),
+        "amount": item.leaf.amount,
+        "proof": [bytes(node) for node in item.proof],
+    }
+
+    for function, call in (
+        ("releaseEscrow", calls.release_escrow_call(item)),
+        ("expireEscrow", calls.expire_escrow_call(item)),
+    ):
+        assert "0x" + call.hex() == contract.encode_abi(function, args=[arguments])
+
+
 def test_commit_epoch__signatures_out_of_order__equals_web3_in_order(
     contract: type[Contract],
 ) -> None:
@@ -115,6 +132,26 @@ def test_veto_and_views__any__equal_web3(contract: type[Contract]) -> None:
     assert "0x" + calls.PAUSED.encode().hex() == contract.encode_abi("paused", args=[])
 
 
+def test_payout_calls__any__equal_web3() -> None:
+    batch = Web3().eth.contract(abi=artifact("PayoutBatch").abi)
+    relay = Web3().eth.contract(abi=artifact("TipRelay").abi)
+    list_id, line = Hash32(b"\x07" * 32), (UINT256_MAX, str(ASSET), 10**18)
+    payment = calls.LinePayment(index=line[0], payee=ASSET, amount=BaseUnits(line[2]))
+
+    for call, expected in (
+        (
+            calls.pay_batch_call(list_id, ASSET, [payment]),
+            batch.encode_abi("payBatch", args=[bytes(list_id), str(ASSET), [line]]),
+        ),
+        (calls.pay_tips_call([1, 2]), relay.encode_abi("payTips", args=[[1, 2]])),
+        (
+            calls.settled_lines_call(list_id, 9),
+            batch.encode_abi("settledLines", args=[bytes(list_id), 9]),
+        ),
+    ):
+        assert "0x" + call.hex() == expected
+
+
 def test_withdrawal_from_call__own_calldata__round_trips() -> None:
     item = withdrawal(lines=32, proof=12)
 
@@ -130,6 +167,8 @@ def test_refusal_from_revert__refused_and_foreign__told_apart() -> None:
     refused = calls.WITHDRAWAL_REFUSED.encode(5)
 
     assert calls.refusal_from_revert(refused) is calls.Refusal.ALREADY_WITHDRAWN
+    held = calls.WITHDRAWAL_REFUSED.encode(7)
+    assert calls.refusal_from_revert(held) is calls.Refusal.ALL_LINES_HELD
     assert calls.refusal_from_revert(b"") is None
     assert calls.refusal_from_revert(b"\xd9\x3c\x06\x65") is None  # EnforcedPause()
 

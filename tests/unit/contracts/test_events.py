@@ -6,7 +6,8 @@ import pytest
 
 from contracts.abi import artifact
 from contracts.columns import column_type
-from contracts.events import ERC20_TRANSFER, EVENTS, ContractName, EventSpec
+from contracts.event_spec import ContractName, EventSpec
+from contracts.events import ERC20_TRANSFER, EVENTS
 
 
 def snake(name: str) -> str:
@@ -67,5 +68,5 @@ def test_event_specs__static__no_arrays_and_no_bytes() -> None:
 
     assert dynamic == {
         *("ParametersSet", "WorkTermsSet", "ConsumptionSubmitted"),
-        *("GuardianSetChanged", "EpochCommitted"),
+        *("GuardianSetChanged", "GuardiansAnnounced", "SplitTermsSet", "EpochCommitted"),
     }

@@ -5,7 +5,7 @@ from contracts.headers import NotAHeader, header_fields
 
 PARENT, BLOOM = b"\x01" * 32, bytes(255) + b"\x80"
 FRONTIER = [
-    *(PARENT, bytes(32), bytes(20), bytes(32), bytes(32), bytes(32), BLOOM),
+    *(PARENT, bytes(32), bytes(20), b"\x03" * 32, bytes(32), bytes(32), BLOOM),
     *(131072, 0x1ACA2B, 30_000_000, 0, 1_700_000_000, b"extra", bytes(32), bytes(8)),
 ]
 
@@ -15,6 +15,7 @@ def test_header_fields__any_fork__read(more: list[object]) -> None:
     fields = header_fields(rlp.encode(FRONTIER + more))
 
     assert (fields.parent_hash, fields.logs_bloom) == (PARENT, BLOOM)
+    assert fields.state_root == b"\x03" * 32
     assert (fields.number, fields.timestamp) == (0x1ACA2B, 1_700_000_000)
 
 
@@ -39,6 +40,7 @@ GOOD: bytes = rlp.encode(FRONTIER)
         (rlp.encode(FRONTIER[:14]), "14 fields"),
         (rlp.encode([FRONTIER]), "byte 3 begins something else"),
         (rlp.encode([b"\1" * 31, *FRONTIER[1:]]), "another length"),
+        (rlp.encode([*FRONTIER[:3], bytes(33), *FRONTIER[4:]]), "another length"),
         (rlp.encode([*FRONTIER[:6], bytes(255), *FRONTIER[7:]]), "another length"),
         (b"\xc2\x83\x01", "its last field passes the end"),
     ],

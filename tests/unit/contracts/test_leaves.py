@@ -6,8 +6,18 @@ from typing import Any
 
 import pytest
 
-from contracts.evm import Address, ChainId, Epoch, Hash32
-from contracts.leaves import Leaf, SplitLine, leaf_hash, split_hash
+from contracts.evm import SCALAR_FIELD_ORDER, Address, ChainId, Epoch, Hash32, keccak
+from contracts.leaves import (
+    FEES_ID,
+    Leaf,
+    LeafKind,
+    SplitLine,
+    escrow_id,
+    leaf_hash,
+    leaf_kind,
+    split_hash,
+    suspense_id,
+)
 from contracts.operations import commit_operation_id, operation_id, withdraw_operation_id
 from contracts.units import BaseUnits
 
@@ -57,3 +67,31 @@ def test_operation_id__any_part__changes_it() -> None:
     }
 
     assert len(ids) == 7
+
+
+def test_leaf_ids__three_kinds__spelled_out() -> None:
+    content, work_id = keccak(b"content"), Hash32(bytes(1) + b"\xab" * 31)
+
+    assert b"\x01" + bytes(31) == FEES_ID
+    assert escrow_id(content) == b"\x02" + keccak(content)[:31]
+    assert suspense_id(work_id) == b"\x03" + b"\xab" * 31
+
+
+def test_leaf_kind__top_byte__says_it() -> None:
+    content, work_id = keccak(b"content"), Hash32(bytes(1) + b"\xab" * 31)
+
+    ids = (work_id, FEES_ID, escrow_id(content), suspense_id(work_id))
+
+    assert [leaf_kind(one) for one in ids] == list(LeafKind)
+    assert [leaf_kind(one).is_escrow for one in ids] == [False, False, True, True]
+    assert all(int.from_bytes(one, "big") < SCALAR_FIELD_ORDER for one in ids)
+
+
+def test_leaf_kind__no_such_leaf__refused() -> None:
+    with pytest.raises(ValueError, match="4 is not a valid LeafKind"):
+        leaf_kind(Hash32(b"\x04" + bytes(31)))
+
+
+def test_suspense_id__id_that_no_work_can_have__refused() -> None:
+    with pytest.raises(ValueError, match="is no id of a work"):
+        suspense_id(FEES_ID)

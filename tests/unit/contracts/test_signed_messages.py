@@ -136,6 +136,39 @@ def test_consent_and_consumption__eth_account__agrees() -> None:
     )
 
 
+def test_split_consent__eth_account__agrees() -> None:
+    account, payee = Address(b"\x44" * 20), Address(b"\x33" * 20)
+    consent = typed_data.split_consent_hash(
+        account=account, payee=payee, share_ppm=999_999, version=2
+    )
+
+    assert typed_data.splits_domain(CHAIN, CONTRACT).digest(consent) == digest_of(
+        "Quittance Split Accounts",
+        {
+            "SplitConsent": [
+                "address account",
+                "address payee",
+                "uint32 sharePpm",
+                "uint32 version",
+            ]
+        },
+        "SplitConsent",
+        {"account": str(account), "payee": str(payee), "sharePpm": 999_999, "version": 2},
+    )
+
+
+def test_split_account__contract_owner_and_salt__each_counts() -> None:
+    other = Address(b"\x44" * 20)
+    accounts = {
+        typed_data.split_account_of(CONTRACT, CONTRACT, WORD),
+        typed_data.split_account_of(CONTRACT, other, WORD),
+        typed_data.split_account_of(other, CONTRACT, WORD),
+        typed_data.split_account_of(CONTRACT, CONTRACT, keccak(WORD)),
+    }
+
+    assert len(accounts) == 4
+
+
 def test_ids_and_digests__field__always_below_its_order() -> None:
     for index in range(64):
         salt = keccak(index.to_bytes(2, "big"))

@@ -9,6 +9,7 @@ from eth_abi.abi import encode
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from contracts.event_spec import ContractName, EventSpec
 from contracts.events import (
     EPOCH_CLOCK_STARTED,
     ERC20_APPROVAL,
@@ -16,8 +17,6 @@ from contracts.events import (
     EVENTS,
     SUBSCRIBED,
     WORK_TERMS_SET,
-    ContractName,
-    EventSpec,
 )
 from contracts.evm import Address
 from indexer.decode import Decoded, decode, filter_of

@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from contracts.events import EVENTS, EventSpec
+from contracts.event_spec import EventSpec
+from contracts.events import EVENTS
 from indexer.event_values import NotTheEvent, event_values
 from tests import abi_values
 from tests.fakes_chain import TOKEN, log_of

@@ -7,7 +7,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from contracts.events import ERC20_TRANSFER, ContractName
+from contracts.event_spec import ContractName
+from contracts.events import ERC20_TRANSFER
 from contracts.evm import Address, BlockNumber
 from contracts.units import UINT256_MAX
 from indexer.decode import decode, filter_of

@@ -4,7 +4,8 @@ import pytest
 from sqlalchemy import CheckConstraint
 
 from contracts.columns import binary_copy_type, range_check
-from contracts.events import EVENTS, EventSpec
+from contracts.event_spec import EventSpec
+from contracts.events import EVENTS
 from indexer.adapters.tables import AGGREGATES, BLOCK_IS_UNPROVED, FACT_TABLES, FACTS
 from indexer.blocks import Proof
 from indexer.levels import Level

@@ -6,21 +6,43 @@ from dataclasses import dataclass, field, replace
 import pytest
 
 from contracts.evm import BlockNumber, BlockRef, Hash32
+from contracts.money_events import HoldEvent, TransferEvent
 from reconciliation.discrepancy import Kind
 from reconciliation.errors import ChainUnavailable
 from reconciliation.reconcile import Run, reconcile
 from reconciliation.snapshot import BookSnapshot, ChainSnapshot, Questions
-from tests.unit.reconciliation.test_checks import BLOCK, BOOKS, CHAIN, DIGEST, ROOT
+from tests.unit.reconciliation.test_checks import BLOCK, BOOKS, CHAIN, DIGEST, PAYEE, ROOT
+from tests.unit.reconciliation.test_standing import announced, lifted, placed
+
+BOOKED = replace(BOOKS, computed_roots={}, holds={}, announced={})
+"""As the books know it; the rest comes from elsewhere."""
 
 
 @dataclass
 class Books:
-    booked: BookSnapshot | None = field(default_factory=lambda: replace(BOOKS, computed_roots={}))
+    booked: BookSnapshot | None = BOOKED
     asked_since: list[BlockNumber] = field(default_factory=list)
 
     def snapshot(self, *, since: BlockNumber) -> BookSnapshot | None:
         self.asked_since.append(since)
         return self.booked
+
+
+@dataclass
+class Facts:
+    """The hold and the announced transfer that `BOOKS` and `CHAIN` have."""
+
+    holds: list[HoldEvent] = field(default_factory=lambda: [placed(PAYEE, 5000)])
+    transfers: list[TransferEvent] = field(default_factory=lambda: [announced(b"one", 4)])
+    asked: list[BlockRef] = field(default_factory=list)
+
+    def hold_events(self, upto: BlockRef) -> list[HoldEvent]:
+        self.asked.append(upto)
+        return self.holds
+
+    def transfer_events(self, upto: BlockRef) -> list[TransferEvent]:
+        self.asked.append(upto)
+        return self.transfers
 
 
 @dataclass
@@ -59,7 +81,7 @@ class Runs:
 def test_reconcile__agreement__clean_run_at_the_books_block() -> None:
     books, chain, runs = Books(), Chain(), Runs()
 
-    run = reconcile(books, Computed(), chain, runs)
+    run = reconcile(books, Facts(), Computed(), chain, runs)
 
     assert run is not None
     assert (run.block, run.discrepancies) == (BLOCK, ())
@@ -71,7 +93,7 @@ def test_reconcile__agreement__clean_run_at_the_books_block() -> None:
 def test_reconcile__disagreement__recorded() -> None:
     runs = Runs()
 
-    run = reconcile(Books(), Computed({}), Chain(), runs)
+    run = reconcile(Books(), Facts(), Computed({}), Chain(), runs)
 
     assert run is not None
     assert [one.kind for one in run.discrepancies] == [Kind.MANIFEST]
@@ -81,7 +103,7 @@ def test_reconcile__disagreement__recorded() -> None:
 def test_reconcile__nothing_posted__no_run() -> None:
     chain, runs = Chain(), Runs()
 
-    assert reconcile(Books(None), Computed(), chain, runs) is None
+    assert reconcile(Books(None), Facts(), Computed(), chain, runs) is None
     assert (chain.asked, runs.recorded) == ([], [])
 
 
@@ -89,7 +111,7 @@ def test_reconcile__chain_does_not_answer__no_run() -> None:
     runs = Runs()
 
     with pytest.raises(ChainUnavailable):
-        reconcile(Books(), Computed(), Chain(None), runs)
+        reconcile(Books(), Facts(), Computed(), Chain(None), runs)
 
     assert runs.recorded == []
 
@@ -100,6 +122,30 @@ def test_reconcile__after_a_clean_run__settled_leaves_since_then(
 ) -> None:
     books = Books()
 
-    reconcile(books, Computed(), Chain(), Runs(clean))
+    reconcile(books, Facts(), Computed(), Chain(), Runs(clean))
 
     assert books.asked_since == [since]
+
+
+def test_reconcile__hold_that_the_chain_does_not_have__found() -> None:
+    """A payee that was ever held is asked about, also if the books think that the hold is over."""
+    facts, chain = Facts(holds=[placed(PAYEE, 5000), lifted(PAYEE)]), Chain()
+
+    run = reconcile(Books(), facts, Computed(), chain, Runs())
+
+    assert run is not None
+    ((_, questions),) = chain.asked
+    assert questions.held == (PAYEE,)
+    (found,) = run.discrepancies
+    assert (found.kind, found.expected, found.actual) == (Kind.HOLDS, "0", "5000")
+    assert facts.asked == [BLOCK, BLOCK]
+
+
+def test_reconcile__transfer_announced_only_here__found() -> None:
+    facts = Facts(transfers=[announced(b"one", 4), announced(b"two", 3)])
+
+    run = reconcile(Books(), facts, Computed(), Chain(), Runs())
+
+    assert run is not None
+    (found,) = run.discrepancies
+    assert (found.kind, found.expected, found.actual) == (Kind.ANNOUNCED, "7", "4")

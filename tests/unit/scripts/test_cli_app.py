@@ -30,15 +30,29 @@ from tests.zk_vectors import key_bytes
 ROOT = Path(__file__).resolve().parents[3]
 GROUPS = {
     "": (
-        *("allocate", "blocks", "chain", "db", "demo", "devnet", "epoch", "index", "ledger"),
+        *(
+            "allocate",
+            "blocks",
+            "chain",
+            "db",
+            "demo",
+            "devnet",
+            "watch",
+            "epoch",
+            "index",
+            "ledger",
+        ),
         *("payout", "reconcile", "schedule", "serve", "tree", "up", "worker", "zk"),
     ),
     "blocks": ("verify",),
     "chain": ("audit", "rewind"),
     "db": ("migrate",),
-    "epoch": ("approve", "compute", "diff", "explain", "export", "list", "show"),
+    "epoch": ("approve", "compute", "diff", "explain", "export", "list", "shadow", "show"),
     "ledger": ("balance",),
-    "payout": ("status", "submit"),
+    "payout": (
+        *("approve", "held", "hold", "plan", "prove", "release", "resume", "screen", "status"),
+        *("stop", "submit", "tier"),
+    ),
     "reconcile": ("run",),
     "tree": ("build", "detect", "prove", "verify"),
     "zk": ("verify",),

@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from contracts.evm import SCALAR_FIELD_ORDER
+from contracts.evm import SCALAR_FIELD_ORDER, Address
 from contracts.units import PPM_ONE
 from scripts.demo.population import (
     TIERS,
@@ -42,7 +42,10 @@ def everything(population: Population) -> list[object]:
         for work in population.works
     ]
     people = (*population.subscribers, population.sponsor, population.refused_payee)
-    return [works, [one.address for one in people]]
+    band = population.band
+    played_by = [one.address for one in (band.leader, band.producer, *band.members)]
+    terms = (band.work_id, band.price_ppm, band.members_ppm, band.producer_ppm)
+    return [works, [one.address for one in people], played_by, terms, population.recognised]
 
 
 def test_population__same_seed__same(population: Population) -> None:
@@ -76,6 +79,48 @@ def test_works__splits__of_one_million_to_payees_ascending_and_unique(
 def test_works__registrant__one_of_the_payees(population: Population) -> None:
     for work in population.works[1:]:
         assert work.registrant.address in {payee.address for payee in work.payees}
+
+
+def test_band__shares__of_one_million_to_members_ascending(population: Population) -> None:
+    band = population.band
+    members = [address_of(member) for member in band.members]
+
+    assert members == sorted(set(members))
+    assert address_of(band.leader) in members
+    assert address_of(band.producer) not in members
+    assert sum(band.members_ppm) == PPM_ONE
+    assert len(band.members_ppm) == len(members)
+    assert 0 < band.producer_ppm < PPM_ONE
+
+
+def test_work_ids__registry__everything_that_can_be_played_once(population: Population) -> None:
+    registry, other = Address(b"\x01" * 20), Address(b"\x02" * 20)
+    work_ids = population.work_ids(registry)
+
+    assert len(set(work_ids)) == WORKS + 2
+    assert set(work_ids) - set(population.work_ids(other)) == {
+        population.recognised.work_id(registry)
+    }
+
+
+def test_registrants__everybody_who_registers__once(population: Population) -> None:
+    registrants = [one.address for one in population.registrants]
+
+    assert len(registrants) == len(set(registrants))
+    assert {work.registrant.address for work in population.works} < set(registrants)
+    assert population.band.leader.address in registrants
+
+
+def test_claimed_work__content__of_the_recognised_one_and_never_played(
+    population: Population,
+) -> None:
+    claimed, registry = population.claimed, Address(b"\x01" * 20)
+
+    assert claimed.content_id == population.recognised.content_id
+    assert claimed.registrant.address in {one.address for one in population.registrants}
+    assert [payee.address for payee in claimed.payees] == [claimed.registrant.address]
+    assert claimed.shares_ppm == (PPM_ONE,)
+    assert claimed.work_id not in population.work_ids(registry)
 
 
 def test_refused_payee__is_paid_by_work_0_with_another(population: Population) -> None:

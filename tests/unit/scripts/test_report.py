@@ -33,20 +33,19 @@ def test_format_units__amount__exact(amount: int, decimals: int, text: str) -> N
     assert format_units(amount, decimals) == text
 
 
-def test_report__table__all_columns_in_110() -> None:
+def test_report__table__all_amounts_in_90() -> None:
     outcome = good_outcome(*(epoch_outcome(at, withdrawn=99_999_999_999) for at in range(3)))
 
-    lines = printed(outcome).splitlines()
+    lines = [line for line in printed(outcome).splitlines() if set(line) & set("┃│")]
 
-    assert max(map(len, lines)) <= 110
-    (header,) = (line for line in lines if "unclaimed" in line)
-    assert header.replace("┃", " ").split() == ["epoch", *AMOUNTS, "root"]
-    for row in (*outcome.epochs, None):
-        amounts = outcome.totals if row is None else row.amounts
-        name = "all" if row is None else str(row.number)
-        root = [] if row is None else [str(row.root)[:10] + "…"]
-        wanted = [name, *(format_units(amounts[each]) for each in AMOUNTS), *root]
-        assert wanted in [line.replace("│", " ").split() for line in lines]
+    assert max(map(len, lines)) <= 90
+    assert lines[0].replace("┃", " ").split() == ["epoch", "0", "epoch", "1", "epoch", "2", "all"]
+    rows = [line.replace("│", " ").split() for line in lines[1:]]
+    columns = [*(epoch.amounts for epoch in outcome.epochs), outcome.totals]
+    assert rows[:-1] == [
+        [name, *(format_units(amounts[name]) for amounts in columns)] for name in AMOUNTS
+    ]
+    assert rows[-1] == ["root", *(str(epoch.root)[:10] + "…" for epoch in outcome.epochs)]
 
 
 def test_report__findings__all_told() -> None:
@@ -56,12 +55,23 @@ def test_report__findings__all_told() -> None:
         "6 submissions",
         "2 unpaid_tier",
         "0x01010101…",
+        "5.000005 in epoch 1, and 5.000005 paid when it was lifted",
+        "14.000006 by the creator of 0x03030303…",
+        "epoch 2, attempt 1, in 0x05050505…",
         "1, and nothing paid twice",
         "OK",
         "✓ every unit is accounted for",
     ):
         assert words in text
     assert "✗" not in text
+
+
+def test_report__nothing_held_claimed_vetoed__told_as_problems_alone() -> None:
+    text = printed(replace(good_outcome(), hold=None, claim=None, veto=None))
+
+    assert text.count("✗") == 3
+    for words in ("lifted", "from escrow", "by a watcher"):
+        assert words not in text
 
 
 def test_report__problems__each_named_and_no_praise() -> None:
@@ -89,8 +99,9 @@ def test_report__amount_wider_than_its_column__no_digit_cut_off() -> None:
 
     text = printed(good_outcome(epoch_outcome(0, withdrawn=amount)))
 
-    (header,) = (line for line in text.splitlines() if "unclaimed" in line)
-    place = header.split("┃").index(next(x for x in header.split("┃") if "withdrawn" in x))
-    cells = [line.split("│")[place] for line in text.splitlines() if line.count("│") == 9]
-    digits = "".join(cell.strip() for cell in cells)
-    assert digits == format_units(amount) * 2  # the epoch, and all
+    lines = text.splitlines()
+    (first,) = (at for at, line in enumerate(lines) if "withdrawn" in line)
+    (after,) = (at for at, line in enumerate(lines) if "held   " in line and "│" in line)
+    for column in (2, 3):  # the epoch, and all
+        digits = "".join(line.split("│")[column].strip() for line in lines[first:after])
+        assert digits == format_units(amount)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from contracts.addresses import Settlement, settlements_to_json
-from contracts.events import ContractName
+from contracts.event_spec import ContractName
 from contracts.evm import Address, ChainId
 from indexer.chain_profiles import CHAIN_PROFILES
 from scripts.settings import BadSettings, Settings, load_settings
@@ -66,7 +66,7 @@ def test_settings__no_configuration__no_chains(tmp_path: Path) -> None:
         database_url=None,
         broker_url=None,
         chains=(),
-        signer_key=None,
+        signer=None,
         fee_per_gas_wei_max=None,
         poll_interval_ms=1_000,
         api_host="127.0.0.1",
@@ -359,20 +359,6 @@ def test_settings__token_that_is_a_contract_of_the_settlement__told(tmp_path: Pa
     )
 
 
-def test_settings__signer_key__from_variable_or_file(tmp_path: Path) -> None:
-    secret = tmp_path / "key"
-    secret.write_text(KEY + "\n")
-
-    named = load(tmp_path, SIGNER_KEY=KEY)
-    from_file = load(tmp_path, SIGNER_KEY_FILE=str(secret))
-    without = load(tmp_path, SIGNER_KEY="")
-
-    assert named.signer_key is not None
-    assert from_file.signer_key is not None
-    assert (named.signer_key.value, from_file.signer_key.value) == (KEY, KEY)
-    assert without.signer_key is None
-
-
 def test_settings__secret_file_of_bytes__told_without_the_bytes(tmp_path: Path) -> None:
     secret = tmp_path / "key"
     secret.write_bytes(b"\xff\xfe\x51")
@@ -391,6 +377,6 @@ def test_settings__printed__no_secret(tmp_path: Path) -> None:
         BROKER_URL="redis://:hunter4@host",
     )
 
-    for shown in (repr(settings), str(settings), f"{settings.signer_key}{settings.signer_key!r}"):
+    for shown in (repr(settings), str(settings), f"{settings.signer}{settings.signer!r}"):
         assert KEY not in shown
         assert "hunter" not in shown

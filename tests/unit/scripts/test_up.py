@@ -7,7 +7,9 @@ from eth_account import Account
 
 from scripts.devnet import SEED
 from scripts.devnode import account_from_seed
+from scripts.setting_values import Secret
 from scripts.settings import Settings, load_settings
+from scripts.signer_settings import KeySettings, SignerSettings
 from scripts.up import up_environment
 
 OPERATOR = {"PATH": "/bin", "QUITTANCE_SIGNER_KEY_FILE": "/run/secrets/key"}
@@ -42,5 +44,4 @@ def test_environment__dev_chain__its_own_signer_and_a_cap(
     assert made["PATH"] == "/bin"
     # On the dev chain nobody's real key is used, wherever it may be named.
     read = load_settings(made | {"QUITTANCE_CONFIG": ""}, committed=lambda _: ())
-    assert read.signer_key is not None
-    assert read.signer_key.value == made["QUITTANCE_SIGNER_KEY"]
+    assert read.signer == SignerSettings(KeySettings(Secret(made["QUITTANCE_SIGNER_KEY"])))

@@ -13,12 +13,16 @@ from settlement.ledger.accounts import (
     AccountKind,
     Book,
     committed,
+    escrow,
+    escrowed,
+    fees,
     paid_in,
     payable,
+    suspense,
     unallocated,
     unclaimed,
 )
-from tests.ledger_builders import ALICE, BOOK, work
+from tests.ledger_builders import ALICE, BOOK, ESCROW_ID, SUSPENSE_ID, work
 
 EPOCH = Epoch(7)
 ALL = (
@@ -29,6 +33,10 @@ ALL = (
     unallocated(EPOCH),
     payable(epoch=EPOCH, work_id=work(1), part=0, payee=ALICE),
     unclaimed(ALICE),
+    fees(EPOCH),
+    escrowed(EPOCH),
+    escrow(EPOCH, ESCROW_ID),
+    suspense(EPOCH, SUSPENSE_ID),
 )
 
 
@@ -48,6 +56,10 @@ def test_path__kind_and_attributes__joined() -> None:
         "unallocated:7",
         f"payable:7:{work(1)}:0:0x{ALICE.hex()}",
         f"unclaimed:0x{ALICE.hex()}",
+        "fees:7",
+        "escrowed:7",
+        f"escrow:7:{ESCROW_ID}",
+        f"suspense:7:{SUSPENSE_ID}",
     ]
 
 

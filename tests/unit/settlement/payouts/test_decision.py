@@ -38,6 +38,7 @@ from tests.fakes_payout_chain import (
 
 FINALIZED = replace(FakeChain().block(0), number=BlockNumber(100))
 OPERATION = operation()
+REMAINDER = operation(lines=2, settled=0b01)
 ATTEMPTS_MAX = 3
 
 
@@ -57,11 +58,13 @@ def transaction(nonce: int) -> SignedTransaction:
 def attempt(nonce: int, *, versions: int = 1) -> Attempt:
     first = transaction(nonce)
     bumped = [replaced(first, fee_wei=100 + 20 * n) for n in range(1, versions)]
-    return Attempt(sender=SENDER, nonce=nonce, transactions=(first, *bumped))
+    return Attempt(
+        sender=SENDER, nonce=nonce, transactions=(first, *bumped), signed_at=FINALIZED.number
+    )
 
 
 def history(*attempts: Attempt) -> History:
-    return History(operation=OPERATION, attempts=attempts, outcomes=())
+    return History(operation=OPERATION, attempts=attempts, others=(), outcomes=())
 
 
 def receipt(
@@ -158,6 +161,56 @@ def test_next_action__unused_operation__table(
     assert action(stored, seen) == expected
 
 
+@pytest.mark.parametrize(
+    ("seen", "expected"),
+    [
+        (view(spent=6), SignNew()),
+        (view(spent=5), Wait()),
+        (view(spent=5, known=(HASH,)), Wait()),
+        (view(receipt(HASH, block=101, settles=True), spent=5), Wait()),
+    ],
+    ids=["spent: sign", "open, unknown: wait", "in the mempool: wait", "mined, not final: wait"],
+)
+def test_next_action__nonce_of_another_operation_of_the_leaf__waits_until_it_is_spent(
+    seen: ChainView, expected: object
+) -> None:
+    """What was signed for the leaf before a hold can still pay what was held."""
+    stored = History(operation=REMAINDER, attempts=(), others=(FIRST,), outcomes=())
+
+    assert action(stored, seen) == expected
+
+
+def test_next_action__nonces_of_other_operations__do_not_exhaust_this_one() -> None:
+    others = (FIRST, attempt(6), attempt(7))
+    stored = History(operation=REMAINDER, attempts=(), others=others, outcomes=())
+
+    assert action(stored, view(spent=8)) == SignNew()
+    assert spent_outcomes(stored, Usage.UNUSED, view(spent=8)) == ()
+
+
+def test_next_action__early__waits_and_records_nothing() -> None:
+    """The finalized block in which the lines before it were settled was replaced."""
+    stored = replace(history(FIRST), operation=REMAINDER)
+
+    assert action(stored, view(spent=6), Usage.EARLY) == Wait()
+    assert action(stored, view(spent=5), Usage.EARLY) == Rebroadcast(FIRST.transactions)
+    assert spent_outcomes(stored, Usage.EARLY, view(spent=6)) == ()
+    assert standing(stored, Usage.EARLY, view(spent=5)).state is State.SIGNED
+
+
+def test_outcome__of_a_remainder__named_by_itself_found_by_its_leaf() -> None:
+    """The contract's events name the leaf."""
+    stored = replace(history(FIRST), operation=REMAINDER)
+    refused = receipt(HASH, refusal=Refusal.ALL_LINES_HELD)
+
+    done = action(stored, view(receipt(HASH, settles=True), spent=6), Usage.SETTLED)
+    (outcome,) = spent_outcomes(stored, Usage.UNUSED, view(refused, spent=6))
+
+    assert isinstance(done, Done)
+    assert (done.outcome.op_id, done.outcome.fate) == (REMAINDER.op_id, Fate.SETTLED)
+    assert (outcome.op_id, outcome.refusal) == (REMAINDER.op_id, Refusal.ALL_LINES_HELD)
+
+
 def test_next_action__null_receipt_and_unknown_hash__same_bytes_never_a_new_nonce() -> None:
     """A relayer took a missing receipt for a replaced transaction, and paid again."""
     seen = view(spent=5)
@@ -225,6 +278,18 @@ def test_next_action__settled__attributed_by_final_receipts(seen: ChainView, fat
 
     assert isinstance(done, Done)
     assert done.outcome.fate is fate
+
+
+def test_next_action__node_shows_now_what_it_denied__nonce_has_one_outcome() -> None:
+    """What was recorded of a nonce stays; that the leaf is settled is the contract's word."""
+    denied = spent_outcomes(history(FIRST), Usage.UNUSED, view(spent=6))
+    stored = replace(history(FIRST), outcomes=denied)
+
+    done = action(stored, view(receipt(HASH, settles=True), spent=6), Usage.SETTLED)
+
+    assert [one.fate for one in denied] == [Fate.DISPLACED]
+    assert isinstance(done, Done)
+    assert (done.outcome.fate, done.outcome.nonce) == (Fate.SETTLED_UNSEEN, None)
 
 
 def test_next_action__superseded_commit__done() -> None:

@@ -50,6 +50,19 @@ def test_observe__block_that_the_node_lacks__transient() -> None:
         observe(one.chain, gone, one.store.open_histories(), spent={}, open_attempts=())
 
 
+def test_observe__attempt_of_another_key_for_the_same_leaf__its_count_is_read() -> None:
+    """Whether it is spent decides whether the remainder of the leaf may be signed."""
+    one = sent_world()
+    (first,) = one.store.open_histories()
+    remainder = operation(lines=2, settled=0b01)
+    history = History(operation=remainder, attempts=(), others=first.attempts, outcomes=())
+
+    seen = observe(one.chain, one.chain.block(0), [history], spent={}, open_attempts=())
+
+    assert seen.view.spent == {SENDER: 0}
+    assert seen.view.known == {one.store.transactions[0].tx_hash}
+
+
 def test_observe__history_of_a_former_key__its_count_is_read() -> None:
     one = sent_world()
     (history,) = one.store.open_histories()

@@ -3,7 +3,11 @@
 from contracts.calls import commit_epoch_call, withdraw_call
 from contracts.evm import Epoch, Hash32
 from contracts.leaves import leaf_hash
-from contracts.operations import commit_operation_id, withdraw_operation_id
+from contracts.operations import (
+    commit_operation_id,
+    remainder_operation_id,
+    withdraw_operation_id,
+)
 from settlement.payouts.operation import Kind, Operation, commit_operation, withdraw_operation
 from tests.fakes_payout_chain import (
     ASSET,
@@ -33,6 +37,34 @@ def test_withdraw_operation__leaf__id_content_and_call() -> None:
     assert one.content_digest == leaf_hash(item.leaf, chain_id=CHAIN_ID, contract=CONTRACT)
     assert one.call == withdraw_call(item)
     assert one.kind is Kind.WITHDRAW
+
+
+def test_withdraw_operation__remainder__id_of_its_own_and_the_leaf_of_the_first() -> None:
+    first, second = operation(3, lines=3), operation(3, lines=3, settled=0b010)
+
+    assert second.op_id == remainder_operation_id(
+        first.op_id, 0b010, chain_id=CHAIN_ID, contract=CONTRACT
+    )
+    assert (second.list_id, second.index) == (first.op_id, 0b010)
+    assert first.event_op_id == second.event_op_id == first.op_id
+    assert (second.call, second.content_digest) == (first.call, first.content_digest)
+    assert sorted([second, first], key=lambda one: one.order) == [first, second]
+
+
+def test_withdraw_operation__other_lines_settled_or_other_leaf__other_id() -> None:
+    made = [
+        operation(index, lines=3, epoch=epoch, settled=settled)
+        for index in (0, 1)
+        for epoch in (1, 2)
+        for settled in range(7)
+    ]
+
+    assert len({one.op_id for one in made}) == len(made)
+    assert len({one.event_op_id for one in made}) == 4
+
+
+def test_event_op_id__commit__its_own() -> None:
+    assert commit().event_op_id == commit().op_id
 
 
 def test_commit_operation__approval__id_content_and_call() -> None:

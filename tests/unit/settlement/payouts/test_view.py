@@ -4,8 +4,8 @@ import pytest
 
 from contracts.calls import EpochState, EpochStatus
 from contracts.evm import Epoch, Hash32, Timestamp
-from settlement.errors import PartlyPaid
-from settlement.payouts.operation import EpochSubject, LeafSubject
+from settlement.errors import UnknownLines
+from settlement.payouts.operation import EpochSubject, LeafSubject, Operation
 from settlement.payouts.view import Usage, commit_usage, leaf_usage
 from tests.fakes_payout_chain import operation
 
@@ -42,17 +42,31 @@ def test_commit_usage__state_of_epoch__table(seen: EpochState, usage: Usage) -> 
 
 @pytest.mark.parametrize("lines", [1, 3, 32])
 def test_leaf_usage__all_or_no_flags__settled_or_unused(lines: int) -> None:
-    one = operation(lines=lines)
-    assert isinstance(one.subject, LeafSubject)
-
-    assert leaf_usage(one.op_id, one.subject, 0) is Usage.UNUSED
-    assert leaf_usage(one.op_id, one.subject, 2**lines - 1) is Usage.SETTLED
+    assert usage_of(operation(lines=lines), 0) is Usage.UNUSED
+    assert usage_of(operation(lines=lines), 2**lines - 1) is Usage.SETTLED
 
 
-@pytest.mark.parametrize("flags", [0b001, 0b110, 0b1111])
-def test_leaf_usage__some_flags_or_too_many__corrupt(flags: int) -> None:
+def test_leaf_usage__some_flags__unused_only_for_who_was_planned_from_them() -> None:
+    """Of all operations of a leaf at most one is unused: the rule against two nonces needs it."""
+    planned = {settled: operation(lines=3, settled=settled) for settled in range(7)}
+    for flags in range(8):
+        usages = {settled: usage_of(one, flags) for settled, one in planned.items()}
+
+        assert [one for one in usages if usages[one] is Usage.UNUSED] == [flags] * (flags < 7)
+        for settled, usage in usages.items():
+            if flags != settled:
+                is_early = bool(settled & ~flags)
+                assert usage is (Usage.EARLY if is_early else Usage.SETTLED)
+
+
+@pytest.mark.parametrize("flags", [0b1000, 0b1111, 0b10001])
+def test_leaf_usage__line_that_the_leaf_does_not_have__corrupt(flags: int) -> None:
     one = operation(lines=3)
-    assert isinstance(one.subject, LeafSubject)
 
-    with pytest.raises(PartlyPaid, match=str(one.op_id)):
-        leaf_usage(one.op_id, one.subject, flags)
+    with pytest.raises(UnknownLines, match=str(one.op_id)):
+        usage_of(one, flags)
+
+
+def usage_of(one: Operation, flags: int) -> Usage:
+    assert isinstance(one.subject, LeafSubject)
+    return leaf_usage(one.op_id, one.subject, flags)

@@ -28,5 +28,7 @@ def test_json_lines__each_line__ended() -> None:
 
 
 def test_without_repeated_keys__twice__refused() -> None:
-    with pytest.raises(RepeatedKey, match="'a' stands twice"):
+    with pytest.raises(RepeatedKey, match="'a' stands twice") as refused:
         json.loads('{"a":"1","a":"1"}', object_pairs_hook=without_repeated_keys)
+
+    assert refused.value.key == "a"

@@ -4,13 +4,18 @@ from pathlib import Path
 
 import pytest
 
-from contracts.evm import keccak
+from contracts.evm import Hash32, keccak
+from contracts.leaves import LeafKind
 from settlement.errors import InputsDisagree
 from settlement.royalties.derivation import ComputedEpoch, bundle_files, derive
-from settlement.royalties.quarantine import Reason
-from tests.royalties_builders import FIRST_EPOCH, facts_of, sample_chain
+from settlement.royalties.reasons import Reason
+from settlement.royalties.tree import leaf_tree
+from settlement.royalties.tree_profiles import QUITTANCE_V1
+from tests.royalties_builders import ANN, FIRST_EPOCH, ScriptedChain, facts_of, sample_chain
+from tests.ruled_epochs import bounded, everything, golden_epochs, leaf_text
 
 _GOLDEN = Path(__file__).parents[3] / "vectors" / "royalties_epoch.json"
+_GOLDEN_RULES = _GOLDEN.with_name("royalties_rules.json")
 
 
 def computed() -> ComputedEpoch:
@@ -29,10 +34,65 @@ def test_derive__sample_epoch__golden() -> None:
     assert digests == golden["files"]
 
 
-def test_derive__sample_epoch__has_every_reason_but_verdict() -> None:
+def test_derive__sample_epoch__works_alone_have_the_root_of_before_suspense() -> None:
+    """What works are paid has not changed since unpayable parts were unallocated."""
+    golden, epoch = json.loads(_GOLDEN.read_text()), computed()
+
+    of_works = [
+        leaf_hash
+        for leaf, leaf_hash in zip(epoch.distribution.leaves, epoch.leaf_hashes, strict=True)
+        if leaf.kind is LeafKind.WORK
+    ]
+
+    assert str(leaf_tree(QUITTANCE_V1, of_works).root) == golden["root_of_works"]
+    assert len(of_works) == len(epoch.leaf_hashes) - 1
+
+
+def test_derive__sample_epoch__reasons() -> None:
     reasons = {item.reason for item in computed().distribution.quarantine}
 
-    assert reasons == set(Reason) - {Reason.WORK_UNDER_VERDICT}
+    assert reasons == {
+        Reason.UNPAID_TIER,
+        Reason.UNREGISTERED_WORK,
+        Reason.DUPLICATE_WORK,
+        Reason.REUSED_PSEUDONYM,
+        Reason.UNKNOWN_REGION_RULE,
+        Reason.UNPAYABLE_PAYEE,
+    }
+
+
+def test_derive__every_rule_by_itself_and_all_together__golden() -> None:
+    golden = json.loads(_GOLDEN_RULES.read_text())
+
+    found = {name: derive(facts) for name, facts in golden_epochs().items()}
+
+    assert {name: str(one.manifest.root) for name, one in found.items()} == golden["roots"]
+    leaves = {
+        name: [leaf_text(leaf) for leaf in one.distribution.leaves] for name, one in found.items()
+    }
+    assert leaves == golden["leaves"]
+    files = bundle_files(found["everything"])
+    assert {name: str(keccak(data)) for name, data in files.items()} == golden["files"]
+
+
+def test_derive__everything_and_bounded__every_reason() -> None:
+    reasons, at_bounds = (
+        {item.reason for item in derive(facts).distribution.quarantine}
+        for facts in (everything(), bounded())
+    )
+
+    assert at_bounds == {Reason.SPLIT_TOO_DEEP, Reason.SPLIT_TOO_LARGE}
+    assert reasons == set(Reason) - at_bounds
+
+
+@pytest.mark.parametrize("top", [1, 2, 3, 0x30])
+def test_derive__work_id_that_could_be_of_another_leaf__corrupt(top: int) -> None:
+    chain = ScriptedChain()
+    chain.set_terms(Hash32(bytes([top]) + bytes(31)), {ANN: 1_000_000}, effective=FIRST_EPOCH)
+    chain.finish(FIRST_EPOCH)
+
+    with pytest.raises(InputsDisagree, match="no registered work can have the id 0x"):
+        derive(facts_of(chain, FIRST_EPOCH))
 
 
 def test_derive__twice__equal() -> None:

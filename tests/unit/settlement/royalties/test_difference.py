@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from contracts.evm import Epoch, Hash32, keccak
-from contracts.leaves import Leaf, SplitLine
+from contracts.leaves import FEES_ID, Leaf, SplitLine, escrow_id, suspense_id
 from contracts.units import BaseUnits
 from settlement.royalties.derivation import derive
 from settlement.royalties.difference import Change, Difference, StoredOutcome, difference
@@ -20,6 +20,7 @@ from tests.royalties_builders import (
     facts_of,
     sample_chain,
     totals_of,
+    work,
 )
 
 SONG, FILM = sorted((keccak(b"song"), keccak(b"film")))
@@ -65,6 +66,21 @@ def test_difference__totals__paid_allocated_unallocated() -> None:
     assert total.allocated == Change(now=BaseUnits(90), before=BaseUnits(90))
 
 
+def test_difference__fees_and_escrow__in_the_totals_and_in_both_lists() -> None:
+    other = (
+        leaf(SONG, {ANN: 40}),
+        leaf(FEES_ID, {CAT: 7}),
+        leaf(escrow_id(FILM), {BOB: 3}),
+        leaf(suspense_id(work("film")), {BOB: 2}),
+    )
+    totals = (totals_of(DUSD, paid_in=60, allocated=40, fees=7, escrow=5),)
+
+    (total,) = difference(StoredOutcome(totals=totals, leaves=other), BEFORE).totals
+
+    changes = (total.allocated, total.fees, total.escrow, total.unallocated, total.in_leaves)
+    assert [one.delta for one in changes] == [-50, 7, 5, -2, -38]
+
+
 def test_difference__the_same__all_zero_and_all_there() -> None:
     found = difference(SAMPLE, SAMPLE)
 
@@ -77,9 +93,9 @@ def test_difference__nothing_before__everything_is_new() -> None:
 
     assert [one.asset for one in found.totals] == sorted((DUSD, EURT))
     for total in found.totals:
-        assert total.allocated.before == 0
+        assert total.in_leaves.before == 0
         of_asset = [one.change for one in found.works if one.asset == total.asset]
-        assert sum(one.delta for one in of_asset) == total.allocated.delta
+        assert sum(one.delta for one in of_asset) == total.in_leaves.delta
 
 
 def test_difference__turned_round__deltas_change_their_sign() -> None:

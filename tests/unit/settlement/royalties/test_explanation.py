@@ -1,6 +1,7 @@
 """Explanations of the sample epoch: each number, what they add up to, and every lie refused.
 
 Subjects: settlement.royalties.explanation, settlement.royalties.explanation_parts,
+settlement.royalties.explanation_splits, settlement.royalties.explanation_fees,
 settlement.royalties.derivation_steps.
 """
 
@@ -9,17 +10,23 @@ from dataclasses import replace
 
 import pytest
 
-from contracts.evm import ZERO_ADDRESS, Address, LogIndex
-from contracts.leaves import Leaf, SplitLine
+from contracts.evm import ZERO_ADDRESS, Address, Hash32, LogIndex, keccak
+from contracts.leaves import FEES_ID, Leaf, LeafKind, SplitLine, escrow_id, suspense_id
 from contracts.units import BaseUnits
 from settlement.errors import UnknownName
 from settlement.royalties.derivation import ComputedEpoch, derive
-from settlement.royalties.derivation_steps import Fate
+from settlement.royalties.derivation_steps import (
+    EscrowExplanation,
+    Fate,
+    FeeExplanation,
+    ListSteps,
+)
 from settlement.royalties.distribution import Credit, SubscriberAllocation
 from settlement.royalties.errors import ExplanationDiffers, UnknownWork
-from settlement.royalties.explanation import explain, explained_assets
+from settlement.royalties.explanation import explain, explain_leaf, explained_assets
 from settlement.royalties.explanation_parts import play_sums
 from settlement.royalties.parameters import parameters_from_bytes
+from settlement.royalties.reasons import Reason
 from tests.royalties_builders import (
     ANN,
     BOB,
@@ -30,11 +37,13 @@ from tests.royalties_builders import (
     FIRST_EPOCH,
     SETTLEMENT,
     ScriptedChain,
+    address,
     facts_of,
     parameters_json,
     sample_chain,
     work,
 )
+from tests.ruled_epochs import BAND, CHOIR, FOUND, LOST, bounded, everything, nested
 
 SONG, FILM = work("song"), work("film")
 COMPUTED = derive(facts_of(sample_chain(), FIRST_EPOCH))
@@ -93,7 +102,9 @@ def test_explain__sample__parts_add_up_to_the_leaf() -> None:
             )
             assert credited == explained.split.amount
             assert explained.split.paid == leaf
-            assert sum(one.portion.amount for one in explained.split.payees) == credited
+            assert explained.split.shared is not None
+            payees = explained.split.shared.payees
+            assert sum(one.portion.amount for one in payees) == credited
 
 
 def test_explain__subscriber__every_number_of_the_derivation() -> None:
@@ -145,26 +156,33 @@ def test_explain__events__named_with_the_hash_of_their_block() -> None:
 def test_explain__split__shares_remainders_and_ranks() -> None:
     split = SONG_STEPS.split
 
-    assert [one.payee for one in split.payees] == [ANN, BOB, CAT]
-    assert split.denominator == 1_000_000
-    for one in split.payees:
+    assert split.shared is not None
+    assert [one.payee for one in split.shared.payees] == [ANN, BOB, CAT]
+    assert split.shared.denominator == 1_000_000
+    for one in split.shared.payees:
         assert one.portion.product == split.amount * one.share_ppm
         assert one.portion.product == one.portion.floor * 10**6 + one.portion.remainder
-        assert (one.fate, one.part) == (Fate.LEAF, 0)
-    assert sum(one.portion.extra for one in split.payees) == split.dust
+        assert (one.fate, one.shared_on) == (Fate.LEAF, None)
+    assert sum(one.portion.extra for one in split.shared.payees) == split.shared.dust
+    assert [(line.payee, line.part) for line in split.lines] == [(ANN, 0), (BOB, 0), (CAT, 0)]
 
 
-def test_explain__payee_that_cannot_be_paid__said_and_not_in_the_leaf() -> None:
+def test_explain__payee_that_cannot_be_paid__said_and_suspended() -> None:
     split = explain(COMPUTED, FILM, DUSD).split
 
-    fates = {one.payee: one.fate for one in split.payees}
-    assert fates == {CAT: Fate.LEAF, SETTLEMENT.payouts: Fate.UNPAYABLE}
-    lost = sum(one.portion.amount for one in split.payees if one.fate is Fate.UNPAYABLE)
-    assert split.amount == split.paid + lost
-    assert lost > 0
+    assert split.shared is not None
+    fates = {one.payee: (one.fate, one.reason) for one in split.shared.payees}
+    assert fates == {
+        CAT: (Fate.LEAF, None),
+        SETTLEMENT.payouts: (Fate.SUSPENSE, Reason.UNPAYABLE_PAYEE),
+    }
+    (lost,) = split.suspended
+    assert (lost.reason, lost.amount) == (Reason.UNPAYABLE_PAYEE, split.amount - split.paid)
+    assert lost.position == sorted((CAT, SETTLEMENT.payouts)).index(SETTLEMENT.payouts)
+    assert explain_leaf(COMPUTED, suspense_id(FILM), DUSD) == explain(COMPUTED, FILM, DUSD)
 
 
-def test_explain__payee_below_one_unit__zero_and_no_part() -> None:
+def test_explain__payee_below_one_unit__zero_and_no_line() -> None:
     chain = ScriptedChain()
     chain.set_terms(SONG, {ANN: 1, BOB: 999_999})
     chain.subscribe(ANN, 10)
@@ -173,7 +191,9 @@ def test_explain__payee_below_one_unit__zero_and_no_part() -> None:
 
     split = explain(derive(facts_of(chain, FIRST_EPOCH)), SONG, DUSD).split
 
-    assert [(one.fate, one.part) for one in split.payees] == [(Fate.ZERO, None), (Fate.LEAF, 0)]
+    assert split.shared is not None
+    assert [one.fate for one in split.shared.payees] == [Fate.ZERO, Fate.LEAF]
+    assert [(line.payee, line.part) for line in split.lines] == [(BOB, 0)]
 
 
 def test_explain__forty_payees_and_one_that_cannot_be_paid__lines_in_two_parts() -> None:
@@ -187,7 +207,7 @@ def test_explain__forty_payees_and_one_that_cannot_be_paid__lines_in_two_parts()
 
     split = explain(derive(facts_of(chain, FIRST_EPOCH)), SONG, DUSD).split
 
-    assert [one.part for one in split.payees] == [None] + [0] * 32 + [1] * 8
+    assert [line.part for line in split.lines] == [0] * 32 + [1] * 8
 
 
 def test_explain__work_under_verdict_beside_it__weight_counts_and_earns_nothing() -> None:
@@ -251,6 +271,7 @@ def test_explain__asset_that_no_fee_was_paid_in__nothing() -> None:
         ("discount_ppm", "discount is"),
         ("price_ppm", "price is"),
         ("region_ppm", "region is"),
+        ("factor_ppm", "half-life is"),
     ],
 )
 def test_explain__stored_number_changed__refused(change: str, what: str) -> None:
@@ -291,12 +312,12 @@ def test_explain__unit_moved_between_payees__refused() -> None:
     leaves = COMPUTED.distribution.leaves
     changed = tuple(moved(leaf) if len(leaf.lines) > 1 else leaf for leaf in leaves)
 
-    with pytest.raises(ExplanationDiffers, match="lines of part 0"):
+    with pytest.raises(ExplanationDiffers, match=f"work {SONG}: lines"):
         explain(with_leaves(changed), SONG, DUSD)
 
 
 def test_explain__leaf_left_out__refused() -> None:
-    with pytest.raises(ExplanationDiffers, match="sum of leaves"):
+    with pytest.raises(ExplanationDiffers, match=f"work {SONG}: lines"):
         explain(with_leaves(()), SONG, DUSD)
 
 
@@ -325,3 +346,194 @@ def test_play_sums__ruleset_of_other_steps__refused() -> None:
 
     with pytest.raises(UnknownName, match="no explained ruleset is named 'other-v1'"):
         play_sums(parameters, [1])
+
+
+EVERYTHING = derive(everything())
+
+
+def test_explain__half_life__age_factor_and_both_weights() -> None:
+    explained = explain(EVERYTHING, FILM, DUSD)
+
+    rows = {row.work_id: row for part in explained.subscribers for row in part.rows}
+    film, song = rows[FILM], rows[SONG]
+    assert explained.has_half_life
+    assert [(one.age_steps, one.factor_ppm) for one in (song, film)] == [
+        (120, 500_000),
+        (60, 700_000),
+    ]
+    for row in rows.values():
+        assert row.raw == row.undecayed * row.factor_ppm // 10**6
+    assert film.registered_at == EVERYTHING.registry.works[FILM].registered_at
+    assert {row.age_steps for part in SONG_STEPS.subscribers for row in part.rows} == {None}
+
+
+def test_explain__fees__off_the_fee_and_the_rest_shared() -> None:
+    explained = explain(EVERYTHING, SONG, DUSD)
+
+    ann = next(part for part in explained.subscribers if part.subscriber == ANN)
+    # Ann paid 10,000,003: 250,000.075, 500,000.15 and 10,000.003
+    assert [(one.name, one.rate_ppm, one.amount) for one in ann.charged] == [
+        ("protocol", 25_000, 250_000),
+        ("reserve", 50_000, 500_000),
+        ("house", 1_000, 10_000),
+    ]
+    assert ann.shareable == 10_000_003 - 760_000
+    assert sum(row.credited for row in ann.rows) + ann.unallocated == ann.shareable
+
+
+def test_explain__splits_of_splits__every_list_on_the_way() -> None:
+    split = explain(EVERYTHING, SONG, DUSD).split
+
+    def totals(steps: ListSteps) -> None:
+        parts = [one.portion.amount for one in steps.payees]
+        assert sum(parts) == steps.amount
+        for one in steps.payees:
+            assert (one.shared_on is not None) is (one.fate is Fate.SPLIT)
+            if one.shared_on is not None:
+                assert one.shared_on.amount == one.portion.amount
+                totals(one.shared_on)
+
+    assert split.shared is not None
+    totals(split.shared)
+    fates = {one.payee: one.fate for one in split.shared.payees}
+    assert fates == {ANN: Fate.LEAF, BAND: Fate.SPLIT, CHOIR: Fate.SPLIT}
+    assert [one.reason for one in split.suspended] == [Reason.SPLIT_CYCLE]
+    lines = [line for leaf in leaves_of(SONG) for line in leaf.lines]
+    assert [(one.payee, one.amount) for one in split.lines] == [
+        (line.payee, line.amount) for line in lines
+    ]
+    (suspense,) = leaves_of(suspense_id(SONG))
+    assert split.amount == split.paid + suspense.amount
+
+
+def leaves_of(leaf_id: Hash32) -> list[Leaf]:
+    leaves = EVERYTHING.distribution.leaves
+    return [leaf for leaf in leaves if (leaf.work_id, leaf.asset) == (leaf_id, DUSD)]
+
+
+def test_explain__split_too_large__whole_amount_suspended() -> None:
+    chain = ScriptedChain()
+    payees = sorted(Address(number.to_bytes(20, "big")) for number in range(1, 251))
+    hub = address("hub")
+    chain.set_split(hub, dict.fromkeys(payees, 4_000))
+    for spoke in range(20):
+        chain.set_split(address(f"spoke {spoke}"), {hub: 1_000_000})
+    chain.set_terms(SONG, {address(f"spoke {spoke}"): 50_000 for spoke in range(20)})
+    chain.subscribe(ANN, 10**9)
+    chain.submit(ANN, [(SONG, 1, 1)])
+    chain.finish(FIRST_EPOCH)
+
+    split = explain(derive(facts_of(chain, FIRST_EPOCH)), SONG, DUSD).split
+
+    assert (split.shared, split.lines, split.paid) == (None, (), 0)
+    assert [(one.position, one.reason, one.amount) for one in split.suspended] == [
+        (0, Reason.SPLIT_TOO_LARGE, 10**9)
+    ]
+
+
+@pytest.mark.parametrize("moved", [SONG, suspense_id(SONG)])
+def test_explain__unit_too_many_in_a_leaf_of_splits__refused(moved: Hash32) -> None:
+    def more(leaf: Leaf) -> Leaf:
+        first, *rest = leaf.lines
+        return replace(leaf, lines=(replace(first, amount=BaseUnits(first.amount + 1)), *rest))
+
+    distribution = EVERYTHING.distribution
+    leaves = tuple(
+        more(leaf) if (leaf.work_id, leaf.asset) == (moved, DUSD) else leaf
+        for leaf in distribution.leaves
+    )
+    changed = replace(EVERYTHING, distribution=replace(distribution, leaves=leaves))
+
+    with pytest.raises(ExplanationDiffers, match=f"work {SONG}: (lines|suspense) is"):
+        explain(changed, SONG, DUSD)
+
+
+def test_explain_leaf__fees__every_subscriber_and_entry() -> None:
+    found = explain_leaf(EVERYTHING, FEES_ID, DUSD)
+
+    assert isinstance(found, FeeExplanation)
+    assert [(one.name, one.is_paid) for one in found.entries] == [
+        ("protocol", True),
+        ("reserve", True),
+        ("house", False),  # the asset itself
+    ]
+    for place, entry in enumerate(found.entries):
+        assert entry.amount == sum(one.charged[place] for one in found.subscribers) > 0
+    (leaf,) = leaves_of(FEES_ID)
+    assert [(one.payee, one.amount, one.part) for one in found.lines] == [
+        (line.payee, line.amount, 0) for line in leaf.lines
+    ]
+    assert explained_assets(EVERYTHING, FEES_ID) == (DUSD, EURT)
+
+
+def test_explain_leaf__escrow__the_works_of_the_content() -> None:
+    nested_epoch = derive(nested())
+    leaf_id = escrow_id(keccak(b"found"))
+
+    found = explain_leaf(nested_epoch, leaf_id, DUSD)
+
+    assert isinstance(found, EscrowExplanation)
+    assert [one.work_id for one in found.works] == sorted((FOUND, LOST))
+    leaf = next(leaf for leaf in nested_epoch.distribution.leaves if leaf.work_id == leaf_id)
+    assert found.amount == leaf.amount == sum(one.amount for one in found.works)
+    assert found.content_id == keccak(b"found")
+    assert explained_assets(nested_epoch, leaf_id) == (DUSD,)
+
+
+@pytest.mark.parametrize(
+    "leaf_id",
+    [
+        Hash32(b"\x04" + bytes(31)),
+        escrow_id(keccak(b"nothing")),
+        suspense_id(work("ghost")),
+        work("ghost"),
+    ],
+)
+def test_explain_leaf__id_of_nothing__refused(leaf_id: Hash32) -> None:
+    for call in (explained_assets, lambda computed, one: explain_leaf(computed, one, DUSD)):
+        with pytest.raises(UnknownWork, match=f"{leaf_id} is not"):
+            call(EVERYTHING, leaf_id)
+
+
+def test_explain_leaf__fee_leaf_with_another_payee__refused() -> None:
+    distribution = EVERYTHING.distribution
+    leaves = tuple(leaf for leaf in distribution.leaves if leaf.work_id != FEES_ID)
+    changed = replace(EVERYTHING, distribution=replace(distribution, leaves=leaves))
+
+    with pytest.raises(ExplanationDiffers, match="fees: lines is"):
+        explain_leaf(changed, FEES_ID, DUSD)
+
+
+def test_explain_leaf__escrow_leaf_lost__refused() -> None:
+    found = next(leaf for leaf in EVERYTHING.distribution.leaves if leaf.kind is LeafKind.ESCROW)
+    changed = replace(EVERYTHING, distribution=replace(EVERYTHING.distribution, leaves=()))
+
+    with pytest.raises(ExplanationDiffers):
+        explain_leaf(changed, found.work_id, found.asset)
+
+
+@pytest.mark.parametrize(
+    ("charged", "what"),
+    [((0, 0, 0), "fee protocol is 250000 by its steps, 0"), ((250_000,), "number of fees is 3")],
+)
+def test_explain__other_charges_stored__refused(charged: tuple[int, ...], what: str) -> None:
+    distribution = EVERYTHING.distribution
+    allocations = tuple(
+        replace(share, charged=tuple(map(BaseUnits, charged)))
+        if (share.subscriber, share.asset) == (ANN, DUSD)
+        else share
+        for share in distribution.allocations
+    )
+    changed = replace(EVERYTHING, distribution=replace(distribution, allocations=allocations))
+
+    with pytest.raises(ExplanationDiffers, match=what):
+        explain(changed, SONG, DUSD)
+
+
+def test_explain__splits_at_both_bounds__as_computed() -> None:
+    computed = derive(bounded())
+
+    for work_id, reason in ((SONG, Reason.SPLIT_TOO_DEEP), (work("game"), Reason.SPLIT_TOO_LARGE)):
+        split = explain(computed, work_id, DUSD).split
+        assert [one.reason for one in split.suspended] == [reason]
+    assert explain(computed, FILM, DUSD).split.suspended == ()

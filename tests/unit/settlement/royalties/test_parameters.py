@@ -4,11 +4,16 @@ from typing import Any
 import pytest
 
 from contracts.batches import ParametersColumns
-from contracts.evm import BlockNumber, Epoch, LogIndex, keccak
+from contracts.evm import ZERO_ADDRESS, BlockNumber, Epoch, LogIndex, keccak
 from settlement.errors import BadParameters, NoParametersInForce
 from settlement.royalties.certificate import Level
-from settlement.royalties.parameters import parameters_from_bytes, parameters_in_force
-from tests.royalties_builders import REGION, parameters_json
+from settlement.royalties.fees import FeeEntry
+from settlement.royalties.parameters import (
+    parameters_from_bytes,
+    parameters_in_force,
+    row_in_force,
+)
+from tests.royalties_builders import ANN, BOB, CAT, REGION, fee_json, parameters_json
 
 
 def columns_of(*changes: tuple[int, bytes]) -> ParametersColumns:
@@ -105,3 +110,85 @@ def test_parameters_in_force__two_of_one_epoch__last_counts() -> None:
 def test_parameters_in_force__none__refused() -> None:
     with pytest.raises(NoParametersInForce, match="epoch 3"):
         parameters_in_force(columns_of((4, parameters_json())), Epoch(3))
+
+
+def test_parameters__options_left_out__all_off() -> None:
+    parameters = parameters_from_bytes(parameters_json())
+
+    assert (parameters.has_half_life, parameters.fees, parameters.minutes_max) == (False, (), None)
+
+
+def test_parameters__all_options__read() -> None:
+    fees = [fee_json("protocol", ANN, 25_000), fee_json("eco_reserve", BOB, 475_000)]
+
+    parameters = parameters_from_bytes(
+        parameters_json(half_life="v1", fees=fees, minutes_max="4294967295")
+    )
+
+    assert parameters.has_half_life
+    assert parameters.minutes_max == 2**32 - 1
+    assert parameters.fees == (
+        FeeEntry(name="protocol", payee=ANN, rate_ppm=25_000),
+        FeeEntry(name="eco_reserve", payee=BOB, rate_ppm=475_000),
+    )
+
+
+def test_parameters__one_payee_under_two_names__allowed() -> None:
+    fees = [fee_json(name, ANN, 1) for name in ("a", "b", "c", "d", "e", "f", "g", "_" * 16)]
+
+    assert len(parameters_from_bytes(parameters_json(fees=fees)).fees) == 8
+
+
+ONE_FEE = fee_json("one", ANN, 1)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"half_life": "v2"}, "half_life: 'v2' is not 'v1'"),
+        ({"half_life": ""}, "half_life: '' is not 'v1'"),
+        ({"minutes_max": "0"}, "minutes_max: '0' is not positive"),
+        ({"minutes_max": "4294967296"}, "minutes_max: '4294967296' is not a decimal string up to"),
+        ({"minutes_max": 5}, "minutes_max: 5 is not a decimal string"),
+        ({"fees": []}, r"fees: \[\] is not a list of 1 to 8 entries"),
+        ({"fees": {}}, r"fees: \{\} is not a list"),
+        (
+            {"fees": [fee_json("a" * n, ANN, 1) for n in range(1, 10)]},
+            "is not a list of 1 to 8 entries",
+        ),
+        ({"fees": ["x"]}, r"fees\[0\]: 'x' is not an object of exactly"),
+        ({"fees": [ONE_FEE | {"note": ""}]}, r"fees\[0\]: .* is not an object of exactly"),
+        ({"fees": [{"name": "one", "ppm": "1"}]}, r"fees\[0\]: .* is not an object of exactly"),
+        ({"fees": [ONE_FEE | {"name": "One"}]}, r"fees\[0\].name: 'One' is not"),
+        ({"fees": [ONE_FEE | {"name": ""}]}, r"fees\[0\].name: '' is not"),
+        ({"fees": [ONE_FEE | {"name": "a" * 17}]}, r"fees\[0\].name: 'a{17}' is not"),
+        ({"fees": [ONE_FEE | {"name": "a\n"}]}, r"fees\[0\].name"),
+        ({"fees": [ONE_FEE, ONE_FEE]}, r"fees: \['one', 'one'\] is not a list of names without"),
+        ({"fees": [ONE_FEE | {"payee": str(CAT)}]}, r"fees\[0\].payee: .* lower-case"),
+        ({"fees": [ONE_FEE | {"payee": "0x12"}]}, r"fees\[0\].payee: '0x12' is not an address"),
+        ({"fees": [fee_json("a", ZERO_ADDRESS, 1)]}, r"fees\[0\].payee: .* that can be paid"),
+        ({"fees": [fee_json("a", ANN, 0)]}, r"fees\[0\].ppm: '0' is not positive"),
+        ({"fees": [fee_json("a", ANN, 500_001)]}, r"fees\[0\].ppm: '500001' is not a decimal"),
+        (
+            {"fees": [ONE_FEE, fee_json("two", BOB, 500_000)]},
+            "fees: '500001' is not at most 500000 ppm in all",
+        ),
+    ],
+)
+def test_parameters__wrong_option__named(changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(BadParameters, match=message):
+        parameters_from_bytes(parameters_json(**changes))
+
+
+def test_parameters__fees_instead_of_another_field__refused() -> None:
+    document = json.loads(parameters_json(fees=[ONE_FEE], half_life="v1"))
+    del document["plays_max"]
+
+    with pytest.raises(BadParameters, match=r"document: .*half_life"):
+        parameters_from_bytes(json.dumps(document, sort_keys=True, separators=(",", ":")).encode())
+
+
+def test_row_in_force__two_of_one_epoch__last_counts() -> None:
+    columns = columns_of((3, b"{}"), (3, b"{}"), (4, b"{}"))
+
+    assert row_in_force(columns, Epoch(3)) == 1

@@ -1,7 +1,11 @@
+import pytest
+
 from contracts.evm import Address
 from contracts.leaves import SplitLine
 from contracts.units import BaseUnits
-from settlement.royalties.splits import parts, split_lines
+from settlement.royalties.splits import is_well_formed, parts, split_lines
+
+LOW, HIGH = Address(b"\x01" * 20), Address(b"\x02" * 20)
 
 
 def payee(number: int) -> Address:
@@ -28,6 +32,12 @@ def test_split_lines__equal_remainders__lower_address_first() -> None:
     assert lines == (SplitLine(payee=payee(1), amount=BaseUnits(1)),)
 
 
+@pytest.mark.parametrize("shares", [(1_000_000,), (500_000, 250_000, 250_000)])
+def test_split_lines__another_number_of_shares__refused(shares: tuple[int, ...]) -> None:
+    with pytest.raises(ValueError, match=r"argument 2 is (shorter|longer)"):
+        split_lines(BaseUnits(9), payees=[LOW, HIGH], shares_ppm=shares)
+
+
 def test_split_lines__nothing__no_lines() -> None:
     assert lines_of(0, {payee(1): 1_000_000}) == ()
 
@@ -47,3 +57,24 @@ def test_parts__one_more__second_leaf() -> None:
 
 def test_parts__no_lines__no_leaf() -> None:
     assert parts([]) == ()
+
+
+@pytest.mark.parametrize(
+    ("payees", "shares", "is_good"),
+    [
+        ((LOW, HIGH), (1, 999_999), True),
+        ((LOW,), (1_000_000,), True),
+        ((), (), False),
+        ((LOW, LOW), (500_000, 500_000), False),
+        ((HIGH, LOW), (500_000, 500_000), False),
+        ((LOW, HIGH), (0, 1_000_000), False),
+        ((LOW, HIGH), (-1, 1_000_001), False),
+        ((LOW, HIGH), (500_000, 500_001), False),
+        ((LOW, HIGH), (1_000_000,), False),
+        ((LOW,), (500_000, 500_000), False),
+    ],
+)
+def test_is_well_formed__payees_and_shares__strictly_ascending_and_whole(
+    payees: tuple[Address, ...], shares: tuple[int, ...], is_good: bool
+) -> None:
+    assert is_well_formed(payees, shares) is is_good

@@ -17,10 +17,12 @@ from settlement.royalties.tree import (
 from settlement.royalties.tree_profiles import (
     CWE_SORTED_V1,
     OZ_STANDARD,
+    OZ_UNSORTED,
     PROFILES,
     QUITTANCE_V1,
     UNISWAP_V1,
     Profile,
+    Shape,
     profile_named,
 )
 
@@ -42,6 +44,7 @@ CASES: tuple[tuple[Profile, tuple[str, ...], Any], ...] = (
     (CWE_SORTED_V1, CWE_TYPES, works),
     (OZ_STANDARD, CWE_TYPES, works),
     (UNISWAP_V1, UNISWAP_TYPES, claims),
+    (OZ_UNSORTED, CWE_TYPES, works),
 )
 
 
@@ -110,8 +113,15 @@ def test_proof__every_leaf__verifies(
         assert folded(tree.leaf(position), proof) == tree.root
 
 
+def test_oz_unsorted__input_order__another_root() -> None:
+    forward = build_tree(OZ_UNSORTED, CWE_TYPES, works(7))
+
+    assert [bytes(forward.leaf(position)) for position in range(7)] == forward.nodes[:5:-1]
+    assert build_tree(OZ_UNSORTED, CWE_TYPES, works(7)[::-1]).root != forward.root
+
+
 def test_build_tree__input_order__root_unchanged() -> None:
-    for profile, types, values in CASES:
+    for profile, types, values in CASES[:-1]:
         forward = build_tree(profile, types, values(7)).root
         assert build_tree(profile, types, values(7)[::-1]).root == forward
 
@@ -133,14 +143,16 @@ def test_empty_tree__profile_with_zero_root__zero(profile: Profile) -> None:
     assert build_tree(profile, profile.types or (), []).root == ZERO_HASH
 
 
-@pytest.mark.parametrize("profile", [OZ_STANDARD, UNISWAP_V1])
+@pytest.mark.parametrize("profile", [OZ_STANDARD, OZ_UNSORTED, UNISWAP_V1])
 def test_empty_tree__profile_without__refused(profile: Profile) -> None:
     with pytest.raises(BadValue, match=f"values: .* which profile {profile.name} needs"):
         build_tree(profile, UNISWAP_TYPES, [])
 
 
 def test_build_tree__one_work_twice__refused() -> None:
-    with pytest.raises(BadValue, match=r"values\[2\]\[0\]: '0x0000"):
+    with pytest.raises(
+        BadValue, match=r"values\[2\]\[0\]: '0x0000.*' is not another work than all"
+    ):
         build_tree(CWE_SORTED_V1, CWE_TYPES, [*works(2), works(1)[0]])
 
 
@@ -167,6 +179,19 @@ def test_is_proof__inner_node_shown_as_cwe_leaf__refused() -> None:
     assert not is_proof(CWE_SORTED_V1, CWE_TYPES, forged, proof=proof, root=tree.root)
 
 
+@pytest.mark.parametrize(("amount", "is_valid"), [(2**128 - 1, True), (2**128, False)])
+def test_is_proof__cwe_amount_at_the_limit_of_credits__refused_from_there(
+    amount: int, is_valid: bool
+) -> None:
+    values = [*works(2), ["0x" + "77" * 32, amount]]
+    tree = build_tree(CWE_SORTED_V1, CWE_TYPES, values)
+
+    proof = tree.proof(2)
+
+    assert folded(tree.leaf(2), proof) == tree.root
+    assert is_proof(CWE_SORTED_V1, CWE_TYPES, values[2], proof=proof, root=tree.root) is is_valid
+
+
 @pytest.mark.parametrize(("profile", "types", "values"), CASES)
 def test_profiles_of_root__built_under_one__that_one_only(
     profile: Profile, types: tuple[str, ...], values: Any
@@ -185,6 +210,17 @@ def test_profiles_of_root__our_leaves__ours_and_openzeppelin() -> None:
     assert profiles_of_root(types, values, root) == ("quittance-v1", "oz-standard")
 
 
+def test_profiles_of_root__same_root_sorted_or_not__sorted_alone() -> None:
+    """One value, two values, or values in the order of their hashes."""
+    tree = build_tree(OZ_STANDARD, CWE_TYPES, works(5))
+    in_order = sorted(works(5), key=lambda value: tree.leaf(works(5).index(value)))
+
+    for values in (works(1), works(2), works(2)[::-1], in_order):
+        root = build_tree(OZ_UNSORTED, CWE_TYPES, values).root
+        assert root == build_tree(OZ_STANDARD, CWE_TYPES, values).root
+        assert profiles_of_root(CWE_TYPES, values, root) == ("oz-standard",)
+
+
 def test_profiles_of_root__another_root__none() -> None:
     assert profiles_of_root(CWE_TYPES, works(3), ZERO_HASH) == ()
 
@@ -193,7 +229,7 @@ def test_is_consistent__any_changed_node__false() -> None:
     for profile, types, values in CASES:
         nodes = build_tree(profile, types, values(5)).nodes
         assert is_consistent(profile, nodes, 5)
-        inner = 0 if profile is OZ_STANDARD else len(nodes) - 1
+        inner = 0 if profile.shape is Shape.HEAP else len(nodes) - 1
         changed = [*nodes]
         changed[inner] = ZERO_HASH
         assert not is_consistent(profile, changed, 5)
@@ -204,5 +240,5 @@ def test_profile_named__each__found() -> None:
 
 
 def test_profile_named__unknown__names_the_known() -> None:
-    with pytest.raises(UnknownName, match="'merkl'; known: quittance-v1, cwe-sorted-v1"):
+    with pytest.raises(UnknownName, match="no tree profile is named 'merkl'; known: quittance"):
         profile_named("merkl")

@@ -88,6 +88,34 @@ def test_weigh__one_minute_at_one__a_million_squared() -> None:
     assert weights.raw == weights.counted == [10**12]
 
 
+def test_weigh__plays_above_their_limit__clamped_and_told() -> None:
+    usage = usage_of([("u", "w", 1), ("u", "v", 1)], plays=[8, 2])
+
+    assert weigh(usage).discount_ppm == [339_732, 750_000]
+    limited = weigh(usage, plays_max=4)
+    assert limited.discount_ppm == [520_833, 750_000]
+    assert limited.raw == [520_833 * ONE, 750_000 * ONE]
+
+
+def test_allocate__least_weight_there_is__whole_fee() -> None:
+    usage = Usage(
+        user=["u"],
+        work=["w"],
+        minutes=[1],
+        price_ppm=[1],
+        region_ppm=[1],
+        plays=[1],
+        credibility_ppm=[ONE],
+    )
+
+    assert weigh(usage).raw == weigh(usage).counted == [1]
+    assert shared({"u": 7}, usage).per_work == {"w": 7}
+
+
+def test_credibility_of_rows__work_that_is_not_named__neutral() -> None:
+    assert credibility_of_rows(["w", "v", "w"], {"w": 250_000}) == [250_000, ONE, 250_000]
+
+
 def test_allocate__three_equal_rows__remainder_to_the_first() -> None:
     result = shared({"u": 10}, usage_of([("u", "a", 1), ("u", "b", 1), ("u", "c", 1)]))
 
@@ -200,6 +228,14 @@ def test_allocate__same_work_twice__two_rows_one_user() -> None:
 
     assert result.per_work == {"a": 10}
     assert result.reputation == {"a": Reputation(1, 2 * 10**12)}
+
+
+def test_allocate__two_users_of_one_work__both_counted() -> None:
+    usage = usage_of([("a", "w", 1), ("b", "w", 2), ("b", "v", 1)])
+
+    reputation = shared({"a": 1, "b": 1}, usage).reputation
+
+    assert {work: known.distinct_users for work, known in reputation.items()} == {"v": 1, "w": 2}
 
 
 def test_allocate__beyond_256_bits__exact() -> None:

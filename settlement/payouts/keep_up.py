@@ -1,0 +1,120 @@
+"""The part of a tick that keeps open nonces going: sent again, replaced, or spent by a no-op."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import assert_never
+
+from contracts.evm import Hash32
+from settlement.payouts.assemble import calldata
+from settlement.payouts.gas import Fee, FeeAboveCap, fee_for
+from settlement.payouts.nonces import (
+    AtCap,
+    Cancel,
+    Care,
+    Counts,
+    Leave,
+    Market,
+    Replace,
+    Resend,
+    care,
+    forgotten,
+    gap,
+)
+from settlement.payouts.operation import Attempt, Operation
+from settlement.payouts.send import Sending
+from settlement.payouts.view import ChainView
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kept:
+    """What was done for open nonces; with one of the last two, no new nonce may follow."""
+
+    sent_again: tuple[Hash32, ...]
+    replaced: tuple[Hash32, ...]
+    above_cap: FeeAboveCap | None
+    is_unsettled: bool
+
+
+def keep_up(
+    in_flight: Sequence[Attempt],
+    useful: Mapping[int, Sequence[Operation]],
+    *,
+    sending: Sending,
+    view: ChainView,
+    counts: Counts,
+    market: Market,
+    next_nonce: int,
+) -> Kept:
+    """Look after every nonce that is not spent at the finalized block, in order.
+
+    What is stored is sent before anything is signed: a signer that refuses ends the tick.
+
+    Args:
+        in_flight: everything stored for them, ascending.
+        useful: by nonce, what is not over and could be paid by it.
+        sending: what signs, stores and sends.
+        view: with receipts and mempool for all hashes in flight.
+        counts: of the key.
+        market: at the head.
+        next_nonce: every lower nonce is taken.
+    """
+    needs = [
+        care(
+            one,
+            contract=sending.contract,
+            is_useful=one.nonce in useful,
+            view=view,
+            counts=counts,
+            market=market,
+        )
+        for one in in_flight
+    ]
+    sent_again = _send_again(needs, sending)
+    replaced = _sign_again(needs, useful, sending)
+    above_cap = next((need.above for need in needs if isinstance(need, AtCap)), None)
+    unknown = forgotten(in_flight, counts, next_nonce=next_nonce)
+    nonce = gap(unknown, counts)
+    if nonce is not None and above_cap is None:
+        fee = fee_for(market.quote, market.caps)
+        if isinstance(fee, Fee):
+            replaced.append(sending.noop(nonce, fee=fee))
+        else:
+            above_cap = fee
+    return Kept(
+        sent_again=tuple(sent_again),
+        replaced=tuple(replaced),
+        above_cap=above_cap,
+        is_unsettled=bool(unknown),
+    )
+
+
+def _send_again(needs: Sequence[Care], sending: Sending) -> list[Hash32]:
+    """Broadcast the stored bytes that the node lacks."""
+    lacking = [
+        need.transaction if isinstance(need, Resend) else need.lacking
+        for need in needs
+        if isinstance(need, Resend | AtCap)
+    ]
+    stored = [transaction for transaction in lacking if transaction is not None]
+    for transaction in stored:
+        sending.broadcast(transaction)
+    return [transaction.tx_hash for transaction in stored]
+
+
+def _sign_again(
+    needs: Sequence[Care], useful: Mapping[int, Sequence[Operation]], sending: Sending
+) -> list[Hash32]:
+    """Sign, store and send replacements and no-ops."""
+    signed: list[Hash32] = []
+    for need in needs:
+        match need:
+            case Replace(attempt, fee):
+                data = calldata(useful[attempt.nonce])
+                signed.append(sending.replacement(data, attempt, fee=fee))
+            case Cancel(attempt, fee):
+                signed.append(sending.noop(attempt.nonce, fee=fee))
+            case Resend() | AtCap() | Leave():
+                pass
+            case _:
+                assert_never(need)
+    return signed

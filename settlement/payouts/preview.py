@@ -1,0 +1,201 @@
+"""A dry run: what the next tick would plan, keep up and sign, and what that may cost.
+
+Nothing is written, signed or sent. Of a remainder whose leaf was never planned here, attempts of
+other remainders are not seen; the tick itself sees them, and waits.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from contracts.evm import BlockRef, Hash32
+from settlement.payouts.assemble import Held
+from settlement.payouts.decision import SignNew, next_action
+from settlement.payouts.gas import Fee, FeeAboveCap, fee_for
+from settlement.payouts.nonces import (
+    AtCap,
+    Cancel,
+    Care,
+    Counts,
+    Leave,
+    Replace,
+    care,
+    forgotten,
+    useful_nonces,
+)
+from settlement.payouts.observe import Sighting, observe
+from settlement.payouts.operation import Attempt, History, Operation
+from settlement.payouts.protocols import Histories
+from settlement.payouts.submit import Submitter
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proposed:
+    """A transaction that would be signed now, and the most that it may cost."""
+
+    nonce: int
+    op_ids: tuple[Hash32, ...]
+    gas: int
+    max_fee_wei: int
+    tip_wei: int
+    data_fee_wei: int
+    cost_max_wei: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Upkeep:
+    """What an open nonce needs now: Resend, Replace, Cancel, or AtCap."""
+
+    nonce: int
+    need: str
+    tx_hash: Hash32
+    fee: Fee | FeeAboveCap | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Preview:
+    """One dry run. `obstacles` are reasons why a tick would not sign, or not all of this.
+
+    `money_left_wei` is what the key would have, if all that waits and all of this costs its most.
+    """
+
+    finalized: BlockRef
+    head: BlockRef
+    counts: Counts
+    next_nonce: int
+    planned: tuple[Hash32, ...]
+    upkeep: tuple[Upkeep, ...]
+    proposed: tuple[Proposed, ...]
+    held: tuple[Held, ...]
+    money_left_wei: int
+    obstacles: tuple[str, ...]
+
+
+def preview(submitter: Submitter, histories: Histories) -> Preview | None:
+    """Look ahead; None while no block is finalized.
+
+    Raises:
+        ChainUnavailable: the node does not have the finalized block, or did not answer.
+    """
+    finalized = submitter.finality.finalized()
+    if finalized is None:
+        return None
+    head, sender = submitter.chain.head(), submitter.signer.address
+    counts = submitter.counts(head, finalized)
+    stored = submitter.store.open_histories()
+    fresh = _fresh(submitter, finalized, stored, histories)
+    in_flight = submitter.in_flight(counts)
+    sighting = observe(
+        submitter.chain,
+        finalized,
+        [*stored, *fresh],
+        spent={sender: counts.finalized},
+        open_attempts=in_flight,
+    )
+    due = [
+        history.operation for history in (*stored, *fresh) if _is_due(submitter, history, sighting)
+    ]
+    market, useful = submitter.market(head), useful_nonces(stored, sender)
+    needs = [
+        care(
+            one,
+            contract=submitter.contract,
+            is_useful=one.nonce in useful,
+            view=sighting.view,
+            counts=counts,
+            market=market,
+        )
+        for one in in_flight
+    ]
+    next_nonce = max(submitter.store.next_nonce(sender) or 0, counts.shown)
+    fee = fee_for(market.quote, market.caps)
+    proposed, held = _proposed(submitter, due, head, fee=fee, next_nonce=next_nonce)
+    money_left = submitter.money_left(in_flight, counts, head)
+    money_left -= sum(one.cost_max_wei for one in proposed)
+    checks = (
+        ("paused", submitter.chain.is_paused(head)),
+        ("key_unsettled", bool(forgotten(in_flight, counts, next_nonce=next_nonce))),
+        ("fee_above_cap", isinstance(fee, FeeAboveCap)),
+        ("no_gas_money", money_left < 0),
+        ("in_flight_full", len(in_flight) + len(proposed) > submitter.limits.in_flight_max),
+    )
+    return Preview(
+        finalized=finalized,
+        head=head,
+        counts=counts,
+        next_nonce=next_nonce,
+        planned=tuple(history.operation.op_id for history in fresh),
+        upkeep=tuple(
+            _upkeep(attempt, need)
+            for attempt, need in zip(in_flight, needs, strict=True)
+            if need != Leave()
+        ),
+        proposed=proposed,
+        held=held,
+        money_left_wei=money_left,
+        obstacles=tuple(name for name, is_so in checks if is_so),
+    )
+
+
+def _fresh(
+    submitter: Submitter, finalized: BlockRef, stored: Iterable[History], histories: Histories
+) -> list[History]:
+    """What would be planned, with what was signed before for the same leaf."""
+    known = {history.operation.op_id for history in stored}
+    commits, withdrawals = submitter.owed(finalized)
+    fresh: list[History] = []
+    for operation in (*commits, *withdrawals):
+        if operation.op_id in known or histories.history(operation.op_id) is not None:
+            continue
+        first = histories.history(operation.event_op_id)
+        others = (*first.attempts, *first.others) if first is not None else ()
+        fresh.append(History(operation=operation, attempts=(), others=others, outcomes=()))
+    return fresh
+
+
+def _is_due(submitter: Submitter, history: History, sighting: Sighting) -> bool:
+    usage = sighting.usages[history.operation.op_id]
+    attempts_max = submitter.limits.nonces_per_operation_max
+    action = next_action(history, usage, sighting.view, attempts_max=attempts_max)
+    return isinstance(action, SignNew)
+
+
+def _proposed(
+    submitter: Submitter,
+    due: list[Operation],
+    head: BlockRef,
+    *,
+    fee: Fee | FeeAboveCap,
+    next_nonce: int,
+) -> tuple[tuple[Proposed, ...], tuple[Held, ...]]:
+    if isinstance(fee, FeeAboveCap):
+        return (), ()
+    proposed: list[Proposed] = []
+    held: list[Held] = []
+    for one in submitter.assembler(head).assembled(due):
+        if isinstance(one, Held):
+            held.append(one)
+            continue
+        data_fee = submitter.chain.data_fee(one.data, head)
+        proposed.append(
+            Proposed(
+                nonce=next_nonce + len(proposed),
+                op_ids=one.op_ids,
+                gas=one.gas,
+                max_fee_wei=fee.max_fee_wei,
+                tip_wei=fee.tip_wei,
+                data_fee_wei=data_fee,
+                cost_max_wei=one.gas * fee.max_fee_wei + data_fee,
+            )
+        )
+    return tuple(proposed), tuple(held)
+
+
+def _upkeep(attempt: Attempt, need: Care) -> Upkeep:
+    fee: Fee | FeeAboveCap | None = None
+    match need:
+        case Replace(_, bid) | Cancel(_, bid):
+            fee = bid
+        case AtCap(above, _):
+            fee = above
+    name = type(need).__name__
+    return Upkeep(nonce=attempt.nonce, need=name, tx_hash=attempt.newest.tx_hash, fee=fee)

@@ -1,0 +1,103 @@
+"""Signing in the one order that forgets nothing: sign, store, and only then send."""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from contracts.evm import Address, BlockNumber, ChainId, Hash32, keccak
+from settlement.errors import SignatureMismatch
+from settlement.payouts.broadcast import Answer
+from settlement.payouts.gas import NOOP_GAS, Fee
+from settlement.payouts.operation import Attempt, SignedTransaction, TransactionDraft
+from settlement.payouts.protocols import PayoutChain, PayoutStore, Signer
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sending:
+    """One key that pays from one contract; `head` is the number of the head that signing saw."""
+
+    chain_id: ChainId
+    contract: Address
+    chain: PayoutChain
+    store: PayoutStore
+    signer: Signer
+    head: BlockNumber
+
+    def anew(
+        self, data: bytes, op_ids: Sequence[Hash32], *, nonce: int, gas: int, fee: Fee
+    ) -> Hash32:
+        """Send a call with the next nonce."""
+        transaction = self._signed(self._draft(self.contract, data, nonce=nonce, gas=gas, fee=fee))
+        self.store.add_transaction(transaction, op_ids, head=self.head)
+        self.broadcast(transaction)
+        return transaction.tx_hash
+
+    def replacement(self, data: bytes, old: Attempt, *, fee: Fee) -> Hash32:
+        """Send a call, whose gas was estimated before, with a nonce that has one already."""
+        gas = old.newest.gas
+        return self._version(self._draft(self.contract, data, nonce=old.nonce, gas=gas, fee=fee))
+
+    def noop(self, nonce: int, *, fee: Fee) -> Hash32:
+        """Send nothing to ourselves with a nonce that is taken already."""
+        return self._version(
+            self._draft(self.signer.address, b"", nonce=nonce, gas=NOOP_GAS, fee=fee)
+        )
+
+    def broadcast(self, transaction: SignedTransaction) -> None:
+        """Send what is stored; whatever the node says, the next tick looks for itself."""
+        result = self.chain.send_raw(transaction.raw)
+        is_fine = result.answer in (Answer.ACCEPTED, Answer.ALREADY_KNOWN)
+        log.log(
+            logging.INFO if is_fine else logging.WARNING,
+            "transaction broadcast",
+            extra={
+                "tx_hash": str(transaction.tx_hash),
+                "nonce": transaction.nonce,
+                "answer": result.answer.value,
+                "detail": result.detail,
+            },
+        )
+
+    def _version(self, draft: TransactionDraft) -> Hash32:
+        transaction = self._signed(draft)
+        self.store.add_version(transaction, head=self.head)
+        self.broadcast(transaction)
+        return transaction.tx_hash
+
+    def _draft(
+        self, to: Address, data: bytes, *, nonce: int, gas: int, fee: Fee
+    ) -> TransactionDraft:
+        return TransactionDraft(
+            chain_id=self.chain_id,
+            nonce=nonce,
+            to=to,
+            data=data,
+            gas=gas,
+            max_fee_wei=fee.max_fee_wei,
+            tip_wei=fee.tip_wei,
+        )
+
+    def _signed(self, draft: TransactionDraft) -> SignedTransaction:
+        """A remote signer is outside: what it returned must be what was asked.
+
+        Raises:
+            SignatureMismatch: it is not.
+        """
+        sender = self.signer.address
+        transaction = self.signer.sign(draft)
+        pairs = (
+            ("sender", transaction.sender, sender),
+            ("hash", transaction.tx_hash, keccak(transaction.raw)),
+            ("chain", transaction.chain_id, draft.chain_id),
+            ("nonce", transaction.nonce, draft.nonce),
+            ("recipient", transaction.to, draft.to),
+            ("gas limit", transaction.gas, draft.gas),
+            ("max fee", transaction.max_fee_wei, draft.max_fee_wei),
+            ("tip", transaction.tip_wei, draft.tip_wei),
+        )
+        for what, actual, expected in pairs:
+            if actual != expected:
+                raise SignatureMismatch(sender, draft.nonce, what)
+        return transaction

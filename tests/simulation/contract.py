@@ -1,0 +1,336 @@
+"""`EpochPayouts` as the submitter and the books know it: what a block's content does to a state.
+
+Its flags keep a line from being settled twice, as the real ones do. The submitter must not rely on
+that, so every transaction of ours that reaches a leaf is noted with what ours had settled before.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from contracts.approvals import AssetTotals
+from contracts.calls import (
+    COMMIT_EPOCH,
+    WITHDRAW,
+    WITHDRAW_BATCH,
+    EpochState,
+    EpochStatus,
+    Refusal,
+    Withdrawal,
+    withdrawal_from_call,
+)
+from contracts.evm import Address, BlockRef, Epoch, Hash32, LogIndex, LogRef, Timestamp, keccak
+from contracts.leaves import Leaf, SplitLine
+from contracts.money_events import (
+    EpochCommitted,
+    EpochFunded,
+    EpochVetoed,
+    LeafWithdrawn,
+    MoneyEvent,
+    PayeeHeld,
+    PayeePaid,
+    PayeeUnclaimed,
+)
+from contracts.operations import commit_operation_id, withdraw_operation_id
+from contracts.units import BaseUnits
+from settlement.payouts.view import Receipt
+from tests.ledger_builders import ASSET, BOOK
+from tests.simulation.chain import VETO_WINDOW, Reached, State, Transaction
+
+GUARDIAN = Address(b"\x61" * 20)
+GAS_OF_TRANSACTION, GAS_OF_ITEM, GAS_OF_LINE = 21_000, 40_000, 30_000
+SENDER = Address(b"\x5e" * 20)
+
+
+@dataclass(frozen=True, slots=True)
+class Fund:
+    """Subscribers paid for an epoch."""
+
+    epoch: Epoch
+    amount: int
+
+
+@dataclass(frozen=True, slots=True)
+class Veto:
+    """A guardian undoes a commitment."""
+
+    epoch: Epoch
+
+
+@dataclass(frozen=True, slots=True)
+class Withdraw:
+    """A stranger withdraws a leaf."""
+
+    leaf: Leaf
+
+
+@dataclass(frozen=True, slots=True)
+class SpendNonce:
+    """Somebody signs another transaction with our key, for the next nonce."""
+
+    nonce: int
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A switch of the contract or of an account: the named field of the state has this value."""
+
+    name: str
+    value: object
+
+    def __str__(self) -> str:
+        value = self.value
+        shown = sorted(map(str, value)) if isinstance(value, frozenset) else value
+        return f"{self.name} = {shown}"
+
+
+External = Fund | Veto | Withdraw | SpendNonce | Change
+"""What others do; it is executed in the block that takes it, if it still can be."""
+
+
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """A decoded `commitEpoch`."""
+
+    epoch: Epoch
+    attempt: int
+    manifest_digest: Hash32
+    root: Hash32
+    totals: tuple[AssetTotals, ...]
+    deadline: int
+
+
+@lru_cache(maxsize=4096)
+def decoded(data: bytes) -> Commit | tuple[Withdrawal, ...]:
+    """Calldata of ours; empty for anything else."""
+    if data[:4] == COMMIT_EPOCH.selector:
+        approval, _ = COMMIT_EPOCH.decode(data)
+        epoch, attempt, _, digest, root, totals, deadline = approval
+        read = tuple(
+            AssetTotals(
+                asset=Address.from_hex(asset),
+                paid_in=BaseUnits(words[0]),
+                carried_in=BaseUnits(words[1]),
+                allocated=BaseUnits(words[2]),
+                escrow=BaseUnits(words[3]),
+                unallocated=BaseUnits(words[4]),
+                fees=BaseUnits(words[5]),
+            )
+            for asset, *words in totals
+        )
+        return Commit(Epoch(epoch), attempt, Hash32(digest), Hash32(root), read, deadline)
+    if data[:4] == WITHDRAW.selector:
+        return (withdrawal_from_call(data),)
+    if data[:4] == WITHDRAW_BATCH.selector:
+        (items,) = WITHDRAW_BATCH.decode(data)
+        return tuple(_withdrawal(item) for item in items)
+    return ()
+
+
+def _withdrawal(words: Sequence[Any]) -> Withdrawal:
+    epoch, work_id, part, asset, payees, amounts, proof = words
+    leaf = Leaf(
+        epoch=Epoch(epoch),
+        work_id=Hash32(work_id),
+        part=part,
+        asset=Address.from_hex(asset),
+        lines=tuple(
+            SplitLine(payee=Address.from_hex(payee), amount=BaseUnits(amount))
+            for payee, amount in zip(payees, amounts, strict=True)
+        ),
+    )
+    return Withdrawal(leaf, tuple(Hash32(node) for node in proof))
+
+
+@lru_cache(maxsize=4096)
+def op_id_of(leaf: Leaf) -> Hash32:
+    """What the contract's events call a leaf."""
+    place = (leaf.epoch, leaf.work_id, leaf.part, leaf.asset)
+    return withdraw_operation_id(*place, chain_id=BOOK.chain_id, contract=BOOK.contract)
+
+
+def all_lines(leaf: Leaf) -> int:
+    """The bitmap of a leaf that is settled as a whole."""
+    return (1 << len(leaf.lines)) - 1
+
+
+def gas_of(data: bytes) -> int:
+    """What a call needs."""
+    call = decoded(data)
+    if isinstance(call, Commit):
+        return GAS_OF_TRANSACTION + 200_000
+    return GAS_OF_TRANSACTION + sum(
+        GAS_OF_ITEM + GAS_OF_LINE * len(item.leaf.lines) for item in call
+    )
+
+
+class Executor:
+    """Executes one block on a state; collects its events."""
+
+    def __init__(
+        self, ref: BlockRef, state: State, distributions: Mapping[Hash32, frozenset[Leaf]]
+    ) -> None:
+        self.ref, self.state, self.events = ref, state, list[MoneyEvent]()
+        self._distributions = distributions
+
+    def external(self, one: External) -> bool:
+        """What others do; whether it could be done."""
+        match one:
+            case Fund(epoch, amount):
+                self.state.paid_in[epoch] += amount
+                self.state.cash += amount
+                self._emit(EpochFunded, epoch=epoch, asset=ASSET, source=GUARDIAN, amount=amount)
+            case Veto(epoch):
+                return self._veto(epoch)
+            case Withdraw(leaf):
+                if self.state.is_paused or self.refusal(leaf) is not None:
+                    return False
+                self._settle(leaf, None)
+            case SpendNonce(nonce):
+                if self.state.counts[SENDER] != nonce:
+                    return False
+                self.state.counts[SENDER] += 1
+            case Change(name, value):
+                setattr(self.state, name, value)
+        return True
+
+    def transaction(self, one: Transaction, base_fee_wei: int, *, runs_dry: bool) -> None:
+        """A transaction of ours; the nonce is spent whatever happens."""
+        state = self.state
+        state.counts[one.sender] += 1
+        state.funds -= gas_of(one.data) * min(one.max_fee_wei, base_fee_wei + one.tip_wei)
+        call = decoded(one.data) if one.to == BOOK.contract else ()
+        settled: set[Hash32] = set()
+        refused: dict[Hash32, Refusal] = {}
+        is_success = not (runs_dry or state.is_paused or gas_of(one.data) > one.gas)
+        if is_success and isinstance(call, Commit):
+            is_success = self.commit_objection(call) is None
+            if is_success:
+                settled.add(self._commit(call))
+        elif is_success and not isinstance(call, Commit):
+            for item in call:
+                self._item(one, item.leaf, settled, refused)
+        state.receipts[one.tx_hash] = Receipt(
+            tx_hash=one.tx_hash,
+            block_number=self.ref.number,
+            block_hash=self.ref.hash,
+            is_success=is_success,
+            settled=frozenset(settled),
+            refused=refused,
+        )
+
+    def refusal(self, leaf: Leaf) -> Refusal | None:
+        """Why the contract would not settle anything of a leaf."""
+        state, op_id = self.state, op_id_of(leaf)
+        epoch = state.epoch(leaf.epoch)
+        if epoch.status is EpochStatus.NONE or self.ref.timestamp < epoch.active_at:
+            return Refusal.EPOCH_NOT_ACTIVE
+        if leaf.work_id in state.under_verdict:
+            return Refusal.WORK_UNDER_VERDICT
+        if leaf not in self._distributions[epoch.root]:
+            return Refusal.BAD_PROOF
+        is_open = all_lines(leaf) & ~state.lines.get(op_id, 0)
+        if not is_open:
+            return Refusal.ALREADY_WITHDRAWN
+        held = sum(1 << n for n, line in enumerate(leaf.lines) if line.payee in state.held)
+        return None if is_open & ~held else Refusal.ALL_LINES_HELD
+
+    def commit_objection(self, call: Commit) -> str | None:
+        """Why `commitEpoch` would revert."""
+        state, epoch = self.state, self.state.epoch(call.epoch)
+        before = state.epoch(Epoch(call.epoch - 1))
+        is_ready = not call.epoch or (
+            before.status is not EpochStatus.NONE and before.active_at <= self.ref.timestamp
+        )
+        if not is_ready or epoch.status is not EpochStatus.NONE or call.attempt != epoch.attempt:
+            return "reverts with 0xe0"
+        if self.ref.timestamp > call.deadline:
+            return "reverts with 0xdead"
+        (totals,) = call.totals
+        return None if totals.paid_in == state.paid_in[call.epoch] else "reverts with 0x70"
+
+    def _item(
+        self, one: Transaction, leaf: Leaf, settled: set[Hash32], refused: dict[Hash32, Refusal]
+    ) -> None:
+        op_id, state = op_id_of(leaf), self.state
+        place = Reached(one.sender, one.nonce, op_id, state.ours.get(op_id, 0))
+        state.reached = (*state.reached, place)
+        refusal = self.refusal(leaf)
+        if refusal is not None:
+            refused[op_id] = refusal
+            return
+        self._settle(leaf, one)
+        settled.add(op_id)
+
+    def _settle(self, leaf: Leaf, by: Transaction | None) -> None:
+        op_id, state = op_id_of(leaf), self.state
+        before = state.lines.get(op_id, 0)
+        due = [(n, line) for n, line in enumerate(leaf.lines) if not before >> n & 1]
+        amount = sum(line.amount for _, line in due if line.payee not in state.held)
+        place = {"op_id": op_id, "asset": leaf.asset}
+        named = {"epoch": leaf.epoch, "work_id": leaf.work_id, "part": leaf.part}
+        self._emit(LeafWithdrawn, **place, **named, amount=amount)
+        for number, line in due:
+            kind: type[PayeePaid | PayeeUnclaimed | PayeeHeld] = PayeePaid
+            if line.payee in state.held:
+                kind = PayeeHeld
+            elif line.payee in state.refusing:
+                kind = PayeeUnclaimed
+                state.unclaimed[line.payee] += line.amount
+            else:
+                state.cash -= line.amount
+                state.paid[op_id, number] += 1
+            if kind is not PayeeHeld:
+                state.lines[op_id] = state.lines.get(op_id, 0) | 1 << number
+                if by is not None:
+                    state.ours[op_id] = state.ours.get(op_id, 0) | 1 << number
+            self._emit(kind, **place, payee=line.payee, amount=line.amount, line=number)
+
+    def _commit(self, call: Commit) -> Hash32:
+        active_at = Timestamp(self.ref.timestamp + VETO_WINDOW)
+        self.state.epochs[call.epoch] = EpochState(
+            root=call.root,
+            manifest_digest=call.manifest_digest,
+            active_at=active_at,
+            attempt=call.attempt,
+            status=EpochStatus.PENDING,
+        )
+        self._emit(
+            EpochCommitted,
+            epoch=call.epoch,
+            attempt=call.attempt,
+            manifest_digest=call.manifest_digest,
+            root=call.root,
+            active_at=active_at,
+            guardian_set=1,
+            signers=(GUARDIAN,),
+            totals=call.totals,
+        )
+        return commit_operation_id(
+            call.epoch, call.attempt, chain_id=BOOK.chain_id, contract=BOOK.contract
+        )
+
+    def _veto(self, epoch: Epoch) -> bool:
+        vetoed = self.state.epoch(epoch)
+        if vetoed.status is EpochStatus.NONE or self.ref.timestamp >= vetoed.active_at:
+            return False
+        self.state.epochs[epoch] = EpochState(
+            root=Hash32(bytes(32)),
+            manifest_digest=Hash32(bytes(32)),
+            active_at=Timestamp(0),
+            attempt=vetoed.attempt + 1,
+            status=EpochStatus.NONE,
+        )
+        reason = keccak(b"reason")
+        attempt = vetoed.attempt
+        self._emit(EpochVetoed, epoch=epoch, attempt=attempt, by=GUARDIAN, reason_digest=reason)
+        return True
+
+    def _emit(self, kind: type[MoneyEvent], **fields: object) -> None:
+        where: dict[str, object] = {
+            "ref": LogRef(BOOK.chain_id, self.ref.number, LogIndex(len(self.events))),
+            "block_hash": self.ref.hash,
+            "timestamp": self.ref.timestamp,
+        }
+        self.events.append(kind(**where, **fields))  # type: ignore[arg-type]
