@@ -1,5 +1,6 @@
 """A guardian's work on one epoch: export its bundle, verify it, compare with the chain, sign."""
 
+import os
 import sys
 from pathlib import Path
 
@@ -12,9 +13,9 @@ from scripts.bootstrap_settlement import VERIFIER
 from settlement.royalties.adapters.bundle_directory import (
     BundleDirectory,
     VerifiedBundle,
-    VerifierCommand,
 )
 from settlement.royalties.adapters.store import Approvals, ComputedEpochs
+from settlement.royalties.adapters.verifier import VerifierProgram
 from settlement.royalties.approve import (
     ChainCheck,
     GuardianSigner,
@@ -54,17 +55,25 @@ def approve_exported(
     engine: Engine,
     settlement: Settlement,
     chain: ChainCheck,
+    url: str,
 ) -> SignedApproval | Refused:
-    """Check an exported bundle against the guardian's own view of the chain, and sign."""
+    """Check an exported bundle against the guardian's own view of the chain, and sign.
+
+    The verifier asks the node at `url` itself: headers, receipts, and the epochs before.
+    """
     bundle = BundleDirectory(directory)
-    command = VerifierCommand(
-        interpreter=Path(sys.executable), script=VERIFIER, timeout_s=_VERIFIER_LIMIT_S
+    program = VerifierProgram(
+        interpreter=Path(sys.executable),
+        script=VERIFIER,
+        timeout_s=_VERIFIER_LIMIT_S,
+        environ=os.environ,
+        url=url,
     )
     manifest = manifest_from_bytes(bundle.manifest())
     deadline = Timestamp(manifest.clock.grace_end_of(manifest.epoch) + _APPROVAL_LIFE_S)
     with engine.begin() as connection:
         return approve(
-            VerifiedBundle(bundle, command),
+            VerifiedBundle(bundle, program),
             settlement=settlement,
             chain=chain,
             signer=guardian,

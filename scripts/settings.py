@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from contracts.addresses import (
     BadAddressBook,
@@ -22,9 +22,11 @@ from contracts.event_spec import ContractName
 from contracts.evm import Address, BlockNumber, ChainId
 from indexer.chain_profiles import CHAIN_PROFILES
 from scripts.embedded.places import data_directory
-from scripts.policy_settings import PolicySettings, policy_settings
 from scripts.setting_values import Secret, Table, TopLevel, is_url
 from scripts.signer_settings import SignerSettings, signer_settings
+
+if TYPE_CHECKING:
+    from scripts.policy_settings import PolicySettings
 
 AddressBook = Callable[[ChainId], tuple[Settlement, ...]]
 """The settlements of one chain."""
@@ -93,7 +95,7 @@ class Settings:
     broker_url: str | None = field(repr=False)
     chains: tuple[ChainSettings, ...]
     signer: SignerSettings | None
-    policy: PolicySettings | None = None
+    policy: "PolicySettings | None" = None
     watcher_key: Secret | None = None
     fee_per_gas_wei_max: int | None
     poll_interval_ms: int
@@ -125,7 +127,7 @@ def load_settings(
         broker_url=reader.url("broker_url", "redis"),
         chains=chains,
         signer=signer_settings(reader, base, paying),
-        policy=policy_settings(reader, paying),
+        policy=_policy(reader, paying),
         watcher_key=reader.secret("watcher_key"),
         fee_per_gas_wei_max=reader.integer("fee_per_gas_wei_max"),
         poll_interval_ms=reader.integer("poll_interval_ms", least=1) or 1_000,
@@ -135,6 +137,15 @@ def load_settings(
     if problems:
         raise BadSettings(tuple(problems))
     return settings
+
+
+def _policy(reader: TopLevel, paying: tuple[ChainId, ...]) -> "PolicySettings | None":
+    """The section `[policy]`; where there is none, nothing that knows payouts is imported."""
+    if "policy" not in reader.document:
+        return None
+    from scripts.policy_settings import policy_settings  # noqa: PLC0415 - see above
+
+    return policy_settings(reader, paying)
 
 
 def _document(environ: Mapping[str, str], problems: list[str]) -> tuple[Mapping[str, Any], Path]:

@@ -19,6 +19,7 @@ from scripts.setting_values import Secret
 from scripts.settings import ChainSettings
 from settlement.errors import ChainUnavailable
 from settlement.royalties.adapters.recomputation import VerifierFromChain
+from settlement.royalties.adapters.verifier import VerifierProgram
 from settlement.royalties.adapters.watched_chain import (
     RPCVetoes,
     RPCWatchedChain,
@@ -83,13 +84,15 @@ def watching(chain: ChainSettings, settlement: Settlement, key: Secret | None) -
         yield Watcher(
             RPCWatchedChain(web3, settlement),
             VerifierFromChain(
-                interpreter=Path(sys.executable),
-                script=VERIFIER,
+                program=VerifierProgram(
+                    interpreter=Path(sys.executable),
+                    script=VERIFIER,
+                    timeout_s=_VERIFIER_LIMIT_S,
+                    environ=os.environ,
+                    url=chain.rpc[0],
+                ),
                 addresses=addresses,
                 settlement=settlement.name,
-                url=chain.rpc[0],
-                timeout_s=_VERIFIER_LIMIT_S,
-                environ=os.environ,
             ),
             vetoes,
         )

@@ -221,7 +221,12 @@ def approve_epoch(
         if missing is not None:
             fail(_not_yet(epoch, missing), CHECK_FAILED)
         answer = approve_exported(
-            bundle, guardian, engine=engine, settlement=one, chain=chain_check(chain, one)
+            bundle,
+            guardian,
+            engine=engine,
+            settlement=one,
+            chain=chain_check(chain, one),
+            url=chain.rpc[0],
         )
     if isinstance(answer, Refused):
         reasons = "; ".join(f"{one.reason.value}: {one.detail}" for one in answer.findings)

@@ -215,6 +215,7 @@ def _approve(theatre: Theatre, epoch: Epoch, seed: int, index: int) -> None:
         engine=theatre.engine,
         settlement=settlement,
         chain=chain_check(theatre.chain, settlement),
+        url=theatre.chain.rpc[0],
     )
     if isinstance(answer, Refused):
         reasons = "; ".join(f"{one.reason.value}: {one.detail}" for one in answer.findings)

@@ -9,6 +9,7 @@ import pytest
 from contracts.evm import Epoch
 from settlement.errors import VerifierUnavailable
 from settlement.royalties.adapters.recomputation import VerifierFromChain
+from settlement.royalties.adapters.verifier import VerifierProgram
 from settlement.royalties.watch import Recomputed
 
 URL = "https://node.example/secret"
@@ -20,13 +21,15 @@ def verifier(directory: Path, program: str, *, timeout_s: int = 20) -> VerifierF
     script = directory / "verify.py"
     script.write_text(program)
     return VerifierFromChain(
-        interpreter=Path(sys.executable),
-        script=script,
+        program=VerifierProgram(
+            interpreter=Path(sys.executable),
+            script=script,
+            timeout_s=timeout_s,
+            environ={"KEPT": "1"},
+            url=URL,
+        ),
         addresses=directory / "addresses.json",
         settlement="main",
-        url=URL,
-        timeout_s=timeout_s,
-        environ={"KEPT": "1"},
     )
 
 
@@ -66,9 +69,9 @@ def test_recompute__call__names_settlement_and_epoch_and_hides_the_url(tmp_path:
     arguments, url, kept, is_isolated = json.loads(found.difference)
     assert (url, kept, is_isolated) == (URL, "1", 1)
     assert URL not in arguments
-    assert arguments[2:] == [
+    assert arguments[:-1] == [
         *("--settlement", str(tmp_path / "addresses.json")),
-        *("--name", "main", "--epoch", "3", "--json"),
+        *("--name", "main", "--epoch", "3", "--json", "--rpc"),
     ]
     assert URL not in repr(verifier(tmp_path, program))
 
@@ -78,8 +81,14 @@ def test_recompute__call__names_settlement_and_epoch_and_hides_the_url(tmp_path:
     [
         (answering({"is_ok": False, "result": "no node", "root": ""}, 3), "exit 3"),
         (answering({"is_ok": False, "result": "bad", "root": ""}, 2), "exit 2"),
-        (answering({"is_ok": True, "result": "OK", "root": ROOT}, 1), "but is_ok is True"),
-        (answering({"is_ok": False, "result": "root", "root": ROOT}, 0), "but is_ok is False"),
+        (
+            answering({"is_ok": True, "result": "OK", "root": ROOT}, 1),
+            "its exit code says False, its result 'OK'",
+        ),
+        (
+            answering({"is_ok": False, "result": "root", "root": ROOT}, 0),
+            "its exit code says True, its result 'root'",
+        ),
         (answering({"is_ok": True}, 0), "not the agreed answer"),
         (answering([], 0), "not the agreed answer"),
         ("print('{')", "not the agreed answer"),

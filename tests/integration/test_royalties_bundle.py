@@ -14,8 +14,8 @@ from settlement.errors import BundleExists, VerifierUnavailable
 from settlement.royalties.adapters.bundle_directory import (
     BundleDirectory,
     VerifiedBundle,
-    VerifierCommand,
 )
+from settlement.royalties.adapters.verifier import VerifierProgram
 from settlement.royalties.approve import Refusal, Refused, SignedApproval, approve
 from settlement.royalties.certificate import Claim, Level
 from settlement.royalties.derivation import EpochFacts, bundle_files, derive
@@ -44,7 +44,7 @@ from tests.royalties_fakes import (
 from tests.ruled_epochs import golden_epochs
 
 _VERIFIER = Path(__file__).parents[2] / "scripts" / "verify_epoch.py"
-COMMAND = VerifierCommand(interpreter=Path(sys.executable), script=_VERIFIER, timeout_s=60)
+COMMAND = VerifierProgram(interpreter=Path(sys.executable), script=_VERIFIER, timeout_s=60)
 FILES = bundle_files(derive(facts_of(sample_chain(), FIRST_EPOCH)))
 RULED = golden_epochs()
 
@@ -256,7 +256,7 @@ def test_bundle__something_else_there__refused(there: dict[str, bytes], tmp_path
 
 def test_verify__no_verifier__no_verdict(tmp_path: Path) -> None:
     bundle = published(sample_chain(), tmp_path)
-    missing = VerifierCommand(interpreter=tmp_path / "no-python", script=_VERIFIER, timeout_s=60)
+    missing = VerifierProgram(interpreter=tmp_path / "no-python", script=_VERIFIER, timeout_s=60)
 
     with pytest.raises(VerifierUnavailable, match="gave no verdict"):
         VerifiedBundle(bundle.bundle, missing).verify()
@@ -270,7 +270,7 @@ def test_verify__no_bundle__no_verdict(tmp_path: Path) -> None:
 def test_verify__answer_is_no_json__no_verdict(tmp_path: Path) -> None:
     script = tmp_path / "silent.py"
     script.write_text("")
-    command = VerifierCommand(interpreter=Path(sys.executable), script=script, timeout_s=60)
+    command = VerifierProgram(interpreter=Path(sys.executable), script=script, timeout_s=60)
 
     with pytest.raises(VerifierUnavailable, match="not the agreed answer"):
         VerifiedBundle(BundleDirectory(tmp_path), command).verify()

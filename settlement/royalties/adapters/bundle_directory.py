@@ -1,32 +1,16 @@
 """A bundle in a directory: written all at once, read back, and verified by the verifier."""
 
-import json
 import os
-import subprocess
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from settlement.errors import BundleExists, VerifierUnavailable
+from settlement.errors import BundleExists
+from settlement.royalties.adapters.verifier import VerifierProgram
 from settlement.royalties.approve import VerifierReport
 
 _MANIFEST = "manifest.json"
-_EXIT_OK, _EXIT_MISMATCH = 0, 1
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class VerifierCommand:
-    """How to run the verifier; it runs isolated, without site packages."""
-
-    interpreter: Path
-    script: Path
-    timeout_s: int
-
-    def arguments(self, directory: Path) -> list[str]:
-        """The command line for one bundle."""
-        return [str(self.interpreter), "-I", "-S", str(self.script), str(directory), "--json"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +65,7 @@ class VerifiedBundle:
     """A bundle that can be verified, as `approve.Bundle`."""
 
     bundle: BundleDirectory
-    command: VerifierCommand
+    program: VerifierProgram
 
     def manifest(self) -> bytes:
         """The bytes of the manifest."""
@@ -93,34 +77,10 @@ class VerifiedBundle:
         Raises:
             VerifierUnavailable: it could not be run, took too long, or gave no verdict.
         """
-        arguments = self.command.arguments(self.bundle.directory)
-        try:
-            done = subprocess.run(  # noqa: S603 - our own program, no shell
-                arguments,
-                capture_output=True,
-                check=False,
-                text=True,
-                timeout=self.command.timeout_s,
-            )
-        except (OSError, subprocess.TimeoutExpired) as error:
-            raise VerifierUnavailable(" ".join(arguments), str(error)) from error
-        if done.returncode not in (_EXIT_OK, _EXIT_MISMATCH):
-            cause = (done.stdout + done.stderr).strip()[-500:]
-            raise VerifierUnavailable(" ".join(arguments), f"exit {done.returncode}: {cause}")
-        return _report(done.stdout, done.returncode, " ".join(arguments))
-
-
-def _report(output: str, exit_code: int, command: str) -> VerifierReport:
-    try:
-        answer: dict[str, Any] = json.loads(output)
-        result = str(answer["result"])
-        digest, root = str(answer["manifest_digest"]), str(answer["root"])
-    except (ValueError, KeyError, TypeError) as error:
-        raise VerifierUnavailable(command, f"not the agreed answer: {output[:200]!r}") from error
-    is_ok = exit_code == _EXIT_OK and result == "OK"
-    return VerifierReport(
-        is_ok=is_ok,
-        manifest_digest=digest,
-        root=root,
-        difference="" if is_ok else result,
-    )
+        answer = self.program.run(str(self.bundle.directory))
+        return VerifierReport(
+            is_ok=answer.is_ok,
+            manifest_digest=str(answer.fields.get("manifest_digest")),
+            root=answer.root,
+            difference="" if answer.is_ok else answer.result,
+        )
