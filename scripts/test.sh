@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Set-up, then every check and test. `scripts/test.sh fast` stops before what needs services (under two minutes);
-# `scripts/test.sh planted` plants bugs in either verifier, and wants each exposed by the other (ten minutes).
+# `scripts/test.sh planted` plants bugs in either verifier, and wants each exposed by the other (a minute or two).
 set -euo pipefail
 cd "$(dirname "$0")/.."
 scripts/setup.sh
