@@ -1,4 +1,6 @@
-"""The read API: answers about chain and books over HTTP, each from one snapshot of the database.
+"""The API: answers about chain and books over HTTP, each from one snapshot of the database.
+
+Three things are written: nonces, sessions, and what is told about payments.
 
 | file | holds |
 |---|---|
@@ -12,6 +14,8 @@
 | `earnings.py`, `explanations.py` | pages of what was earned, and why |
 | `pagination.py`, `conditional.py` | cursors; ETag and 304 |
 | `problem_details.py`, `errors.py` | failures, by what they mean, as RFC 9457 documents |
+| `siwe*.py`, `auth*.py`, `sessions.py` | signing in (EIP-4361), who asks, and for how long |
+| `rate_limits*.py`, `security_headers.py` | how often one may ask; headers of every answer |
 | `middleware.py`, `metrics.py`, `readings.py`, `heads.py` | bounds, numbers for a monitor |
 | `openapi.py` | writes `openapi.json`, which is committed |
 """

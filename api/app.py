@@ -1,86 +1,98 @@
 """The HTTP application: `create_app(deps)`.
 
-Order of a request: timer → bounds on its size → router → parse → one snapshot → schema. Every error
-ends as a problem document.
+Order of a request: timer → headers of its answer → origin of the page → rate of the client → bounds
+on its size → router → parse → one snapshot → schema. Every error ends as a problem document.
 """
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
+from functools import partial
 
 from fastapi import Depends, FastAPI, Path
+from fastapi.middleware.cors import CORSMiddleware
 from fastapi.routing import APIRouter
 
-from api.adapters.snapshot import new_pool
+from api.adapters.direct import new_direct_pool
+from api.adapters.rate_limits import RedisWindows
+from api.adapters.snapshot import NewPool, Pool, new_pool
 from api.context import Context, Deps
+from api.entitlements import EntitlementDesk
 from api.heads import Heads
 from api.metrics import RequestMetrics
-from api.middleware import RequestBounds, RequestTimer
-from api.problem_details import Problem, install_handlers
+from api.middleware import OriginGate, RequestBounds, RequestLimiter, RequestTimer
+from api.problem_details import describe_problems, install_handlers, problems
+from api.rate_limits import Limiter
+from api.rate_limits_clients import Peers
 from api.routes import (
     accounts,
     console,
     differences,
+    entitlements,
     epochs,
     explanations,
     manifest_log,
     operations,
+    payments,
     payouts,
     proofs,
     reconciliation,
+    sessions,
     settlements,
+    solvency,
+    statements,
     status,
     works,
 )
+from api.security_headers import SecurityHeaders, headers_of
+from api.sessions import KnownSessions
 from api.trees import TreeCache
 
 VERSION = "1"
 _DESCRIPTION = (
-    "Read-only. Money is a decimal string of base units. Answers about a chain name `block` and "
-    "`finality`. What belongs to a settlement is found under `/v1/settlements/{settlement}/…`, and "
-    "under `/v1/…` where the server has exactly one."
+    "Read-only, but for signing in and for payments. Money is a decimal string of base units. "
+    "Answers about a chain name `block` and `finality`. What belongs to a settlement is found "
+    "under `/v1/settlements/{settlement}/…`, and under `/v1/…` where the server has exactly one."
 )
 _OF_ONE_SETTLEMENT = (
+    entitlements,  # routes are tried in this order, and this is the one that is asked most
     epochs,
     differences,
     proofs,
     works,
     accounts,
     explanations,
+    payments,
     payouts,
     reconciliation,
     manifest_log,
+    statements,
+    solvency,
 )
-_PROBLEMS: dict[int | str, dict[str, Any]] = {
-    status: {"model": Problem, "description": text}
-    for status, text in (
-        (404, "Nothing is known under this name"),
-        (422, "A value is not acceptable"),
-        (503, "The database is away, or the chain is not indexed yet"),
-    )
-}
+_PROBLEMS = problems(400, 404, 413, 414, 422, 429, 503)
 
 
 def create_app(deps: Deps) -> FastAPI:
     """Build the application. The pool opens with its lifespan, and closes with it."""
-    limits = deps.limits
+    pool, direct = (_bounded(new, deps) for new in (new_pool, new_direct_pool))
     context = Context(
         deps=deps,
-        pool=new_pool(
-            deps.database_url,
-            connections_max=limits.connections_max,
-            wait_s=limits.pool_wait_s,
-            statement_timeout_ms=limits.statement_timeout_ms,
-        ),
+        pool=pool,
         metrics=RequestMetrics(),
-        trees=TreeCache(limits.tree_leaves_max),
+        trees=TreeCache(deps.limits.tree_leaves_max),
         heads=Heads(deps.head_of),
+        known=KnownSessions(),
+        direct=direct,
+        entitlements=EntitlementDesk(direct=direct, pool=pool, balances=deps.balances),
     )
+    url = deps.access.redis_url
+    shared = None if url is None else RedisWindows(url)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        async with context.pool:
+        async with context.pool, context.direct:
             yield
+        if shared is not None:
+            await shared.close()
 
     app = FastAPI(
         title="Quittance",
@@ -91,17 +103,54 @@ def create_app(deps: Deps) -> FastAPI:
         redoc_url=None,
     )
     app.state.context = context
-    install_handlers(app)
+    install_handlers(app, headers=headers_of(is_secure=deps.access.is_secure))
     for router in _routers():
         app.include_router(router)
-    # The last one added is the first to see a request.
+    describe_problems(app)
+    _add_middleware(app, context, shared)
+    return app
+
+
+def _bounded(new: NewPool, deps: Deps) -> Pool:
+    limits = deps.limits
+    return new(
+        deps.database_url,
+        connections_max=limits.connections_max,
+        wait_s=limits.pool_wait_s,
+        statement_timeout_ms=limits.statement_timeout_ms,
+    )
+
+
+def _add_middleware(app: FastAPI, context: Context, shared: RedisWindows | None) -> None:
+    """The last one added is the first to see a request."""
+    limits, access = context.deps.limits, context.deps.access
     app.add_middleware(
         RequestBounds,
         query_bytes_max=limits.query_bytes_max,
         body_bytes_max=limits.body_bytes_max,
     )
+    app.add_middleware(
+        RequestLimiter,
+        limiter=Limiter(access.rates, shared),
+        peers=Peers(access.proxies),
+        known=context.known,
+        cookie_name=access.cookie_name,
+        now=context.deps.now,
+    )
+    if access.origins:
+        app.add_middleware(
+            OriginGate,
+            with_origin=partial(
+                CORSMiddleware,
+                allow_origins=access.origins,
+                allow_credentials=True,
+                allow_methods=("GET", "POST", "DELETE"),
+                allow_headers=("Content-Type", "If-None-Match"),
+                expose_headers=("ETag", "Retry-After", "RateLimit", "RateLimit-Policy"),
+            ),
+        )
+    app.add_middleware(SecurityHeaders, headers=headers_of(is_secure=access.is_secure))
     app.add_middleware(RequestTimer, metrics=context.metrics)
-    return app
 
 
 def _routers() -> tuple[APIRouter, ...]:
@@ -114,9 +163,9 @@ def _routers() -> tuple[APIRouter, ...]:
     for module in _OF_ONE_SETTLEMENT:
         short.include_router(module.router)
         full.include_router(module.router)
-    for module in (status, settlements):
+    for module in (status, settlements, sessions):
         short.include_router(module.router)
-    return operations.router, console.router, short, full
+    return short, full, operations.router, console.router
 
 
 def _declare_settlement(settlement: str = Path(description="Name of the settlement")) -> None:

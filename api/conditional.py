@@ -18,7 +18,11 @@ _CACHE_CONTROL = "no-cache"  # may be stored, must be revalidated
 
 def answer_at_block(request: Request, answer: BaseModel, block_hash: Hash32) -> Response:
     """Answer with a strong tag by block hash."""
-    body = answer.model_dump_json().encode()
+    return body_at_block(request, answer.model_dump_json().encode(), block_hash)
+
+
+def body_at_block(request: Request, body: bytes, block_hash: Hash32) -> Response:
+    """Answer what is spelled already, with a strong tag by block hash."""
     return tagged(request, body, f'"{block_hash}-{_digest(body)}"')
 
 

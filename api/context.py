@@ -3,21 +3,29 @@
 Nothing is global: everything hangs on one `Context`, which `create_app` makes and the app carries.
 """
 
-from collections.abc import AsyncIterator, Callable
+from asyncio import Semaphore
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated
 
 from fastapi import Depends, Request
 
 from api.adapters.snapshot import Pool, Snapshot, snapshot
 from api.adapters.standpoint import Standpoint, read_standpoint
+from api.auth_access import Access
+from api.entitlements import BalanceSource, EntitlementDesk
 from api.errors import NotFound
 from api.heads import Heads, HeadSource
 from api.metrics import RequestMetrics
+from api.sessions import KnownSessions
 from api.trees import TreeCache
 from contracts.addresses import Settlement
 from contracts.evm import ChainId, Timestamp
+from settlement.payments.verify_payment import PaymentDesk
+
+WRITERS_MAX = 5
+"""Threads that write about payments; each may hold two of the database's fifteen connections."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,8 +54,9 @@ class Deps:
     """What the composition root gives the API.
 
     `database_url` is in libpq's form. `chain_ids` are the indexed chains, those of the settlements
-    among them. `now` is wall-clock time, for lags only. Without `head_of`
-    the lag in blocks is unknown.
+    among them. `now` is wall-clock time, for lags, sessions and rates. Without
+    `head_of` the lag in blocks is unknown, without `balances` no gate is read. `payments` are the
+    desks of settlements by name: what is written about payments goes through them.
     """
 
     database_url: str
@@ -56,6 +65,9 @@ class Deps:
     now: Callable[[], Timestamp]
     head_of: HeadSource | None
     limits: Limits
+    access: Access = field(default_factory=Access)
+    balances: BalanceSource | None = None
+    payments: Mapping[str, PaymentDesk] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +79,10 @@ class Context:
     metrics: RequestMetrics
     trees: TreeCache
     heads: Heads
+    known: KnownSessions
+    direct: Pool
+    entitlements: EntitlementDesk
+    writers: Semaphore = field(default_factory=lambda: Semaphore(WRITERS_MAX))
 
     @property
     def chain_ids(self) -> tuple[ChainId, ...]:

@@ -76,6 +76,101 @@ class BadValue(Rejected):
     slug, title, status = "bad-value", "A value is not acceptable", 422
 
 
+class BadSignInMessage(Rejected):
+    """A text that is no sign-in message, at its first wrong field.
+
+    Source: `siwe`. Effect: nobody is signed in, and the nonce can still be used.
+    """
+
+    slug, title, status = "bad-sign-in-message", "The sign-in message cannot be read", 422
+
+    def __init__(self, field: str, value: str, wanted: str) -> None:
+        super().__init__(
+            f"message.{field}: {value[:80]!r} is not {wanted}",
+            field=f"message.{field}",
+            value=value,
+        )
+
+
+class SignInRefused(Rejected):
+    """A sign-in message that is not for this server, not for now, used before, or not signed.
+
+    Source: `siwe_verification`, `auth`, `adapters.sessions`. Effect: nobody is signed in.
+    """
+
+    slug, title, status = "sign-in-refused", "The sign-in was refused", 401
+
+
+class NoSession(Rejected):
+    """A question that needs a session, and a cookie that names none (any more)."""
+
+    slug, title, status = "no-session", "There is no session", 401
+
+    def __init__(self) -> None:
+        # The cookie is not repeated: it may be somebody's token.
+        super().__init__("sign in first, or again", field="cookie", value="")
+
+
+class ForeignOrigin(Rejected):
+    """A page of another origin asks for a change in the name of its visitor."""
+
+    slug, title, status = "foreign-origin", "The origin is not one of this server's", 403
+
+    def __init__(self, origin: str) -> None:
+        super().__init__(
+            f"origin {origin[:80]!r} may not change anything here", field="origin", value=origin
+        )
+
+
+class SignInOff(Rejected):
+    """This server has no domain that anybody could sign in to."""
+
+    slug, title, status = "sign-in-off", "Nobody can sign in here", 404
+
+    def __init__(self) -> None:
+        super().__init__("no domain is configured to sign in to", field="domain", value="")
+
+
+class OrderTaken(Rejected):
+    """A payment that serves another order, or an order that another payment serves.
+
+    Source: `payments`. Effect: nothing is bound; what was bound stays.
+    """
+
+    slug, title, status = "claimed-elsewhere", "The payment or the order is taken", 409
+
+
+class NotThePayer(Rejected):
+    """A transfer is announced by somebody else than the account that it leaves.
+
+    Source: `payments`. Effect: nothing is recorded.
+    """
+
+    slug, title, status = "not-the-payer", "Only the payer announces a transfer", 403
+
+
+class PaymentUnverified(Transient):
+    """A transaction was taken note of, and cannot be looked at right now.
+
+    Source: `payments`. Effect: 503; the worker looks again by itself.
+    """
+
+    slug, title = "payment-unverified", "The payment cannot be looked at right now"
+
+
+class ChainSilent(Transient):
+    """The chain did not say whether a contract wallet accepts a signature.
+
+    Source: `adapters.contract_wallets`. Effect: 503; the nonce can still be used.
+    """
+
+    slug, title = "chain-silent", "The chain does not answer"
+
+    def __init__(self, chain_id: int, cause: str) -> None:
+        super().__init__(f"chain {chain_id} does not answer: {cause}")
+        self.chain_id = chain_id
+
+
 class StoredRootDiffers(Corrupt):
     """The stored tree of an attempt does not have its stored root.
 
@@ -116,3 +211,12 @@ class StoredExplanationDiffers(Corrupt):
     def __init__(self, epoch: int, attempt: int, what: str) -> None:
         super().__init__(f"epoch {epoch} attempt {attempt}: {what}")
         self.epoch, self.attempt = epoch, attempt
+
+
+class StatementDiffers(Corrupt):
+    """The postings of an account do not lead from what it had to what it has.
+
+    Source: `adapters.statements`. Effect: no statement is answered.
+    """
+
+    slug, title = "statement-differs", "Postings and balances differ"

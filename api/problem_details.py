@@ -6,7 +6,9 @@ at fault. Nothing else of a failure leaves the process: no trace, no SQL, no add
 
 import logging
 from collections.abc import Mapping, Sequence
+from functools import partial
 from http import HTTPStatus
+from typing import Any
 
 import orjson
 from fastapi import FastAPI, Request, Response
@@ -15,6 +17,7 @@ from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
 from api.errors import ApiError, Corrupt, Rejected, Transient
+from api.security_headers import Headers
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER_S = 5
@@ -28,8 +31,11 @@ _FRAMEWORK_ERRORS = {
     405: ("method-not-allowed", "The route does not take this method"),
     413: ("body-too-large", "The body is too large"),
     414: ("query-too-long", "The query is too long"),
+    415: ("unsupported-media-type", "The body is not of a type that is read"),
+    429: ("too-many-requests", "There were too many requests"),
 }
 """Slug and title of what is refused before a route runs; the names are ours, so they are stable."""
+_CHALLENGE = "SIWE"  # EIP-4361; a scheme of our own, since RFC 9110 wants one named
 _log = logging.getLogger(__name__)
 
 
@@ -50,6 +56,29 @@ class Problem(BaseModel):
     detail: str
     instance: str
     errors: list[FieldError]
+
+
+def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """Documents that a route may answer with, for its entry in the OpenAPI document."""
+    return {one: {"model": Problem, "description": HTTPStatus(one).phrase} for one in statuses}
+
+
+def describe_problems(app: FastAPI) -> None:
+    """Let the OpenAPI document name the media type that problems have."""
+    described = app.openapi
+
+    def openapi() -> dict[str, Any]:
+        document = described()
+        for path in document["paths"].values():
+            for operation in path.values():
+                for status, response in operation["responses"].items():
+                    if int(status) >= HTTPStatus.BAD_REQUEST and "application/json" in (
+                        content := response.get("content", {})
+                    ):
+                        content[MEDIA_TYPE] = content.pop("application/json")
+        return document
+
+    app.openapi = openapi  # type: ignore[method-assign]
 
 
 def problem_response(
@@ -73,6 +102,8 @@ def problem_response(
     headers = {"Cache-Control": "no-store"}
     if status == HTTPStatus.SERVICE_UNAVAILABLE:
         headers["Retry-After"] = str(RETRY_AFTER_S)
+    if status == HTTPStatus.UNAUTHORIZED:
+        headers["WWW-Authenticate"] = _CHALLENGE
     return Response(orjson.dumps(problem.model_dump()), status, headers, MEDIA_TYPE)
 
 
@@ -86,12 +117,15 @@ def refusal(
     return response
 
 
-def install_handlers(app: FastAPI) -> None:
-    """Let every error of `app` end as a problem document."""
+def install_handlers(app: FastAPI, *, headers: Headers) -> None:
+    """Let every error of `app` end as a problem document.
+
+    `headers` are for failures that no route expected: their answer passes no middleware.
+    """
     app.add_exception_handler(ApiError, _on_api_error)
     app.add_exception_handler(RequestValidationError, _on_invalid_request)
     app.add_exception_handler(HTTPException, _on_http_error)
-    app.add_exception_handler(Exception, _on_unexpected)
+    app.add_exception_handler(Exception, partial(_on_unexpected, headers=headers))
 
 
 async def _on_api_error(request: Request, error: Exception) -> Response:
@@ -137,16 +171,19 @@ async def _on_http_error(request: Request, error: Exception) -> Response:
     return refusal(request, error.status_code, str(error.detail), error.headers)
 
 
-async def _on_unexpected(request: Request, error: Exception) -> Response:
+async def _on_unexpected(request: Request, error: Exception, headers: Headers) -> Response:
     """A fault of ours: the server logs it with its trace, the client learns only that."""
     del error
-    return problem_response(
+    response = problem_response(
         request,
         HTTPStatus.INTERNAL_SERVER_ERROR,
         slug="internal-error",
         title="Internal error",
         detail="The server failed; the failure was logged.",
     )
+    said = {name for name, _ in response.raw_headers}
+    response.raw_headers += [one for one in headers if one[0] not in said]
+    return response
 
 
 def _field_at(place: Sequence[str | int], kind: str) -> str:

@@ -6,13 +6,11 @@ is `addresses/<chain_id>.json`; a development chain keeps its own file in its da
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from contracts.event_spec import ContractName
+from contracts.event_spec import PAYMENT_CONTRACTS, ROYALTY_CONTRACTS, ContractName
 from contracts.evm import Address, BlockNumber, ChainId
-
-_CONTRACTS = tuple(name for name in ContractName if name is not ContractName.ERC20)
 
 
 class BadAddressBook(ValueError):
@@ -23,8 +21,9 @@ class BadAddressBook(ValueError):
 class Settlement:
     """One deployment of the contracts.
 
-    `contracts` holds every `ContractName` but ERC20; `tokens` are the ERC-20 assets that are
-    indexed for tie-outs; no event of the settlement is older than `start_block`.
+    `contracts` holds all of `ROYALTY_CONTRACTS`, `payments` any of `PAYMENT_CONTRACTS`; `tokens`
+    are the ERC-20 assets that are indexed for tie-outs, `collections` the ERC-721 contracts whose
+    transfers are; no event of the settlement is older than `start_block`.
     """
 
     name: str
@@ -32,6 +31,8 @@ class Settlement:
     start_block: BlockNumber
     contracts: Mapping[ContractName, Address]
     tokens: tuple[Address, ...]
+    payments: Mapping[ContractName, Address] = field(default_factory=dict)
+    collections: tuple[Address, ...] = ()
 
     @property
     def payouts(self) -> Address:
@@ -40,8 +41,12 @@ class Settlement:
 
     def sources(self) -> dict[Address, ContractName]:
         """Every indexed address with the kind of contract that stands there."""
-        sources = {address: name for name, address in self.contracts.items()}
-        return sources | dict.fromkeys(self.tokens, ContractName.ERC20)
+        named = {**self.contracts, **self.payments}
+        return (
+            {address: name for name, address in named.items()}
+            | dict.fromkeys(self.tokens, ContractName.ERC20)
+            | dict.fromkeys(self.collections, ContractName.ERC721)
+        )
 
 
 def settlements_from_json(text: str, source: str) -> tuple[Settlement, ...]:
@@ -66,8 +71,10 @@ def settlements_to_json(settlements: tuple[Settlement, ...]) -> str:
         "settlements": {
             settlement.name: {
                 "start_block": settlement.start_block,
-                "contracts": {name.value: str(settlement.contracts[name]) for name in _CONTRACTS},
+                "contracts": _spelled(settlement.contracts),
+                "payments": _spelled(settlement.payments),
                 "tokens": [str(token) for token in settlement.tokens],
+                "collections": [str(collection) for collection in settlement.collections],
             }
             for settlement in settlements
         },
@@ -84,17 +91,34 @@ def committed_settlements(chain_id: ChainId) -> tuple[Settlement, ...]:
 
 
 def _settlement(chain_id: ChainId, name: str, entry: Mapping[str, object]) -> Settlement:
-    contracts = entry["contracts"]
-    tokens = entry["tokens"]
+    contracts, payments = entry["contracts"], entry.get("payments", {})
     start_block = entry["start_block"]
-    if not isinstance(contracts, dict) or not isinstance(tokens, list):
-        raise TypeError(f"settlement {name!r}: contracts must be an object, tokens a list")
+    if not isinstance(contracts, dict) or not isinstance(payments, dict):
+        raise TypeError(f"settlement {name!r}: contracts and payments must be objects")
     if not isinstance(start_block, int):
         raise TypeError(f"settlement {name!r}: start_block must be an integer")
     return Settlement(
         name=name,
         chain_id=chain_id,
         start_block=BlockNumber(start_block),
-        contracts={key: Address.from_hex(contracts[key.value]) for key in _CONTRACTS},
-        tokens=tuple(Address.from_hex(token) for token in tokens),
+        contracts={key: Address.from_hex(contracts[key.value]) for key in ROYALTY_CONTRACTS},
+        payments={_payment(key, name): Address.from_hex(at) for key, at in payments.items()},
+        tokens=_addresses(name, "tokens", entry["tokens"]),
+        collections=_addresses(name, "collections", entry.get("collections", [])),
     )
+
+
+def _payment(key: str, name: str) -> ContractName:
+    if key not in PAYMENT_CONTRACTS:
+        raise ValueError(f"settlement {name!r}: payments: no payment contract is named {key!r}")
+    return ContractName(key)
+
+
+def _addresses(name: str, field_name: str, texts: object) -> tuple[Address, ...]:
+    if not isinstance(texts, list):
+        raise TypeError(f"settlement {name!r}: {field_name} must be a list")
+    return tuple(Address.from_hex(text) for text in texts)
+
+
+def _spelled(contracts: Mapping[ContractName, Address]) -> dict[str, str]:
+    return {name.value: str(contracts[name]) for name in ContractName if name in contracts}

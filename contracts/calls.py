@@ -78,6 +78,7 @@ PAUSED = Function("paused", ())
 PAY_BATCH = Function("payBatch", ("bytes32", "address", f"{_PAYMENT}[]"))
 PAY_TIPS = Function("payTips", ("uint256[]",))
 SETTLED_LINES = Function("settledLines", ("bytes32", "uint256"))
+IS_HELD = Function("isHeld", ("address",))
 WITHDRAWAL_REFUSED = Function("WithdrawalRefused", ("uint8",))
 
 
@@ -233,6 +234,11 @@ def pay_tips_call(numbers: Sequence[int]) -> bytes:
 def settled_lines_call(list_id: Hash32, word: int) -> bytes:
     """settledLines(bytes32, uint256): bit i of the answer is line 256 * word + i."""
     return SETTLED_LINES.encode(bytes(list_id), word)
+
+
+def is_held_call(payee: Address) -> bytes:
+    """isHeld(address): whether lines for a payee would be skipped now."""
+    return IS_HELD.encode(bytes(payee))
 
 
 def paid_lines_call(epoch: Epoch, work_id: Hash32, part: int, asset: Address) -> bytes:

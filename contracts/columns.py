@@ -17,6 +17,7 @@ from contracts.evm import Address, Hash32
 from contracts.units import UINT256_MAX
 
 _SMALL_INTEGERS = frozenset({"bool", "uint8", "uint16", "uint32", "uint64"})
+_WIDE_INTEGERS = {"uint80": 80, "uint256": 256}
 
 
 class NotUint256(ValueError):
@@ -105,7 +106,7 @@ def column_type(abi_type: str) -> TypeEngine[Any]:
     if abi_type in _SMALL_INTEGERS:
         return BigInteger()
     types: dict[str, TypeEngine[Any]] = {
-        "uint256": Uint256Column(),
+        **dict.fromkeys(_WIDE_INTEGERS, Uint256Column()),
         "address": AddressColumn(),
         "bytes32": Hash32Column(),
         "bytes": LargeBinary(),
@@ -121,15 +122,15 @@ def binary_copy_type(abi_type: str) -> str:
         return binary_copy_type(abi_type.removesuffix("[]")) + "[]"
     if abi_type in _SMALL_INTEGERS:
         return "int8"
-    return "numeric" if abi_type == "uint256" else "bytea"
+    return "numeric" if abi_type in _WIDE_INTEGERS else "bytea"
 
 
 def range_check(column: str, abi_type: str) -> str | None:
     """The SQL condition that a stored scalar meets; None where its type needs none."""
     if abi_type in _SMALL_INTEGERS:
         return f'"{column}" >= 0'
-    if abi_type == "uint256":
-        return f'"{column}" >= 0 AND "{column}" <= {UINT256_MAX}'
+    if abi_type in _WIDE_INTEGERS:
+        return f'"{column}" >= 0 AND "{column}" <= {2 ** _WIDE_INTEGERS[abi_type] - 1}'
     lengths = {"address": 20, "bytes32": 32}
     length = lengths.get(abi_type)
     return None if length is None else f'octet_length("{column}") = {length}'

@@ -8,7 +8,11 @@ from contracts.evm import Hash32, keccak
 
 
 class ContractName(StrEnum):
-    """The contracts of a settlement, by the name of their artifact, and any ERC-20."""
+    """The contracts of a settlement, by the name of their artifact, and any ERC-20 or ERC-721.
+
+    Epochs are settled by `ROYALTY_CONTRACTS`, of which a settlement has all; payments go through
+    `PAYMENT_CONTRACTS`, of which it may have any.
+    """
 
     EPOCH_CLOCK = "EpochClock"
     RULESET_PARAMETERS = "RulesetParameters"
@@ -19,7 +23,38 @@ class ContractName(StrEnum):
     CREATOR_ATTESTATIONS = "CreatorAttestations"
     SPLIT_ACCOUNTS = "SplitAccounts"
     CONTENT_CLAIMS = "ContentClaims"
+    PAY_PER_VIEW_SPLITTER = "PayPerViewSplitter"
+    TIP_SPLITTER = "TipSplitter"
+    TIP_RELAY = "TipRelay"
+    TICKET = "Ticket"
+    TICKET_SALE = "TicketSale"
+    PAYOUT_BATCH = "PayoutBatch"
     ERC20 = "ERC20"
+    ERC721 = "ERC721"
+
+
+ROYALTY_CONTRACTS = (
+    ContractName.EPOCH_CLOCK,
+    ContractName.RULESET_PARAMETERS,
+    ContractName.WORK_REGISTRY,
+    ContractName.SUBSCRIPTION_TIERS,
+    ContractName.CONSUMPTION_SUBMISSIONS,
+    ContractName.EPOCH_PAYOUTS,
+    ContractName.CREATOR_ATTESTATIONS,
+    ContractName.SPLIT_ACCOUNTS,
+    ContractName.CONTENT_CLAIMS,
+)
+"""What epochs are computed, committed and paid with; manifests and certificates know only these."""
+
+PAYMENT_CONTRACTS = (
+    ContractName.PAY_PER_VIEW_SPLITTER,
+    ContractName.TIP_SPLITTER,
+    ContractName.TIP_RELAY,
+    ContractName.TICKET,
+    ContractName.TICKET_SALE,
+    ContractName.PAYOUT_BATCH,
+)
+"""What single payments, tickets and payouts of documents go through."""
 
 
 @dataclass(frozen=True, slots=True)

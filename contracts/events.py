@@ -1,29 +1,25 @@
-"""Every event that the engine reads, as data.
+"""Every event that the engine reads, as data; `EVENTS` is all of them.
 
 One `EventSpec` per event: its contract, its Solidity parameters in order, and the fact table that
-holds it. Decoder, fact tables and the list of topics are all derived from `EVENTS`, so that a new
-event is one entry here. An event is told by (address, topic0), never by topic0 alone: two
-contracts may use one signature for two meanings.
+holds it. Decoder, fact tables and topics are derived from `EVENTS`: a new event is one entry. An
+event is told by (address, topic0), never by topic0 alone: contracts may share one signature.
 
-Mirrors the `event` declarations of `src/settlement/*.sol`, `src/cwe/*.sol` and ERC-20 (EIP-20).
+Mirrors the `event` declarations of `src/settlement/*.sol` and `src/cwe/*.sol`, of ERC-20 (EIP-20)
+and ERC-721 (EIP-721); those of single payments stand in `payment_event_specs.py`.
 """
 
 from contracts.event_spec import ContractName, EventSpec, Field, event
+from contracts.payment_event_specs import PAYMENT_EVENTS
 
 _TOTALS = Field(
     "totals",
     "tuple[]",
-    components=tuple(
-        Field(name, "address" if name == "asset" else "uint256")
-        for name in (
-            "asset",
-            "paid_in",
-            "carried_in",
-            "allocated",
-            "escrow",
-            "unallocated",
-            "fees",
-        )
+    components=(
+        Field("asset", "address"),
+        *(
+            Field(name, "uint256")
+            for name in ("paid_in", "carried_in", "allocated", "escrow", "unallocated", "fees")
+        ),
     ),
 )
 
@@ -348,6 +344,14 @@ ERC20_APPROVAL = event(
     table="fact_erc20_approval",
     is_bulk=True,
 )
+ERC721_TRANSFER = event(
+    ContractName.ERC721,
+    "Transfer",
+    "address indexed source",
+    "address indexed target",
+    "uint256 indexed token_id",
+    table="fact_erc721_transfer",
+)
 
 EVENTS: tuple[EventSpec, ...] = (
     EPOCH_CLOCK_STARTED,
@@ -389,6 +393,8 @@ EVENTS: tuple[EventSpec, ...] = (
     BENEFICIARY_ANNOUNCED,
     BENEFICIARY_CANCELLED,
     BENEFICIARY_ASSIGNED,
+    *PAYMENT_EVENTS,
     ERC20_TRANSFER,
     ERC20_APPROVAL,
+    ERC721_TRANSFER,
 )

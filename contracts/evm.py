@@ -43,9 +43,10 @@ class Address(bytes):
 
     def __str__(self) -> str:
         plain = self.hex()
-        digest = keccak(plain.encode()).hex()
-        pairs = zip(plain, digest[:40], strict=True)
-        return "0x" + "".join(c.upper() if int(nibble, 16) >= 8 else c for c, nibble in pairs)
+        nibbles = sha3.keccak_256(plain.encode()).hexdigest()
+        # In ASCII "8" and "9" stand before "a" to "f", so text compares as the numbers do.
+        cased = [c.upper() if nibble >= "8" else c for c, nibble in zip(plain, nibbles)]  # noqa: B905 - 40 of 64
+        return "0x" + "".join(cased)
 
     def __repr__(self) -> str:
         return f"Address({self})"

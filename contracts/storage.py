@@ -1,7 +1,7 @@
-"""Where `EpochPayouts` keeps what a proof of state can show.
+"""Where `EpochPayouts`, `PayoutBatch` and `TipRelay` keep what a proof of state can show.
 
-A storage position is no part of an ABI: the forge test `StoragePositions` pins these against the
-contract's own layout.
+A storage position is no part of an ABI: the forge tests `StoragePositions` and `LinePositions` pin
+these against the contracts' own layouts.
 """
 
 from dataclasses import dataclass
@@ -13,7 +13,14 @@ from contracts.evm import Address, Epoch, Hash32, keccak
 from contracts.state_proof import mapping_slot
 
 SETTLEMENTS_POSITION = 5
-"""Of `_settlements`: mapping(bytes32 leafKey => bytes32 settlement)."""
+"""Of `_settlements` in `EpochPayouts`: mapping(bytes32 leafKey => bytes32 settlement)."""
+
+SETTLED_LINES_POSITION = 3
+"""Of `_settledLines` in `PayoutBatch` and `TipRelay`:
+mapping(bytes32 listId => mapping(uint256 word => uint256 lines))."""
+
+LINES_OF_WORD = 256
+"""Line i of a list is bit i % 256 of word i / 256."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,3 +50,14 @@ def leaf_key(epoch: Epoch, work_id: Hash32, part: int, asset: Address) -> Hash32
 def settlement_slot(epoch: Epoch, work_id: Hash32, part: int, asset: Address) -> Hash32:
     """The slot of a leaf's settlement."""
     return mapping_slot(bytes(leaf_key(epoch, work_id, part, asset)), SETTLEMENTS_POSITION)
+
+
+def line_place(index: int) -> tuple[int, int]:
+    """The word of a list that says whether a line is settled, and the bit in it."""
+    return index >> 8, index & (LINES_OF_WORD - 1)
+
+
+def settled_lines_slot(list_id: Hash32, word: int) -> Hash32:
+    """The slot of a word of a list's settled lines."""
+    lines = mapping_slot(bytes(list_id), SETTLED_LINES_POSITION)
+    return mapping_slot(word.to_bytes(32, "big"), int.from_bytes(lines, "big"))

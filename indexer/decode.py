@@ -23,13 +23,19 @@ from contracts.event_spec import ContractName, EventSpec, Field
 from contracts.events import EVENTS
 from contracts.evm import Address, BlockNumber, Hash32, LogIndex
 from indexer.completeness import LogFilter
-from indexer.event_values import COLUMN_INTEGER_MAX, INTEGER_BITS, NotTheEvent, event_values
+from indexer.event_values import (
+    COLUMN_INTEGER_MAX,
+    INTEGER_BITS,
+    WIDE_INTEGERS,
+    NotTheEvent,
+    event_values,
+)
 from indexer.logs import ByteRows, Integers, LogBatch
 
 FactColumn: TypeAlias = Integers | ByteRows | list[Any]
 """Values of one column, by ABI type.
 
-address: (m, 20) bytes; bytes32 and uint256: (m, 32) bytes, big-endian; shorter integers: (m,)
+address: (m, 20) bytes; bytes32, uint80 and uint256: (m, 32) bytes, big-endian; shorter ones: (m,)
 integers; dynamic types: a list.
 """
 
@@ -238,6 +244,9 @@ def _fits(abi_type: str, words: ByteRows) -> _Mask:
         parts = words.view(np.uint32)
         is_address: _Mask = (parts[:, 0] | parts[:, 1] | parts[:, 2]) == 0
         return is_address
+    if abi_type in WIDE_INTEGERS:
+        is_narrow: _Mask = np.all(words[:, : 32 - INTEGER_BITS[abi_type] // 8] == 0, axis=1)
+        return is_narrow
     parts = words.view(">u8")
     limit = min(2 ** INTEGER_BITS[abi_type] - 1, COLUMN_INTEGER_MAX)
     fits: _Mask = ((parts[:, 0] | parts[:, 1] | parts[:, 2]) == 0) & (parts[:, 3] <= limit)
@@ -246,7 +255,7 @@ def _fits(abi_type: str, words: ByteRows) -> _Mask:
 
 def _values(abi_type: str, words: ByteRows) -> FactColumn:
     """Words that fit, as a column."""
-    if abi_type in {"bytes32", "uint256"}:
+    if abi_type == "bytes32" or abi_type in WIDE_INTEGERS:
         return words
     if abi_type == "address":
         return np.ascontiguousarray(words[:, 12:])
@@ -275,7 +284,7 @@ def _column(field: Field, values: list[Any]) -> FactColumn:
     """Values of one column, in the form that belongs to their type."""
     if field.is_dynamic:
         return values
-    if field.abi_type == "uint256":
+    if field.abi_type in WIDE_INTEGERS:
         values = [Hash32.from_int(value) for value in values]
     elif field.abi_type not in {"address", "bytes32"}:
         return np.array(values, dtype=np.int64)
@@ -290,7 +299,7 @@ def _cells(abi_type: str, column: FactColumn) -> list[Any]:
         return [Address(row.tobytes()) for row in column]
     if abi_type == "bytes32":
         return [Hash32(row.tobytes()) for row in column]
-    if abi_type == "uint256":
+    if abi_type in WIDE_INTEGERS:
         return [int.from_bytes(row.tobytes(), "big") for row in column]
     integers: list[Any] = column.tolist()
     return integers

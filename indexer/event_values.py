@@ -14,7 +14,17 @@ from contracts.event_spec import EventSpec, Field
 from contracts.evm import Address, Hash32
 
 COLUMN_INTEGER_MAX = 2**63 - 1
-INTEGER_BITS = {"bool": 1, "uint8": 8, "uint16": 16, "uint32": 32, "uint64": 64, "uint256": 256}
+INTEGER_BITS = {
+    "bool": 1,
+    "uint8": 8,
+    "uint16": 16,
+    "uint32": 32,
+    "uint64": 64,
+    "uint80": 80,
+    "uint256": 256,
+}
+WIDE_INTEGERS = frozenset({"uint80", "uint256"})
+"""Integers that no machine word holds: a batch has their 32 bytes."""
 
 
 class NotTheEvent(ValueError):
@@ -110,5 +120,5 @@ _FROM_ABI: dict[str, Callable[[Any], Any]] = {
     "address": Address.from_hex,
     "bytes32": Hash32,
     "bytes": bytes,
-    "uint256": int,
+    **dict.fromkeys(WIDE_INTEGERS, int),
 }

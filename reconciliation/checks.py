@@ -1,307 +1,260 @@
-"""The checks: each compares one thing that chain and books both know.
+"""Does the contract's state agree with its logs, with our documents, and with the money it holds?
 
-| check | chain | books |
+| check | state | against |
 |---|---|---|
-| balance | token balance of the contract | cash |
-| accounted | `accounted(asset)` | sum of what is owed |
+| balance | token balance of the contract | `accounted(asset)`, and what was booked by hand |
+| accounted | `accounted(asset)` | cash, as the logs add up |
 | paid_in | `paidIn(epoch, asset)` | all funding of the epoch |
 | remaining | `remaining(epoch, asset)` | committed, fees and payable of the epoch |
 | escrowed | `escrowed(epoch, asset)` | escrowed, escrow and suspense of the epoch |
 | unallocated | `unallocated(epoch, asset)` | unallocated of the epoch |
-| announced | `unallocatedReserved(epoch, asset)` | transfers announced by indexed events |
+| announced | `unallocatedReserved(epoch, asset)` | transfers announced by events |
 | unclaimed | `unclaimed(payee, asset)` | unclaimed of the payee |
-| paid_lines | `paidLines(leaf)` | lines that were posted out of payables and escrow |
-| holds | `heldUntil(payee)` | holds that stand by indexed events |
-| commitment | `epochOf(epoch)`: manifest digest and root | the standing commitment |
-| manifest | root of `epochOf(epoch)` | root that we computed for that manifest |
-| trial_balance | | debits equal credits; cash equals what is owed |
-| overdrawn | | no account is below zero |
+| paid_lines | `paidLines(leaf)` | lines that events settled |
+| holds | `heldUntil(payee)` | holds that stand by events |
+| root | `epochOf(epoch)`: manifest digest and root | commitment event, books, documents |
 
-The tolerance is zero, in both directions.
+The tolerance is zero, in both directions. State against logs is one source against itself: where
+they differ, a node leaves logs out or answers wrongly, and there is one discrepancy for each asset,
+with every check that differs as its evidence. Books against logs is `matching`.
 """
 
-from collections.abc import Callable, Hashable, Mapping
+from collections import defaultdict
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
 from typing import TypeVar
 
-from contracts.evm import ZERO_HASH
-from reconciliation.discrepancy import Discrepancy, Kind
-from reconciliation.snapshot import (
-    BookSnapshot,
-    ChainSnapshot,
-    Committed,
-    EpochAsset,
-    PayeeAsset,
-)
+from contracts.evm import Address, Epoch, Hash32
+from reconciliation.discrepancy import Discrepancy, Kind, Place
+from reconciliation.snapshot import ChainState, Committed, Rebuilt
 
-Check = Callable[[ChainSnapshot, BookSnapshot], list[Discrepancy]]
 _Key = TypeVar("_Key", bound=Hashable)
 
-_NOTHING = Committed(ZERO_HASH, ZERO_HASH)
+
+class Check(StrEnum):
+    """Everything that a whole run compares."""
+
+    BALANCE = "balance"
+    ACCOUNTED = "accounted"
+    PAID_IN = "paid_in"
+    REMAINING = "remaining"
+    ESCROWED = "escrowed"
+    UNALLOCATED = "unallocated"
+    ANNOUNCED = "announced"
+    UNCLAIMED = "unclaimed"
+    PAID_LINES = "paid_lines"
+    HOLDS = "holds"
+    ROOT = "root"
+    SOURCES = "sources"
+    LINES = "lines"
+    DOCUMENTS = "documents"
+    BALANCES_STORED = "balances_stored"
+    WALLETS = "wallets"
+    GAS = "gas"
+    RECEIPTS = "receipts"
+    CLOCK = "clock"
+    DORMANT = "dormant"
 
 
-def check_balance(chain: ChainSnapshot, books: BookSnapshot) -> list[Discrepancy]:
-    """The contract holds what the books say it holds: no less, and no more."""
-    return _differences(
-        Kind.BALANCE,
-        books.cash,
-        chain.balances,
-        subject=str,
-        evidence=lambda asset: (f"{asset}.balanceOf(EpochPayouts)", "account cash"),
-        chain=chain,
+CHECKS = tuple(Check)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Flow:
+    """Money that a transaction moved to the contract (or from it), and no event of it says so."""
+
+    transaction_hash: Hash32
+    block_number: int
+    block_hash: Hash32
+    log_index: int
+    asset: Address
+    net: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Roots:
+    """What our side says of committed epochs: the books, and the documents by manifest digest.
+
+    `documents` are roots recomputed from leaves, `stored` those that were written down with them.
+    """
+
+    booked: Mapping[Epoch, Committed]
+    documents: Mapping[Hash32, Hash32]
+    stored: Mapping[Hash32, Hash32]
+
+
+def state_against_logs(state: ChainState, rebuilt: Rebuilt) -> list[Discrepancy]:
+    """One discrepancy for each asset, and for each held payee, in which logs and state differ."""
+    found: defaultdict[Address | None, list[str]] = defaultdict(list)
+    pairs: tuple[tuple[Check, Mapping[Hashable, int], Mapping[Hashable, int]], ...] = (
+        (Check.ACCOUNTED, _keyed(rebuilt.cash), _keyed(state.accounted)),
+        (Check.PAID_IN, _keyed(rebuilt.paid_in), _keyed(state.paid_in)),
+        (Check.REMAINING, _keyed(rebuilt.remaining), _keyed(state.remaining)),
+        (Check.ESCROWED, _keyed(rebuilt.escrowed), _keyed(state.escrowed)),
+        (Check.UNALLOCATED, _keyed(rebuilt.unallocated), _keyed(state.unallocated)),
+        (Check.ANNOUNCED, _keyed(rebuilt.announced), _keyed(state.announced)),
+        (Check.UNCLAIMED, _keyed(rebuilt.unclaimed), _keyed(state.unclaimed)),
+        (Check.PAID_LINES, _keyed(rebuilt.paid_lines), _keyed(state.paid_lines)),
+        (Check.HOLDS, _keyed(rebuilt.holds), _keyed(state.holds)),
     )
-
-
-def check_accounted(chain: ChainSnapshot, books: BookSnapshot) -> list[Discrepancy]:
-    """The contract owes what the books say it owes."""
-    return _differences(
-        Kind.ACCOUNTED,
-        books.owed,
-        chain.accounted,
-        subject=str,
-        evidence=lambda asset: (f"accounted({asset})", "sum of all accounts that are owed"),
-        chain=chain,
-    )
-
-
-def check_paid_in(chain: ChainSnapshot, books: BookSnapshot) -> list[Discrepancy]:
-    """Every epoch was paid what the books say, also epochs that the books have not seen."""
-    return _differences(
-        Kind.PAID_IN,
-        books.paid_in,
-        chain.paid_in,
-        subject=_epoch_asset,
-        evidence=lambda key: (f"paidIn({key[0]}, {key[1]})", f"credits of paid_in:{key[0]}"),
-        chain=chain,
-    )
-
-
-def check_remaining(chain: ChainSnapshot, books: BookSnapshot) -> list[Discrepancy]:
-    """The leaves of every epoch are still owed the same."""
-    return _differences(
-        Kind.REMAINING,
-        books.remaining,
-        chain.remaining,
-        subject=_epoch_asset,
-        evidence=lambda key: (
-            f"remaining({key[0]}, {key[1]})",
-            f"accounts committed:{key[0]}, fees:{key[0]} and payable:{key[0]}:…",
-        ),
-        chain=chain,
-    )
-
-
-def check_escrowed(chain: ChainSnapshot, books: BookSnapshot) -> list[Discrepancy]:
-    """The escrow of every epoch is the same."""
-    return _differences(
-        Kind.ESCROWED,
-        books.escrowed,
-        chain.escrowed,
-        subject=_epoch_asset,
-        evidence=lambda key: (
-            f"escrowed({key[0]}, {key[1]})",
-            f"accounts escrowed:{key[0]}, escrow:{key[0]}:… and suspense:{key[0]}:…",
-        ),
-        chain=chain,
-    )
-
-
-def check_unallocated(chain: ChainSnapshot, books: BookSnapshot) -> list[Discrepancy]:
-    """Every epoch left the same to nobody."""
-    return _differences(
-        Kind.UNALLOCATED,
-        books.unallocated,
-        chain.unallocated,
-        subject=_epoch_asset,
-        evidence=lambda key: (
-            f"unallocated({key[0]}, {key[1]})",
-            f"account unallocated:{key[0]}",
-        ),
-        chain=chain,
-    )
-
-
-def check_announced(chain: ChainSnapshot, books: BookSnapshot) -> list[Discrepancy]:
-    """The same part of what is unallocated is about to leave."""
-    return _differences(
-        Kind.ANNOUNCED,
-        books.announced,
-        chain.announced,
-        subject=_epoch_asset,
-        evidence=lambda key: (
-            f"unallocatedReserved({key[0]}, {key[1]})",
-            "events of transfers of unallocated money",
-        ),
-        chain=chain,
-    )
-
-
-def check_unclaimed(chain: ChainSnapshot, books: BookSnapshot) -> list[Discrepancy]:
-    """Every payee's pull balance is the same."""
-    return _differences(
-        Kind.UNCLAIMED,
-        books.unclaimed,
-        chain.unclaimed,
-        subject=_payee_asset,
-        evidence=lambda key: (f"unclaimed({key[0]}, {key[1]})", f"account unclaimed:{key[0]}"),
-        chain=chain,
-    )
-
-
-def check_paid_lines(chain: ChainSnapshot, books: BookSnapshot) -> list[Discrepancy]:
-    """The same lines of every leaf are settled; shown as bitmaps, line 0 rightmost."""
-    return _differences(
-        Kind.PAID_LINES,
-        books.paid_lines,
-        chain.paid_lines,
-        subject=lambda leaf: leaf.subject,
-        evidence=lambda leaf: (f"paidLines({leaf.subject})", f"postings of payable:{leaf.subject}"),
-        chain=chain,
-        spell="{:#b}".format,
-    )
-
-
-def check_holds(chain: ChainSnapshot, books: BookSnapshot) -> list[Discrepancy]:
-    """The same payees are held until the same second: who is held gets no payout planned."""
-    return _differences(
-        Kind.HOLDS,
-        books.holds,
-        chain.holds,
-        subject=str,
-        evidence=lambda payee: (f"heldUntil({payee})", "events of holds"),
-        chain=chain,
-    )
-
-
-def check_commitment(chain: ChainSnapshot, books: BookSnapshot) -> list[Discrepancy]:
-    """The chain holds the root and manifest digest that the books were posted from."""
-    found = []
-    for epoch in sorted(chain.committed.keys() | books.committed.keys()):
-        expected = books.committed.get(epoch, _NOTHING)
-        actual = chain.committed.get(epoch, _NOTHING)
-        if expected != actual:
-            found.append(
-                Discrepancy(
-                    kind=Kind.COMMITMENT,
-                    subject=str(epoch),
-                    expected=f"manifest {expected.manifest_digest} root {expected.root}",
-                    actual=f"manifest {actual.manifest_digest} root {actual.root}",
-                    evidence=(_block(chain), f"epochOf({epoch})", "commitments of the ledger"),
-                )
-            )
-    return found
-
-
-def check_manifest(chain: ChainSnapshot, books: BookSnapshot) -> list[Discrepancy]:
-    """The root on chain is the one that we computed for its manifest."""
-    found = []
-    for epoch, committed in sorted(chain.committed.items()):
-        expected = books.computed_roots.get(committed.manifest_digest)
-        if expected != committed.root:
-            found.append(
-                Discrepancy(
-                    kind=Kind.MANIFEST,
-                    subject=str(epoch),
-                    expected=str(expected) if expected else "a manifest that we computed",
-                    actual=f"{committed.root} for manifest {committed.manifest_digest}",
-                    evidence=(_block(chain), f"epochOf({epoch})", "computed epochs"),
-                )
-            )
-    return found
-
-
-def check_trial_balance(chain: ChainSnapshot, books: BookSnapshot) -> list[Discrepancy]:
-    """Debits equal credits, and cash equals what is owed, in every asset."""
-    lines = books.trial_balance
-    found: list[Discrepancy] = []
-    for asset in sorted({line.asset for line in lines}):
-        debits = sum(line.debits for line in lines if line.asset == asset)
-        credits = sum(line.credits for line in lines if line.asset == asset)
-        cash, owed = books.cash.get(asset, 0), books.owed.get(asset, 0)
-        sides = ((f"{asset} sides", debits, credits), (f"{asset} cash and owed", cash, owed))
-        found.extend(
-            Discrepancy(
-                kind=Kind.TRIAL_BALANCE,
-                subject=subject,
-                expected=str(left),
-                actual=str(right),
-                evidence=(_block(chain), "trial balance"),
-            )
-            for subject, left, right in sides
-            if left != right
-        )
-    return found
-
-
-def check_overdrawn(chain: ChainSnapshot, books: BookSnapshot) -> list[Discrepancy]:
-    """No account is below zero."""
+    for check, by_logs, by_state in pairs:
+        for key, logs, answer in _differing(by_logs, by_state):
+            line = f"{check} {_spell(key)}: {logs} by logs, {answer} by state"
+            found[None if check is Check.HOLDS else _asset_of(key)].append(line)
     return [
         Discrepancy(
-            kind=Kind.OVERDRAWN,
-            subject=f"{account}/{asset}",
-            expected="0 or more",
-            actual=str(balance),
-            evidence=(_block(chain), f"postings of {account}"),
+            kind=Kind.SOURCE_DIVERGENCE,
+            subject=f"logs and state/{asset}" if asset else "logs and state/holds",
+            asset=asset,
+            expected=f"{len(lines)} answers as the logs add up",
+            actual=lines[0],
+            evidence=(*lines, _at(state)),
+            place=Place(block_number=state.block.number, block_hash=state.block.hash),
         )
-        for (account, asset), balance in sorted(books.overdrawn.items())
-        if balance < 0
+        for asset, lines in found.items()
     ]
 
 
-CHECKS: tuple[Check, ...] = (
-    check_balance,
-    check_accounted,
-    check_paid_in,
-    check_remaining,
-    check_escrowed,
-    check_unallocated,
-    check_announced,
-    check_unclaimed,
-    check_paid_lines,
-    check_holds,
-    check_commitment,
-    check_manifest,
-    check_trial_balance,
-    check_overdrawn,
-)
-
-
-def discrepancies(chain: ChainSnapshot, books: BookSnapshot) -> list[Discrepancy]:
-    """All that every check finds, in the order of the checks."""
-    return [one for check in CHECKS for one in check(chain, books)]
-
-
-def _differences(
-    kind: Kind,
-    expected: Mapping[_Key, int],
-    actual: Mapping[_Key, int],
-    *,
-    subject: Callable[[_Key], str],
-    evidence: Callable[[_Key], tuple[str, ...]],
-    chain: ChainSnapshot,
-    spell: Callable[[int], str] = str,
+def money_against_debts(
+    state: ChainState, adjustments: Mapping[Address, int], flows: Sequence[Flow]
 ) -> list[Discrepancy]:
-    """One discrepancy per key whose values differ; a key that one side lacks is zero there."""
-    keys = sorted(expected.keys() | actual.keys(), key=subject)
+    """The contract holds what it owes: less is insolvency, more is money that nobody booked.
+
+    Args:
+        state: the chain's.
+        adjustments: cash that manual entries booked, by asset.
+        flows: transactions whose transfers no event explains: the evidence.
+    """
+    found = []
+    for asset in sorted(state.balances.keys() | state.accounted.keys() | adjustments.keys()):
+        reading = state.balances[asset]
+        expected = state.accounted.get(asset, 0) + adjustments.get(asset, 0)
+        difference = reading.value - expected
+        if not difference:
+            continue
+        causes = [one for one in flows if one.asset == asset and (one.net > 0) == (difference > 0)]
+        first = causes[0] if causes else None
+        found.append(
+            Discrepancy(
+                kind=Kind.INSOLVENCY if difference < 0 else Kind.MISSING_IN_BOOKS,
+                subject=f"balance/{asset}",
+                asset=asset,
+                expected=str(expected),
+                actual=str(reading.value),
+                evidence=(
+                    f"balance {reading.value}, {reading.basis}: {reading.evidence}",
+                    f"accounted({asset}) {state.accounted.get(asset, 0)}",
+                    *(
+                        f"transaction {one.transaction_hash} moved {one.net:+d} without an event"
+                        for one in causes
+                    ),
+                    _at(state),
+                ),
+                place=Place(
+                    transaction_hash=first.transaction_hash if first else None,
+                    block_number=first.block_number if first else state.block.number,
+                    block_hash=first.block_hash if first else state.block.hash,
+                    log_index=first.log_index if first else None,
+                ),
+            )
+        )
+    return found
+
+
+def roots_against_chain(state: ChainState, rebuilt: Rebuilt, roots: Roots) -> list[Discrepancy]:
+    """One discrepancy for each epoch whose root or manifest is not everywhere the same."""
+    found = []
+    epochs = state.committed.keys() | rebuilt.commitments.keys() | roots.booked.keys()
+    for epoch in sorted(epochs):
+        commitment = rebuilt.commitments.get(epoch)
+        event = commitment.committed if commitment else None
+        answer, booked = state.committed.get(epoch), roots.booked.get(epoch)
+        computed, stored = (
+            known.get(event.manifest_digest) if event else None
+            for known in (roots.documents, roots.stored)
+        )
+        sides = {
+            "event": event and f"{event.root} for manifest {event.manifest_digest}",
+            "epochOf": answer and f"{answer.root} for manifest {answer.manifest_digest}",
+            "books": booked and f"{booked.root} for manifest {booked.manifest_digest}",
+            "document": event and computed and f"{computed} for manifest {event.manifest_digest}",
+            "stored": event and stored and f"{stored} for manifest {event.manifest_digest}",
+        }
+        if len(set(sides.values())) == 1:
+            continue
+        found.append(
+            Discrepancy(
+                kind=Kind.ROOT_MISMATCH,
+                subject=f"epoch {epoch}",
+                expected=sides["document"] or sides["books"] or "no commitment",
+                actual=sides["epochOf"] or "no commitment",
+                evidence=(
+                    *(f"{name}: {value or 'nothing'}" for name, value in sides.items()),
+                    _at(state),
+                ),
+                place=Place(
+                    transaction_hash=commitment.transaction_hash if commitment else None,
+                    block_number=commitment.block_number if commitment else None,
+                    block_hash=commitment.block_hash if commitment else None,
+                    log_index=commitment.log_index if commitment else None,
+                ),
+            )
+        )
+    return found
+
+
+def facts_against_chain(
+    state: ChainState,
+    *,
+    holds: Mapping[Address, int],
+    announced: Mapping[tuple[Epoch, Address], int],
+) -> list[Discrepancy]:
+    """What payouts are planned with, of things that move no money, is what stands on chain."""
+    sides: tuple[tuple[Check, Mapping[Hashable, int], Mapping[Hashable, int]], ...] = (
+        (Check.HOLDS, _keyed(holds), _keyed(state.holds)),
+        (Check.ANNOUNCED, _keyed(announced), _keyed(state.announced)),
+    )
     return [
         Discrepancy(
-            kind=kind,
-            subject=subject(key),
-            expected=spell(expected.get(key, 0)),
-            actual=spell(actual.get(key, 0)),
-            evidence=(_block(chain), *evidence(key)),
+            kind=Kind.MISSING_IN_BOOKS if not ours else Kind.MISSING_ON_CHAIN,
+            subject=f"{check}/{_spell(key)}",
+            expected=str(ours),
+            actual=str(theirs),
+            evidence=("indexed events", _at(state)),
+            place=Place(block_number=state.block.number, block_hash=state.block.hash),
         )
-        for key in keys
-        if expected.get(key, 0) != actual.get(key, 0)
+        for check, indexed, on_chain in sides
+        for key, ours, theirs in _differing(indexed, on_chain)
     ]
 
 
-def _block(chain: ChainSnapshot) -> str:
-    return f"block {chain.block.number} {chain.block.hash}"
+def _keyed(values: Mapping[_Key, int]) -> Mapping[Hashable, int]:
+    return values  # type: ignore[return-value]  # mappings are invariant in their keys
 
 
-def _epoch_asset(key: EpochAsset) -> str:
-    return f"{key[0]}/{key[1]}"
+def _differing(
+    expected: Mapping[Hashable, int], actual: Mapping[Hashable, int]
+) -> Iterable[tuple[Hashable, int, int]]:
+    """Keys whose values differ; a key that one side lacks is zero there."""
+    keys = [
+        key for key in expected.keys() | actual.keys() if expected.get(key, 0) != actual.get(key, 0)
+    ]
+    for key in sorted(keys, key=_spell):
+        yield key, expected.get(key, 0), actual.get(key, 0)
 
 
-def _payee_asset(key: PayeeAsset) -> str:
-    return f"{key[0]}/{key[1]}"
+def _asset_of(key: Hashable) -> Address:
+    last = key[-1] if isinstance(key, tuple) else key
+    if not isinstance(last, Address):
+        raise TypeError(f"{key!r} names no asset")
+    return last
+
+
+def _spell(key: Hashable) -> str:
+    parts = key if isinstance(key, tuple) else (key,)
+    return "/".join(map(str, parts))
+
+
+def _at(state: ChainState) -> str:
+    return f"block {state.block.number} {state.block.hash}"

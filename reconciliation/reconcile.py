@@ -1,128 +1,293 @@
-"""Reconcile: both snapshots at the books' finalized block, all checks, one recorded run.
+"""Reconcile: two snapshots at one finalized block, compared line by line; one recorded run.
 
-The books are read first. Their cursor is a finalized block, and the chain is asked at exactly its
-hash: an endpoint that has another block at that height cannot answer.
+    chain   own endpoints: logs, state, proofs, receipts ──► entries that the books must have
+    books   the journal, the intents, the documents      ──► entries that they have
+
+The block is the books' cursor, which is final. The chain is asked at the hash that it has at this
+height; if that is not the cursor's, the books were posted from blocks that are gone. Nothing of the
+chain side comes through the indexer. It finds and records, and never corrects.
 """
 
 import logging
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Protocol
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
-from contracts.evm import BlockNumber, BlockRef, Hash32
-from contracts.money_events import HoldEvent, TransferEvent
-from reconciliation.checks import CHECKS, discrepancies
-from reconciliation.discrepancy import Discrepancy
-from reconciliation.snapshot import BookSnapshot, ChainSnapshot, Questions
+from contracts.addresses import Settlement
+from contracts.evm import ZERO_ADDRESS, BlockNumber, BlockRef, Hash32
+from reconciliation.chain_events import events_of
+from reconciliation.checks import (
+    CHECKS,
+    Flow,
+    Roots,
+    facts_against_chain,
+    money_against_debts,
+    roots_against_chain,
+    state_against_logs,
+)
+from reconciliation.discrepancy import Discrepancy, Kind, Place
+from reconciliation.divergence import LogTally, Witness, answers_differ, blocks_differ
+from reconciliation.errors import ChainUnavailable
+from reconciliation.lines import Corrections, Surroundings, in_other_assets, judged
+from reconciliation.matching import Booked, Matched, match
+from reconciliation.movements import Expected
+from reconciliation.overdue import Tolerances, dormant, late
+from reconciliation.payment_books import payment_discrepancies
+from reconciliation.ports import (
+    Books,
+    Chain,
+    Document,
+    Documents,
+    Run,
+    Runs,
+    Sources,
+    StandingFacts,
+)
+from reconciliation.replay import GENESIS, Replay
+from reconciliation.snapshot import ChainState, Commitment, Rebuilt
 from reconciliation.standing import announced_transfers, standing_holds
+from reconciliation.wallets import WalletHistory, failures, gas_differences, outflows
 
 log = logging.getLogger(__name__)
 
 
-class Books(Protocol):
-    """The books of one settlement."""
-
-    def snapshot(self, *, since: BlockNumber) -> BookSnapshot | None:
-        """The books at their cursor, None if nothing is posted.
-
-        `holds`, `announced` and `computed_roots`, which the books do not know, are empty. Of leaves
-        that are settled whole, only those settled above block `since` are listed.
-        """
-        ...
-
-
-class StandingFacts(Protocol):
-    """Indexed events that stand without moving money; a block that is not indexed is refused."""
-
-    def hold_events(self, upto: BlockRef) -> Sequence[HoldEvent]:
-        """Holds placed and lifted, in chain order."""
-        ...
-
-    def transfer_events(self, upto: BlockRef) -> Sequence[TransferEvent]:
-        """What became of transfers of unallocated money, in chain order."""
-        ...
-
-
-class ComputedRoots(Protocol):
-    """Epochs that we computed ourselves."""
-
-    def roots(self, manifest_digests: Collection[Hash32]) -> Mapping[Hash32, Hash32]:
-        """Roots by manifest digest, as far as they are known."""
-        ...
-
-
-class Chain(Protocol):
-    """`EpochPayouts` as one endpoint shows it."""
-
-    def snapshot(self, at: BlockRef, questions: Questions) -> ChainSnapshot:
-        """The answers at this block hash."""
-        ...
-
-
-class Runs(Protocol):
-    """Recorded runs of one settlement."""
-
-    def last_clean_block(self) -> BlockNumber | None:
-        """The block of the newest run that found nothing."""
-        ...
-
-    def record(self, run: "Run") -> int:
-        """Store a run with its discrepancies; its number."""
-        ...
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Run:
-    """One reconciliation: how many checks were made at which block, and what they found."""
+class ChainSide:
+    """Everything that a run takes from the chain and from documents, and from nothing else."""
 
-    block: BlockRef
-    checks: int
-    discrepancies: tuple[Discrepancy, ...]
+    at: BlockRef
+    rebuilt: Rebuilt
+    state: ChainState
+    documents: Mapping[Hash32, Document]
+    tally: LogTally
+    flows: Sequence[Flow]
+    logs: Matched
+    leaves: Matched
+
+    def is_sound(self, commitment: Commitment) -> bool:
+        """Whether there is a document of this manifest whose leaves hash to the root."""
+        document = self.documents.get(commitment.manifest_digest)
+        return document is not None and document.root == commitment.root
 
 
 def reconcile(
-    books: Books, facts: StandingFacts, computed: ComputedRoots, chain: Chain, runs: Runs
+    sources: Sources, runs: Runs, *, settlement: Settlement, tolerances: Tolerances
 ) -> Run | None:
-    """Compare books and chain at the books' cursor; None if nothing is posted yet.
-
-    A settled line is settled for ever, so leaves that a clean run has compared are not compared
-    again.
+    """Compare both sides at the books' cursor and record the run; None if nothing is posted yet.
 
     Raises:
-        ChainUnavailable: the endpoint does not answer for this block.
-        BadAnswer: a contract answers what its interface rules out.
+        ChainUnavailable: an endpoint does not answer for this block.
+        BadAnswer, BadLog: a contract answers what its interface rules out.
     """
-    booked = books.snapshot(since=runs.last_clean_block() or BlockNumber(0))
-    if booked is None:
+    chain = sources.chain
+    cursor = sources.books.cursor()
+    if cursor is None:
         return None
-    booked = _with_facts(booked, facts)
-    on_chain = chain.snapshot(booked.block, booked.questions())
-    digests = {each.manifest_digest for each in on_chain.committed.values()}
-    booked = replace(booked, computed_roots=computed.roots(digests))
+    at = chain.block(cursor.number)
+    if at is None:
+        raise ChainUnavailable(chain.host, f"no block {cursor.number}")
+    others = {one.host: _hash_of(one, cursor.number) for one in sources.witnesses}
+    found, side = blocks_differ(at, chain.host, others), None
+    if not found:
+        since = runs.last_clean_block() or GENESIS
+        side = chain_side(
+            chain,
+            at,
+            sources.documents,
+            sources.books,
+            settlement=settlement,
+            flags_since=since,
+            has_witnesses=bool(sources.witnesses),
+        )
+        found = _divergences(sources, side, settlement)
+    is_complete = not found
+    if side is not None and is_complete:
+        found = _compared(sources, side, cursor, settlement, tolerances)
+    readings = () if side is None else tuple(side.state.balances.values())
     run = Run(
-        block=booked.block,
+        block=cursor,
         checks=len(CHECKS),
-        discrepancies=tuple(discrepancies(on_chain, booked)),
+        discrepancies=tuple(found),
+        lines=0 if side is None else side.logs.agreeing + side.leaves.agreeing,
+        endpoints=1 + len(sources.witnesses),
+        proven=sum(one.is_proven for one in readings),
+        stated=sum(not one.is_proven for one in readings),
+        is_complete=is_complete,
     )
-    number = runs.record(run)
+    number = runs.record(run, sources.books.resolution)
     log.info(
         "settlement reconciled",
         extra={
             "run": number,
             "block_number": run.block.number,
-            "checks": run.checks,
+            "lines": run.lines,
             "discrepancies": len(run.discrepancies),
         },
     )
     return run
 
 
-def _with_facts(booked: BookSnapshot, facts: StandingFacts) -> BookSnapshot:
-    """The snapshot with what stands at its block, of things that move no money."""
-    events = facts.hold_events(booked.block)
-    ever_held = dict.fromkeys((event.account for event in events), 0)
-    return replace(
-        booked,
-        holds=ever_held | standing_holds(events, booked.block.timestamp),
-        announced=announced_transfers(facts.transfer_events(booked.block)),
+class _NoBooks:
+    """A chain without books: everything that the chain causes is only there."""
+
+    def entries(self, source_kind: str) -> Iterable[Booked]:
+        return ()
+
+
+def chain_side(
+    chain: Chain,
+    at: BlockRef,
+    documents: Documents,
+    books: Books | None,
+    *,
+    settlement: Settlement,
+    flags_since: BlockNumber = GENESIS,
+    has_witnesses: bool = False,
+) -> ChainSide:
+    """Rebuild everything from the endpoint and the accepted documents, and pair it with the books.
+
+    Without books the chain side is the same, and every entry of it is unpaired. Entries of leaves
+    are compared where the document is the one that the chain committed to.
+    """
+    ours: Books | _NoBooks = books or _NoBooks()
+    replay = Replay(settlement.chain_id, settlement.payouts, flags_since=flags_since)
+    tally = LogTally()
+    entries = _entries(replay, chain, at, settlement, tally if has_witnesses else None)
+    logs = match(entries, ours.entries("log"))
+    digests = {one.manifest_digest: one.root for one in replay.commitments.values()}
+    known = documents.of(digests)
+    sound = {digest: one.leaves for digest, one in known.items() if one.root == digests[digest]}
+    booked = (
+        one
+        for one in ours.entries("manifest_leaf")
+        if one.source_id[:32] in sound or one.source_id[:32] not in digests
+    )
+    leaves = match(replay.activations(sound, at), booked)
+    rebuilt = replay.rebuilt(at)
+    return ChainSide(
+        at=at,
+        rebuilt=rebuilt,
+        state=chain.state(at, rebuilt.questions()),
+        documents=known,
+        tally=tally,
+        flows=chain.flows(at, rebuilt.cash.keys(), replay.cash_by_transaction),
+        logs=logs,
+        leaves=leaves,
+    )
+
+
+def _entries(
+    replay: Replay, chain: Chain, at: BlockRef, settlement: Settlement, tally: LogTally | None
+) -> Iterator[Expected]:
+    sources = settlement.sources()
+    for chunk in chain.money_logs(at):
+        if tally is not None:
+            tally.add(chunk.logs)
+        yield from replay.entries(events_of(chunk.logs, sources), chunk.times)
+
+
+def _hash_of(chain: Chain, number: BlockNumber) -> Hash32 | None:
+    block = chain.block(number)
+    return block.hash if block else None
+
+
+def _divergences(sources: Sources, side: ChainSide, settlement: Settlement) -> list[Discrepancy]:
+    if not sources.witnesses:
+        return []
+    chain, payouts = sources.chain, settlement.payouts
+    balances = {(asset, payouts): one.value for asset, one in side.state.balances.items()}
+    wallets = [(ZERO_ADDRESS, one.wallet) for one in sources.books.wallets()]
+    balances |= chain.balances(side.at, wallets)
+    found = []
+    for other in sources.witnesses:
+        tally = LogTally()
+        for chunk in other.money_logs(side.at):
+            tally.add(chunk.logs)
+        witness = Witness(
+            host=other.host,
+            block_hash=side.at.hash,
+            tally=tally,
+            balances=other.balances(side.at, balances.keys()),
+        )
+        found += answers_differ(side.at, chain.host, side.tally, balances, witness)
+    return found
+
+
+def _compared(
+    sources: Sources,
+    side: ChainSide,
+    cursor: BlockRef,
+    settlement: Settlement,
+    tolerances: Tolerances,
+) -> list[Discrepancy]:
+    """Everything that the two sides, and each side by itself, disagree about."""
+    chain, books, facts = sources.chain, sources.books, sources.facts
+    wallets = books.wallets()
+    histories = [chain.wallet(records, side.at) for records in wallets]
+    leaves = {digest: one.leaves for digest, one in side.documents.items()}
+    corrections = Corrections(books.manuals())
+    found = judged(
+        (side.logs, side.leaves),
+        lambda booked: _surroundings(booked, chain, books, histories, settlement),
+        corrections,
+    )
+    if cursor.hash != side.at.hash and not any(one.kind is Kind.REORGED for one in found):
+        found.append(_cursor_is_gone(cursor, side.at))
+    found += in_other_assets(books.misstated(), found)
+    roots = Roots(
+        booked=books.commitments(),
+        documents={digest: one.root for digest, one in side.documents.items()},
+        stored={digest: one.stored_root for digest, one in side.documents.items()},
+    )
+    found += roots_against_chain(side.state, side.rebuilt, roots)
+    found += state_against_logs(side.state, side.rebuilt)
+    found += money_against_debts(side.state, corrections.cash(), side.flows)
+    for history, records in zip(histories, wallets, strict=True):
+        found += outflows(history, records, side.at)
+        found += failures(history, records, at=side.at, tolerance_s=tolerances.unrecorded_s)
+        gas = books.gas(records.wallet)
+        found += gas_differences(history, records, gas) if gas is not None else []
+    found += payment_discrepancies(chain, books, settlement, tolerances)
+    if facts is not None and cursor.hash == side.at.hash:
+        found += _planned_with(facts, side.state)
+    found += late(cursor, chain.finalized(), books.reservations(), tolerances)
+    return found + dormant(side.rebuilt, side.state, leaves, tolerances)
+
+
+def _surroundings(
+    booked: Booked,
+    chain: Chain,
+    books: Books,
+    histories: Sequence[WalletHistory],
+    settlement: Settlement,
+) -> Surroundings:
+    """What stands in the place of an entry that nothing caused."""
+    number = booked.block_number
+    if number is None:
+        return Surroundings(twin=books.twin(booked))
+    there = chain.log_at(number, int.from_bytes(booked.source_id[-8:], "big"))
+    failed = [one.failed_by_block[number] for one in histories if number in one.failed_by_block]
+    return Surroundings(
+        block_hash=chain.hashes((number,)).get(number),
+        foreign=there if there and there.address != settlement.payouts else None,
+        failed=failed[0] if failed else None,
+        twin=books.twin(booked),
+    )
+
+
+def _cursor_is_gone(cursor: BlockRef, at: BlockRef) -> Discrepancy:
+    return Discrepancy(
+        kind=Kind.REORGED,
+        subject="cursor of the books",
+        expected=f"block {cursor.number} {cursor.hash}",
+        actual=f"block {at.number} {at.hash}",
+        evidence=("no entry is of a block that is gone",),
+        place=Place(block_number=at.number, block_hash=at.hash),
+    )
+
+
+def _planned_with(facts: StandingFacts, state: ChainState) -> list[Discrepancy]:
+    return facts_against_chain(
+        state,
+        holds=standing_holds(facts.hold_events(state.block), state.block.timestamp),
+        announced=announced_transfers(facts.transfer_events(state.block)),
     )

@@ -1,4 +1,4 @@
-"""What the chain and the books say at one block, in comparable terms.
+"""What the chain says at one block, twice: as its logs add up, and as its state answers.
 
 Amounts are base units. A key that is absent from a mapping means zero there: contract storage
 knows no other "nothing", and a check compares the keys of both sides.
@@ -7,25 +7,12 @@ knows no other "nothing", and a check compares the keys of both sides.
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from contracts.evm import Address, BlockRef, Epoch, Hash32
+from contracts.evm import Address, BlockRef, Epoch, Hash32, Timestamp
+from reconciliation.movements import LeafPlace
+from reconciliation.reading import Reading
 
 EpochAsset = tuple[Epoch, Address]
 PayeeAsset = tuple[Address, Address]
-
-
-@dataclass(frozen=True, slots=True, order=True)
-class LeafKey:
-    """A leaf by its place in the contract's paid flags."""
-
-    epoch: Epoch
-    work_id: Hash32
-    part: int
-    asset: Address
-
-    @property
-    def subject(self) -> str:
-        """Its name in a discrepancy."""
-        return f"{self.epoch}/{self.work_id}/{self.part}/{self.asset}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,48 +24,57 @@ class Committed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TrialLine:
-    """Totals of both sides of one kind of account in one asset."""
+class Commitment:
+    """A commitment that was not vetoed, from its event."""
 
-    asset: Address
-    debits: int
-    credits: int
+    manifest_digest: Hash32
+    root: Hash32
+    active_at: Timestamp
+    transaction_hash: Hash32
+    block_number: int
+    block_hash: Hash32
+    log_index: int
+
+    @property
+    def committed(self) -> Committed:
+        """What of it stands in the contract."""
+        return Committed(self.manifest_digest, self.root)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class BookSnapshot:
-    """The books at their cursor, and the facts that payouts are planned with.
+class Rebuilt:
+    """`EpochPayouts` as its logs, and nothing else, add up to it.
 
     `paid_in` is all that was ever paid for an epoch. `remaining` is what the leaves of an epoch
     are still owed, active or not, fees too; `escrowed` what is in escrow, also in suspense.
     `announced` is the part of `unallocated` that is about to leave. `paid_lines` has a bit for each
-    settled line. `holds` says until when each payee is held, of those that ever were; 0 if none
-    stands. `overdrawn` lists accounts below zero. `computed_roots` are the roots that we computed,
-    by manifest digest.
+    settled line of a leaf of which anything was settled lately; `settled_escrow` are escrow leaves
+    that are over. `holds` says until when each payee is
+    held, of those that ever were; 0 if none stands. `unclaimed_since` is when a pull balance last
+    began. `accounts` are balances by path and asset, debits less credits.
     """
 
     block: BlockRef
     cash: Mapping[Address, int]
-    owed: Mapping[Address, int]
     paid_in: Mapping[EpochAsset, int]
     remaining: Mapping[EpochAsset, int]
     escrowed: Mapping[EpochAsset, int]
     unallocated: Mapping[EpochAsset, int]
     announced: Mapping[EpochAsset, int]
     unclaimed: Mapping[PayeeAsset, int]
-    paid_lines: Mapping[LeafKey, int]
+    unclaimed_since: Mapping[PayeeAsset, Timestamp]
+    paid_lines: Mapping[LeafPlace, int]
+    settled_escrow: frozenset[LeafPlace]
     holds: Mapping[Address, int]
-    committed: Mapping[Epoch, Committed]
-    computed_roots: Mapping[Hash32, Hash32]
-    trial_balance: tuple[TrialLine, ...]
-    overdrawn: Mapping[tuple[str, Address], int]
+    commitments: Mapping[Epoch, Commitment]
+    accounts: Mapping[tuple[str, bytes], int]
 
     def questions(self) -> "Questions":
-        """What the chain must be asked, beyond what it knows of by itself."""
+        """What the state must be asked, beyond what it knows of by itself."""
         assets = {asset for _, asset in (*self.paid_in, *self.remaining, *self.unclaimed)}
         return Questions(
-            epochs=frozenset(epoch for epoch, _ in self.paid_in) | frozenset(self.committed),
-            assets=frozenset(assets | self.cash.keys() | self.owed.keys()),
+            epochs=frozenset(epoch for epoch, _ in self.paid_in) | frozenset(self.commitments),
+            assets=frozenset(assets | self.cash.keys()),
             unclaimed=tuple(sorted(self.unclaimed)),
             leaves=tuple(sorted(self.paid_lines)),
             held=tuple(sorted(self.holds)),
@@ -87,21 +83,25 @@ class BookSnapshot:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Questions:
-    """What the books know of; the chain adds every epoch of its clock and every funded asset."""
+    """What the logs know of; the chain adds every epoch of its clock and every funded asset."""
 
     epochs: frozenset[Epoch]
     assets: frozenset[Address]
     unclaimed: tuple[PayeeAsset, ...]
-    leaves: tuple[LeafKey, ...]
+    leaves: tuple[LeafPlace, ...]
     held: tuple[Address, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ChainSnapshot:
-    """`EpochPayouts` and its tokens, as every call answered at one block hash."""
+class ChainState:
+    """`EpochPayouts` and its tokens, as every call answered at one block hash.
+
+    `balances` are readings, proven from the state root where the node gives the proof.
+    `escrow_expiry_s` is how long escrow waits, from the activation of its epoch.
+    """
 
     block: BlockRef
-    balances: Mapping[Address, int]
+    balances: Mapping[Address, Reading]
     accounted: Mapping[Address, int]
     paid_in: Mapping[EpochAsset, int]
     remaining: Mapping[EpochAsset, int]
@@ -109,6 +109,7 @@ class ChainSnapshot:
     unallocated: Mapping[EpochAsset, int]
     announced: Mapping[EpochAsset, int]
     unclaimed: Mapping[PayeeAsset, int]
-    paid_lines: Mapping[LeafKey, int]
+    paid_lines: Mapping[LeafPlace, int]
     holds: Mapping[Address, int]
     committed: Mapping[Epoch, Committed]
+    escrow_expiry_s: int

@@ -2,6 +2,7 @@
 
 import logging
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from sqlalchemy import Engine
@@ -10,24 +11,28 @@ from web3 import HTTPProvider, Web3
 from contracts.addresses import Settlement
 from contracts.evm import Epoch
 from indexer.adapters.reads import FactReads
-from reconciliation.adapters.books import SqlBooks
-from reconciliation.adapters.chain import RPCChain
-from reconciliation.adapters.computed import SqlComputedRoots
-from reconciliation.adapters.store import SqlRuns
-from reconciliation.reconcile import Run, reconcile
+from reconciliation.adapters.client import RPCClient
+from reconciliation.adapters.reserves import NodeReserves
+from reconciliation.adapters.state_proofs import ProvenReadings
+from reconciliation.ports import Run
 from scripts import wiring
+from scripts.bookkeeping import payment_sources, post_books, seal_books
 from scripts.bootstrap_indexer import RPC_LIMITS
 from scripts.errors import NotConfigured
 from scripts.jobs import JobName, Jobs
+from scripts.payments import payment_desk, payment_node
 from scripts.policed_chain import PolicedChain
 from scripts.policing import PolicyGate
 from scripts.policy_settings import policy_of
+from scripts.reconciling import reconcile_settlement, stops_of
 from scripts.settings import ChainSettings, Settings
 from scripts.sharding import ShardedAllocation
 from scripts.signing import settlement_signer
+from scripts.solvency import state_settlement
 from settlement.ledger.accounts import Book
 from settlement.ledger.adapters.store import LedgerStore
 from settlement.ledger.post import post_step
+from settlement.payments.verify_payment import PaymentDesk
 from settlement.payouts.adapters.chain import OP_STACK_ORACLE, NodePayoutChain
 from settlement.payouts.adapters.ownership import PayoutsOwner, payouts_owner
 from settlement.payouts.adapters.policy_store import PolicyRecords
@@ -69,12 +74,12 @@ def chain_check(chain: ChainSettings, settlement: Settlement) -> RPCChainCheck:
 
 
 def payout_chain(chain: ChainSettings, settlement: Settlement) -> NodePayoutChain:
-    """The payouts contract as the configured endpoint shows it."""
+    """The contracts that are paid from, as the configured endpoint shows them."""
     is_op_stack = chain.profile in _OP_STACK_PROFILES
     return NodePayoutChain(
         chain.rpc[0],
         settlement.chain_id,
-        settlement.payouts,
+        wiring.paying_contracts(settlement),
         timeout_s=RPC_LIMITS.timeout_s,
         data_fee_oracle=OP_STACK_ORACLE if is_op_stack else None,
     )
@@ -116,10 +121,14 @@ class SettlementJobs:
         """Every job that the worker runs."""
         return {
             JobName.POST_JOURNAL: self.post_journal,
+            JobName.POST_PAYMENTS: self.post_payments,
+            JobName.SEAL_JOURNAL: self.seal_journal,
             JobName.ALLOCATE_SHARDS: self.allocate_shards,
             JobName.COMPUTE_EPOCHS: self.compute_epochs,
             JobName.SUBMIT_PAYOUTS: self.submit_payouts,
+            JobName.VERIFY_PAYMENTS: self.verify_payments,
             JobName.RECONCILE: self.reconcile,
+            JobName.STATE_SOLVENCY: self.state_solvency,
         }
 
     def post_journal(self, name: str) -> None:
@@ -136,6 +145,16 @@ class SettlementJobs:
                     blocks_max=_POST_BLOCKS_MAX,
                 )
             is_caught_up = posted.is_caught_up
+
+    def post_payments(self, name: str) -> None:
+        """Post finalized events of payment contracts, and accepted documents."""
+        _, settlement = self._find(name)
+        post_books(self.engine, settlement, payment_sources(settlement))
+
+    def seal_journal(self, name: str) -> None:
+        """Number and seal what was recorded in all books of the settlement."""
+        _, settlement = self._find(name)
+        seal_books(self.engine, settlement, self.settings.settlements)
 
     def allocate_shards(self, name: str) -> None:
         """Do what is open of a large epoch that is due; small ones are left to `compute_epochs`."""
@@ -154,8 +173,9 @@ class SettlementJobs:
         signer = self._signer(settlement)
         if signer is None:
             return
+        contracts = wiring.paying_contracts(settlement)
         with payouts_owner(
-            self.engine, settlement.chain_id, sender=signer.address, contract=settlement.payouts
+            self.engine, settlement.chain_id, sender=signer.address, contracts=contracts
         ) as owner:
             self._submitter(name, owner, signer).tick()
 
@@ -187,13 +207,14 @@ class SettlementJobs:
             contract=settlement.payouts,
             leaves=wiring.PostedLeaves(self.engine, settlement, book, gate),
             commits=wiring.ReadyCommits(self.engine, settlement, chain_check(chain, settlement)),
+            lines=wiring.posted_lines(self.engine, settlement, gate),
             finality=finality,
-            chain=node if gate is None else PolicedChain(node, gate, finality),
+            chain=PolicedChain(node, gate, finality, partial(stops_of, self.engine, settlement)),
             store=SqlPayoutStore(
                 owner,
                 settlement.chain_id,
-                settlement.payouts,
-                wiring.LedgerReservations(book),
+                wiring.paying_contracts(settlement),
+                wiring.LedgerReservations(),
             ),
             signer=signer,
             limits=SubmitLimits(
@@ -206,6 +227,16 @@ class SettlementJobs:
             ),
         )
 
+    def verify_payments(self, name: str) -> None:
+        """Look again at every payment that is not at its end."""
+        self.payments(name).look_again()
+
+    def payments(self, name: str) -> PaymentDesk:
+        """The payments of a settlement, with the node for what is not indexed yet."""
+        chain, settlement = self._find(name)
+        node = payment_node(chain, settlement, timeout_s=RPC_LIMITS.timeout_s)
+        return payment_desk(self.engine, settlement, node)
+
     def reconcile(self, name: str) -> None:
         """Reconcile if the books have moved since the last run."""
         self.reconcile_once(name)
@@ -213,13 +244,17 @@ class SettlementJobs:
     def reconcile_once(self, name: str) -> Run | None:
         """Reconcile now; None if nothing is posted yet."""
         chain, settlement = self._find(name)
-        return reconcile(
-            SqlBooks(self.engine, book_of(settlement)),
-            wiring.IndexedFacts(self.engine, settlement),
-            SqlComputedRoots(self.engine),
-            RPCChain(chain.rpc[0], settlement, timeout_s=RPC_LIMITS.timeout_s),
-            SqlRuns(self.engine, settlement.chain_id, settlement.payouts),
-        )
+        return reconcile_settlement(self.engine, chain, settlement)
+
+    def state_solvency(self, name: str) -> None:
+        """State what contracts owed at the end of every epoch that is due, and what they held."""
+        self.state_solvency_once(name)
+
+    def state_solvency_once(self, name: str) -> int:
+        """State what is due now; the number of new statements."""
+        chain, settlement = self._find(name)
+        client = RPCClient(chain.rpc[0], timeout_s=RPC_LIMITS.timeout_s)
+        return state_settlement(self.engine, settlement, NodeReserves(ProvenReadings(client)))
 
     def _compute_next(self, settlement: Settlement) -> Epoch | None:
         with (

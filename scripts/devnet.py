@@ -14,6 +14,7 @@ from eth_account.signers.local import LocalAccount
 from contracts.addresses import Settlement, settlements_to_json
 from contracts.evm import Timestamp
 from scripts.deploy import Delays, DeploymentPlan, Offices, deploy_settlement
+from scripts.deploy_payments import PaymentPlan, deploy_payments
 from scripts.devnode import DevNode, account_from_seed, address_of
 from scripts.embedded.anvil import DevChain, running_anvil
 
@@ -26,6 +27,7 @@ GUARDIANS, THRESHOLD = 3, 2
 SEED = 0
 _GAS_MONEY_WEI = 10**20
 _EPOCH_LENGTH_S, _GRACE_S, _TIMELOCK_S = 86_400, 7_200, 60
+_FEE_DELAY_S = 86_400
 
 
 @contextmanager
@@ -75,7 +77,8 @@ def offices(seed: int) -> Offices:
 
 def officials(seed: int) -> list[LocalAccount]:
     """The keys of everybody who runs a settlement on a development chain, to be given gas."""
-    roles = ("admin", "submitter", "governor", *(one.name for one in fields(Offices)))
+    offices_held = (one.name for one in fields(Offices))
+    roles = ("admin", "submitter", "governor", "pauser", "refunder", *offices_held)
     return [account_from_seed(seed, role) for role in roles]
 
 
@@ -97,6 +100,18 @@ def plan_of(
     )
 
 
+def payment_plan_of(seed: int, *, fee_delay_s: int) -> PaymentPlan:
+    """The payment contracts of a development chain, run by the accounts of a seed."""
+    return PaymentPlan(
+        treasury=address_of(account_from_seed(seed, "treasury")),
+        fee_delay_s=fee_delay_s,
+        operator=address_of(account_from_seed(seed, "submitter")),
+        pauser=address_of(account_from_seed(seed, "pauser")),
+        compliance=offices(seed).compliance,
+        refunder=address_of(account_from_seed(seed, "refunder")),
+    )
+
+
 def _deploy(node: DevNode) -> Settlement:
     node.fund(officials(SEED), _GAS_MONEY_WEI)
     _, now = node.head()
@@ -108,4 +123,7 @@ def _deploy(node: DevNode) -> Settlement:
         grace_s=_GRACE_S,
         delays=Delays(timelock_s=_TIMELOCK_S),
     )
-    return deploy_settlement(node, account_from_seed(SEED, "admin"), plan).settlement
+    admin = account_from_seed(SEED, "admin")
+    deployment = deploy_settlement(node, admin, plan)
+    payments = payment_plan_of(SEED, fee_delay_s=_FEE_DELAY_S)
+    return deploy_payments(node, admin, deployment, payments).settlement

@@ -31,12 +31,13 @@ class NodeRefused(Transient):
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One contract call that an account wants to make."""
+    """One contract call that an account wants to make, with native coins if `value` says so."""
 
     account: LocalAccount
     to: Address
     data: bytes
     gas: int = _GAS_PER_TRANSACTION
+    value: int = 0
 
 
 @dataclass(slots=True)
@@ -90,7 +91,13 @@ class DevNode:
         if nonce is None:
             nonce = self.next_nonce(call.account)
             self._nonces[sender] = nonce + 1
-        fields = {"nonce": nonce, "to": str(call.to), "data": call.data, "gas": call.gas}
+        fields = {
+            "nonce": nonce,
+            "to": str(call.to),
+            "data": call.data,
+            "gas": call.gas,
+            "value": call.value,
+        }
         return self._sign(call.account, fields)
 
     def _sign(self, account: LocalAccount, fields: dict[str, Any]) -> str:

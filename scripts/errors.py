@@ -113,3 +113,11 @@ class DatabaseUnusable(Transient):
     def __init__(self, cause: str) -> None:
         super().__init__(f"the database cannot be migrated: {' '.join(cause.split())}")
         self.cause = cause
+
+
+class NothingPosted(Transient):
+    """The books are empty: what is asked follows from posted entries."""
+
+    def __init__(self, settlement: str) -> None:
+        super().__init__(f"settlement {settlement!r}: nothing is posted yet, run the worker first")
+        self.settlement = settlement

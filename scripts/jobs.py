@@ -29,14 +29,18 @@ class JobName(StrEnum):
     """The use cases that run by themselves."""
 
     POST_JOURNAL = "post_journal"
+    POST_PAYMENTS = "post_payments"
+    SEAL_JOURNAL = "seal_journal"
     ALLOCATE_SHARDS = "allocate_shards"
     COMPUTE_EPOCHS = "compute_epochs"
     SUBMIT_PAYOUTS = "submit_payouts"
+    VERIFY_PAYMENTS = "verify_payments"
     RECONCILE = "reconcile"
+    STATE_SOLVENCY = "state_solvency"
 
 
 _HINT_AGE_MS_MAX = 60_000
-_INTERVALS = {JobName.RECONCILE: 30}
+_INTERVALS = {JobName.SEAL_JOURNAL: 30, JobName.RECONCILE: 30, JobName.STATE_SOLVENCY: 30}
 """How many poll intervals lie between two looks, where it is not one."""
 
 Jobs = Mapping[JobName, Callable[[str], None]]

@@ -3,23 +3,25 @@
 The submitter asks for objections right before it signs, and signs nothing that has one. So a list
 that was accepted, a hold that was placed or a cap that was lowered after the payout was planned is
 still in time; the payout stays planned, and goes once nothing objects any more.
+
+The same holds for an asset that does not tie out: while the reconciliation has something open that
+stops it, nothing of it is signed, with or without a policy.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from contracts.calls import NotThisCall, withdrawal_from_call
 from contracts.evm import Address, BlockRef, Hash32
-from contracts.operations import withdraw_operation_id
+from reconciliation.adapters.stops import Stops
 from scripts.policing import PolicyGate
 from settlement.payouts.broadcast import SendResult
 from settlement.payouts.gas import FeeQuote
-from settlement.payouts.operation import Operation
+from settlement.payouts.operation import EpochSubject, Kind, Operation
 from settlement.payouts.policy_terms import LeafVerdict
 from settlement.payouts.protocols import Finality, PayoutChain
-from settlement.payouts.view import Backing, Objection, Receipt, Usage
+from settlement.payouts.view import Backing, Fund, Objection, Receipt, Usage
 
-NOT_OWED = Objection(None, "policy: the books do not owe this leaf")
+NOT_OWED = Objection(None, "policy: the books do not owe this")
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,35 +29,45 @@ class PolicedChain:
     """`payouts.protocols.PayoutChain`; everything but objections is the chain's own."""
 
     chain: PayoutChain
-    gate: PolicyGate
+    gate: PolicyGate | None
     finality: Finality
+    stops: Callable[[], Stops] = Stops.none
 
     def objections(
-        self, calls: Sequence[bytes], *, sender: Address, at: BlockRef
+        self, operations: Sequence[Operation], *, sender: Address, at: BlockRef
     ) -> list[Objection | None]:
-        """Why each call would revert, or is refused by the rules as they stand now, in order.
+        """Why each would not be paid, or is refused by the rules as they stand now, in order.
 
-        What the contract objects to is told first. A call that is no withdrawal moves no money to
-        payees, and is not judged.
+        What the contract objects to is told first. A commit moves no money to payees, and is not
+        judged.
         """
-        found = self.chain.objections(calls, sender=sender, at=at)
-        leaf_ids = [self._leaf_id(call) for call in calls]
+        found = self.chain.objections(operations, sender=sender, at=at)
         block = self.finality.finalized()
-        if block is None or not any(leaf_ids):
+        if block is None or all(one.kind is Kind.COMMIT for one in operations):
+            return found
+        stops = self.stops()
+        found = [
+            objection or stop_objection(one, stops)
+            for one, objection in zip(operations, found, strict=True)
+        ]
+        if self.gate is None:
             return found
         verdicts = {one.leaf.leaf_id: one for one in self.gate.verdicts(block)}
         return [
-            objection or (None if leaf_id is None else policy_objection(verdicts.get(leaf_id)))
-            for objection, leaf_id in zip(found, leaf_ids, strict=True)
+            objection
+            or (
+                None if one.kind is Kind.COMMIT else policy_objection(verdicts.get(one.event_op_id))
+            )
+            for one, objection in zip(operations, found, strict=True)
         ]
 
     def head(self) -> BlockRef:
         """As the chain."""
         return self.chain.head()
 
-    def is_paused(self, at: BlockRef) -> bool:
+    def paused(self, contracts: Collection[Address], at: BlockRef) -> frozenset[Address]:
         """As the chain."""
-        return self.chain.is_paused(at)
+        return self.chain.paused(contracts, at)
 
     def nonce_count(self, sender: Address, at: BlockRef) -> int:
         """As the chain."""
@@ -77,9 +89,11 @@ class PolicedChain:
         """As the chain."""
         return self.chain.known(hashes)
 
-    def estimate_gas(self, call: bytes, *, sender: Address, at: BlockRef) -> int | Objection:
+    def estimate_gas(
+        self, contract: Address, call: bytes, *, sender: Address, at: BlockRef
+    ) -> int | Objection:
         """As the chain."""
-        return self.chain.estimate_gas(call, sender=sender, at=at)
+        return self.chain.estimate_gas(contract, call, sender=sender, at=at)
 
     def fees(self, at: BlockRef) -> FeeQuote:
         """As the chain."""
@@ -89,9 +103,9 @@ class PolicedChain:
         """As the chain."""
         return self.chain.balance(sender, at)
 
-    def backing(self, assets: Sequence[Address], at: BlockRef) -> list[Backing]:
+    def backing(self, funds: Sequence[Fund], at: BlockRef) -> list[Backing | Objection]:
         """As the chain."""
-        return self.chain.backing(assets, at)
+        return self.chain.backing(funds, at)
 
     def data_fee(self, data: bytes, at: BlockRef) -> int:
         """As the chain."""
@@ -101,21 +115,12 @@ class PolicedChain:
         """As the chain: what is signed may execute at any time, so it is sent."""
         return self.chain.send_raw(raw)
 
-    def _leaf_id(self, call: bytes) -> Hash32 | None:
-        """The id of the leaf that a call withdraws; None for any other call."""
-        try:
-            leaf = withdrawal_from_call(call).leaf
-        except NotThisCall:
-            return None
-        one = self.gate.settlement
-        return withdraw_operation_id(
-            leaf.epoch,
-            leaf.work_id,
-            leaf.part,
-            leaf.asset,
-            chain_id=one.chain_id,
-            contract=one.payouts,
-        )
+
+def stop_objection(operation: Operation, stops: Stops) -> Objection | None:
+    """What the submitter is told of an asset that does not tie out; None where it does."""
+    subject = operation.subject
+    reason = None if isinstance(subject, EpochSubject) else stops.reason(subject.asset)
+    return None if reason is None else Objection(None, f"reconciliation: {reason}")
 
 
 def policy_objection(verdict: LeafVerdict | None) -> Objection | None:

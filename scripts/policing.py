@@ -1,8 +1,11 @@
 """The payout policy at work: gathers what its rules look at, before planning and before signing.
 
-Two places ask. `wiring.PostedLeaves` plans no leaf that is refused; `policed_chain` stands between
-the submitter and the chain and objects, right before a transaction is signed, to every withdrawal
-that the rules refuse by then: whatever was held, listed or lowered since it was planned.
+Royalties, tips and lines of documents are judged together, so that a cap holds for all of them.
+
+Two places ask. `wiring.PostedLeaves` and `wiring.PostedLines` plan nothing that is refused;
+`policed_chain` stands between the submitter and the chain and objects, right before a transaction
+is signed, to every payment that the rules refuse by then: whatever was held, listed or lowered
+since it was planned.
 
 Not bound by this: a transaction that is signed is sent, and sent again with a higher fee; and
 anybody may call `withdraw` on chain, unless compliance has placed a hold there.
@@ -15,12 +18,13 @@ from sqlalchemy import Connection, Engine
 
 from contracts.addresses import Settlement
 from contracts.evm import Address, BlockRef, Epoch, Hash32
-from contracts.leaves import FEES_ID
+from contracts.leaves import FEES_ID, SplitLine
 from contracts.operations import remainder_operation_id
+from contracts.units import BaseUnits
 from indexer.adapters.payer_reads import subscriptions_touched_by
 from indexer.adapters.reads import FactReads
 from reconciliation.standing import standing_holds
-from scripts.wiring import snapshot
+from scripts.wiring import line_books, snapshot
 from settlement.ledger.accounts import Book
 from settlement.ledger.adapters.paid import owed_since, paid_lines
 from settlement.ledger.adapters.reads import LedgerReads
@@ -49,31 +53,29 @@ class PolicyGate:
     policy: Policy
     screening: Callable[[Connection], Screening]
 
-    def allowed(
-        self, connection: Connection, leaves: Sequence[PayableLeaf], at: BlockRef
-    ) -> set[Hash32]:
-        """`wiring.LeafPolicy`: the leaves that may be planned, of all that the books owe."""
-        found = self.judged(connection, leaves, at)
-        return {one.leaf.leaf_id for one in found if one.is_allowed}
+    def allowed(self, connection: Connection, at: BlockRef) -> set[Hash32]:
+        """`wiring.LeafPolicy`: the leaves and lines that may be planned."""
+        return {one.leaf.leaf_id for one in self.judged(connection, at) if one.is_allowed}
 
     def verdicts(self, at: BlockRef) -> list[LeafVerdict]:
         """What the rules say now of all that the books owe, also of what is planned already."""
         with snapshot(self.engine) as connection:
-            leaves = LedgerReads(connection, self.book).payable_leaves()
-            return self.judged(connection, leaves, at)
+            return self.judged(connection, at)
 
-    def judged(
-        self, connection: Connection, leaves: Sequence[PayableLeaf], at: BlockRef
-    ) -> list[LeafVerdict]:
-        """The verdicts over these leaves, which are all that the books owe."""
+    def judged(self, connection: Connection, at: BlockRef) -> list[LeafVerdict]:
+        """The verdicts over all that the books owe, in one database snapshot."""
         records = PolicyRecords(connection)
         screening = self.screening(connection).in_force()
         since = window_start(at.timestamp, window_s_max(self.policy))
+        leaves = LedgerReads(connection, self.book).payable_leaves()
+        owed = self._open(connection, leaves, screening, at)
+        owed += self._open_lines(connection)
+        books = [self.book, *line_books(self.settlement)]
         return verdicts(
-            self._open(connection, leaves, screening, at),
+            owed,
             policy=self.policy,
-            standing=self._standing(connection, records, screening, leaves, at),
-            paid=paid_lines(connection, self.book, since),
+            standing=self._standing(connection, records, screening, owed, at),
+            paid=[line for book in books for line in paid_lines(connection, book, since)],
             now=at.timestamp,
         )
 
@@ -101,15 +103,39 @@ class PolicyGate:
         payers = self._listed_payers(connection, leaves, screening, at)
         return [
             OpenLeaf(
+                contract=self.settlement.payouts,
                 op_id=ids[leaf.op_id],
                 leaf_id=leaf.op_id,
                 asset=leaf.asset,
                 lines=leaf.open_lines,
                 owed_since=since[leaf.op_id],
-                stage=_stage(leaf, is_signed=ids[leaf.op_id] in signed),
+                stage=_stage(is_reserved=leaf.is_reserved, is_signed=ids[leaf.op_id] in signed),
                 payers=payers.get((leaf.epoch, leaf.asset, leaf.work_id), ()),
+                is_line=False,
             )
             for leaf in leaves
+        ]
+
+    def _open_lines(self, connection: Connection) -> list[OpenLeaf]:
+        owed = [
+            (book.contract, line)
+            for book in line_books(self.settlement)
+            for line in LedgerReads(connection, book).payable_lines()
+        ]
+        signed = PolicyRecords(connection).signed(line.op_id for _, line in owed)
+        return [
+            OpenLeaf(
+                contract=contract,
+                op_id=line.op_id,
+                leaf_id=line.op_id,
+                asset=line.asset,
+                lines=(SplitLine(payee=line.payee, amount=BaseUnits(line.amount)),),
+                owed_since=line.owed_since,
+                stage=_stage(is_reserved=line.is_reserved, is_signed=line.op_id in signed),
+                payers=line.payers,
+                is_line=True,
+            )
+            for contract, line in owed
         ]
 
     def _standing(
@@ -117,7 +143,7 @@ class PolicyGate:
         connection: Connection,
         records: PolicyRecords,
         screening: ScreeningList | None,
-        leaves: Sequence[PayableLeaf],
+        owed: Sequence[OpenLeaf],
         at: BlockRef,
     ) -> Standing:
         facts = FactReads(connection, self.settlement)
@@ -125,22 +151,24 @@ class PolicyGate:
             screening=screening,
             holds=records.holds(),
             tiers=records.tiers(),
-            approvals=self._approvals(records, leaves),
+            approvals=self._approvals(records, owed),
             chain_holds=standing_holds(facts.hold_events(at), at.timestamp),
         )
 
     def _approvals(
-        self, records: PolicyRecords, leaves: Sequence[PayableLeaf]
+        self, records: PolicyRecords, owed: Sequence[OpenLeaf]
     ) -> dict[Hash32, frozenset[Address]]:
         """Who approved exactly what is open; the signatures are checked again."""
-        open_now = {self.operation_id(one): (one.asset, one.outstanding) for one in leaves}
+        open_now = {one.op_id: (one.contract, one.asset, one.outstanding) for one in owed}
+        contracts = sorted({one.contract for one in owed})
         approvals: dict[Hash32, frozenset[Address]] = {}
-        for one in records.approvals(self.settlement.chain_id, self.settlement.payouts):
-            payout = one.payout
-            is_open = open_now.get(payout.op_id) == (payout.asset, payout.amount)
-            if is_open and is_genuine(one):
-                before = approvals.get(payout.op_id, frozenset())
-                approvals[payout.op_id] = before | {one.approver}
+        for contract in contracts:
+            for one in records.approvals(self.settlement.chain_id, contract):
+                payout = one.payout
+                is_open = open_now.get(payout.op_id) == (contract, payout.asset, payout.amount)
+                if is_open and is_genuine(one):
+                    before = approvals.get(payout.op_id, frozenset())
+                    approvals[payout.op_id] = before | {one.approver}
         return approvals
 
     def _listed_payers(
@@ -181,7 +209,7 @@ class PolicyGate:
         return {key: tuple(sorted(accounts)) for key, accounts in payers.items()}
 
 
-def _stage(leaf: PayableLeaf, *, is_signed: bool) -> Stage:
+def _stage(*, is_reserved: bool, is_signed: bool) -> Stage:
     if is_signed:
         return Stage.SIGNED
-    return Stage.RESERVED if leaf.is_reserved else Stage.OWED
+    return Stage.RESERVED if is_reserved else Stage.OWED

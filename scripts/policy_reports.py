@@ -13,8 +13,10 @@ from sqlalchemy import Connection
 from contracts.addresses import Settlement
 from contracts.evm import Address, BlockRef, Hash32, Timestamp, keccak
 from contracts.holds import HOLD_DURATION_MAX_S, place_hold_call
+from indexer.adapters.line_hold_reads import line_holds
 from indexer.adapters.reads import FactReads
 from reconciliation.standing import standing_holds
+from scripts.wiring import LINE_KINDS
 from settlement.ledger.accounts import AccountKind, Book
 from settlement.ledger.adapters.reads import LedgerReads
 from settlement.payouts.adapters.policy_store import PolicyRecords
@@ -31,8 +33,9 @@ _Units = Mapping[Address, Mapping[Address, int]]  # account → asset → units
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Exposure:
-    """What is there to be paid: open lines and unclaimed balances; and who is held on chain."""
+    """What a contract has to pay: open lines and unclaimed balances; and whom it holds."""
 
+    contract: Address
     owed: _Units
     unclaimed: _Units
     chain_holds: Mapping[Address, Timestamp]
@@ -45,8 +48,9 @@ class Exposure:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HoldToPlace:
-    """A call for the compliance role: why, and what."""
+    """A call for the compliance role: to which contract, why, and what."""
 
+    contract: Address
     account: Address
     why: str
     reason_digest: Hash32
@@ -58,24 +62,39 @@ class HoldToPlace:
         return place_hold_call(self.account, self.reason_digest, self.expires_at)
 
 
-def exposure(connection: Connection, settlement: Settlement, book: Book, at: BlockRef) -> Exposure:
-    """Read the money of one settlement that is not paid out."""
-    reads = LedgerReads(connection, book)
-    lines = [
-        (line.payee, leaf.asset, int(line.amount))
-        for leaf in reads.payable_leaves()
-        for line in leaf.open_lines
-    ]
-    pulls = [
-        (balance.account.payee, balance.asset, balance.posted)
-        for balance in reads.balances(kind=AccountKind.UNCLAIMED)
-        if balance.account.payee is not None and balance.posted
+def exposures(connection: Connection, settlement: Settlement, at: BlockRef) -> list[Exposure]:
+    """Read the money of one settlement that is not paid out, contract by contract."""
+    book = Book(chain_id=settlement.chain_id, contract=settlement.payouts)
+    leaves = LedgerReads(connection, book).payable_leaves()
+    owed = [
+        (line.payee, leaf.asset, int(line.amount)) for leaf in leaves for line in leaf.open_lines
     ]
     events = FactReads(connection, settlement).hold_events(at)
+    holds = standing_holds(events, at.timestamp)
+    found = [_exposure(connection, book, owed, holds)]
+    for name in LINE_KINDS:
+        if name in settlement.payments:
+            book = Book(chain_id=settlement.chain_id, contract=settlement.payments[name])
+            lines = LedgerReads(connection, book).payable_lines()
+            owed = [(line.payee, line.asset, line.amount) for line in lines]
+            holds = line_holds(connection, settlement, name, at)
+            found.append(_exposure(connection, book, owed, holds))
+    return found
+
+
+def _exposure(
+    connection: Connection,
+    book: Book,
+    owed: Iterable[tuple[Address, Address, int]],
+    holds: Mapping[Address, Timestamp],
+) -> Exposure:
+    pulls = [
+        (balance.account.payee, balance.asset, balance.posted)
+        for balance in LedgerReads(connection, book).balances(kind=AccountKind.UNCLAIMED)
+        if balance.account.payee is not None and balance.posted
+    ]
     return Exposure(
-        owed=_summed(lines),
-        unclaimed=_summed(pulls),
-        chain_holds=standing_holds(events, at.timestamp),
+        contract=book.contract, owed=_summed(owed), unclaimed=_summed(pulls), chain_holds=holds
     )
 
 
@@ -93,7 +112,11 @@ def holds_to_place(
         why, reason_digest = because
         calls.append(
             HoldToPlace(
-                account=account, why=why, reason_digest=reason_digest, expires_at=expires_at
+                contract=exposed.contract,
+                account=account,
+                why=why,
+                reason_digest=reason_digest,
+                expires_at=expires_at,
             )
         )
     return calls
@@ -104,6 +127,7 @@ def refused_json(found: Iterable[LeafVerdict]) -> list[dict[str, object]]:
     return [
         {
             "op_id": str(verdict.leaf.op_id),
+            "contract": str(verdict.leaf.contract),
             "leaf": str(verdict.leaf.leaf_id),
             "asset": str(verdict.leaf.asset),
             "amount": str(verdict.leaf.outstanding),
@@ -117,21 +141,23 @@ def refused_json(found: Iterable[LeafVerdict]) -> list[dict[str, object]]:
     ]
 
 
-def call_json(call: HoldToPlace, settlement: Settlement) -> dict[str, object]:
+def call_json(call: HoldToPlace) -> dict[str, object]:
     """A call for the compliance role, ready to be sent."""
     return {
         "account": str(call.account),
         "why": call.why,
         "reason_digest": str(call.reason_digest),
         "expires_at": call.expires_at,
-        "to": str(settlement.payouts),
+        "to": str(call.contract),
         "data": "0x" + call.calldata.hex(),
     }
 
 
-def units_json(units: _Units, account: Address) -> dict[str, str]:
-    """What an account has of each asset."""
-    return {str(asset): str(amount) for asset, amount in sorted(units.get(account, {}).items())}
+def units_json(units: Iterable[_Units], account: Address) -> dict[str, str]:
+    """What an account has of each asset, with all contracts together."""
+    parts = [(account, *one) for each in units for one in each.get(account, {}).items()]
+    sums = _summed(parts).get(account, {})
+    return {str(asset): str(amount) for asset, amount in sorted(sums.items())}
 
 
 def _held_since(verdict: LeafVerdict) -> int:

@@ -3,6 +3,7 @@
     facts      rows above the block are deleted, cursor and finality go back to it
     books      of every settlement that was posted from above it: reversed whole, next version
     payouts    outcomes that were seen above it are taken back; operations and what was signed stay
+    payments   verdicts that rest on a block above it are reopened; what was claimed stays claimed
     epochs     stay as they were computed; those from above the block are named
 
 The transaction runs in the session that holds the chain's lock, so no indexer writes meanwhile,
@@ -26,6 +27,7 @@ from settlement.ledger.accounts import Book
 from settlement.ledger.adapters.reads import LedgerReads, books_of
 from settlement.ledger.adapters.store import LedgerStore
 from settlement.ledger.rewind import BookRewound, is_above, rewind
+from settlement.payments.adapters.retraction import reopen_verdicts, verdicts_above
 from settlement.payouts.adapters.retraction import hold_payouts, outcomes_above, retract_outcomes
 from settlement.royalties.adapters.attempts import ComputedAttempt, ComputedAttempts
 
@@ -34,13 +36,15 @@ from settlement.royalties.adapters.attempts import ComputedAttempt, ComputedAtte
 class RewindReport:
     """What a rewind removes, reverses and takes back, or would.
 
-    `operations` counts payout operations whose outcomes are taken back. `epochs` are attempts that
-    were computed from what is removed, by contract.
+    `operations` counts payout operations whose outcomes are taken back, `payments` submissions
+    whose last verdict is reopened. `epochs` are attempts that were computed from what is removed,
+    by contract.
     """
 
     facts: FactsAbove
     books: tuple[BookRewound, ...]
     operations: int
+    payments: int
     epochs: tuple[tuple[Address, ComputedAttempt], ...]
 
 
@@ -71,6 +75,7 @@ def rewind_planned(db_tx: Connection, chain: ChainSettings, to: BlockNumber) -> 
         facts=facts,
         books=tuple(_to_rewind(db_tx, book) for book in _books_above(db_tx, chain, facts)),
         operations=outcomes_above(db_tx, chain.id, to),
+        payments=verdicts_above(db_tx, chain.id, to),
         epochs=_computed_above(db_tx, chain, to),
     )
 
@@ -86,6 +91,7 @@ def rewind_chain(
     """
     facts = facts_above(db_tx, chain.id, to)
     operations = retract_outcomes(db_tx, chain.id, to)
+    payments = reopen_verdicts(db_tx, chain.id, to)
     rewound = [
         rewind(LedgerStore(db_tx, book), facts.to, reason=reason)
         for book in books_of(db_tx, chain.id)
@@ -95,6 +101,7 @@ def rewind_chain(
         facts=facts,
         books=tuple(book for book in rewound if book is not None),
         operations=operations,
+        payments=payments,
         epochs=_computed_above(db_tx, chain, to),
     )
 

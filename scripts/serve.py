@@ -7,14 +7,21 @@ from contextlib import contextmanager
 
 import uvicorn
 
+from api.adapters.contract_wallets import WALLET_LIMITS, RPCContractWallets
 from api.app import create_app
+from api.auth_access import Access
 from api.context import Deps, Limits
 from contracts.evm import BlockNumber, ChainId, Timestamp
 from indexer.adapters.json_rpc import JSONRPC
 from indexer.adapters.rpc import RPCReader
+from scripts.api_settings import APISettings, is_loopback
+from scripts.bootstrap import open_database
 from scripts.bootstrap_indexer import RPC_LIMITS
+from scripts.gates import balance_source
 from scripts.launcher import stop_event
+from scripts.payments import payment_desks
 from scripts.settings import Settings
+from scripts.signer_settings import DEVELOPMENT_CHAINS
 
 
 @contextmanager
@@ -22,6 +29,31 @@ def bound_socket(host: str, port: int) -> Iterator[socket.socket]:
     """A listening socket, so that the port is known before the server runs (port 0: any free)."""
     with socket.create_server((host, port)) as listening:
         yield listening
+
+
+def access_of(settings: Settings, host: str, port: int) -> Access:
+    """Who may sign in to an API that listens there, and how often anyone may ask.
+
+    Where nothing is configured and only this machine and its development chains are concerned,
+    people sign in to the address itself. Contract wallets answer by their own chain.
+    """
+    api = settings.api or APISettings()
+    domain, origins = api.domain, api.origins
+    is_development = all(chain.id in DEVELOPMENT_CHAINS for chain in settings.chains)
+    is_here = domain is None and is_development and is_loopback(host)
+    if is_here:
+        domain = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+        origins = (f"http://{domain}",)
+    rpcs = {chain.id: JSONRPC(chain.rpc[0], WALLET_LIMITS) for chain in settings.chains}
+    return Access(
+        domain=domain,
+        origins=origins,
+        is_secure=api.is_secure and not is_here,
+        proxies=api.proxies,
+        rates=api.rates,
+        redis_url=settings.broker_url,
+        wallets=RPCContractWallets(rpcs),
+    )
 
 
 def serve_api(settings: Settings, database_url: str, listening: socket.socket) -> None:
@@ -38,7 +70,16 @@ def serve_api(settings: Settings, database_url: str, listening: socket.socket) -
         now=lambda: Timestamp(int(time.time())),
         head_of=head_of,
         limits=Limits(),
+        access=access_of(settings, *listening.getsockname()[:2]),
+        payments=payment_desks(settings, open_database(database_url)),
+        balances=balance_source(settings),
     )
-    config = uvicorn.Config(create_app(deps), log_config=None, access_log=False)
+    config = uvicorn.Config(
+        create_app(deps),
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,  # it would believe its neighbours by default; we say who is believed
+    )
     stop_event()  # uvicorn raises the signal again when it is done; that must not end us midway
     uvicorn.Server(config).run(sockets=[listening])

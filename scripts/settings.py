@@ -26,6 +26,7 @@ from scripts.setting_values import Secret, Table, TopLevel, is_url
 from scripts.signer_settings import SignerSettings, signer_settings
 
 if TYPE_CHECKING:
+    from scripts.api_settings import APISettings
     from scripts.policy_settings import PolicySettings
 
 AddressBook = Callable[[ChainId], tuple[Settlement, ...]]
@@ -101,6 +102,7 @@ class Settings:
     poll_interval_ms: int
     api_host: str
     api_port: int
+    api: "APISettings | None" = None
 
     @property
     def settlements(self) -> tuple[Settlement, ...]:
@@ -133,6 +135,7 @@ def load_settings(
         poll_interval_ms=reader.integer("poll_interval_ms", least=1) or 1_000,
         api_host=reader.text("api_host") or "127.0.0.1",
         api_port=reader.integer("api_port", most=_PORT_MAX) or 0,
+        api=_api(reader),
     )
     if problems:
         raise BadSettings(tuple(problems))
@@ -146,6 +149,15 @@ def _policy(reader: TopLevel, paying: tuple[ChainId, ...]) -> "PolicySettings | 
     from scripts.policy_settings import policy_settings  # noqa: PLC0415 - see above
 
     return policy_settings(reader, paying)
+
+
+def _api(reader: TopLevel) -> "APISettings | None":
+    """The section `[api]`; where there is none, nothing of the API is imported."""
+    if "api" not in reader.document:
+        return None
+    from scripts.api_settings import api_settings  # noqa: PLC0415 - see above
+
+    return api_settings(reader)
 
 
 def _document(environ: Mapping[str, str], problems: list[str]) -> tuple[Mapping[str, Any], Path]:
@@ -236,7 +248,7 @@ def _tokens(entry: Table, settlements: tuple[Settlement, ...]) -> tuple[Address,
     contracts = {
         address: f"the {name.value} of settlement {settlement.name!r}"
         for settlement in settlements
-        for name, address in settlement.contracts.items()
+        for name, address in {**settlement.contracts, **settlement.payments}.items()
     }
     tokens = []
     for text in entry.texts("tokens") if "tokens" in entry.content else ():

@@ -1,13 +1,16 @@
 """Opens the configured key, and puts the signing policy before it.
 
-The list of calls is not configured: it is what the submitter of a settlement needs, on the contract
-that the address book names, and nothing more.
+The list of calls is not configured: it is what the submitter of a settlement needs, on the
+contracts that the address book names, and nothing more.
 """
+
+from collections.abc import Iterator
 
 from sqlalchemy import Engine
 
 from contracts.addresses import Settlement
-from contracts.calls import COMMIT_EPOCH, WITHDRAW_BATCH
+from contracts.calls import COMMIT_EPOCH, PAY_BATCH, PAY_TIPS, WITHDRAW_BATCH, Function
+from contracts.event_spec import ContractName
 from contracts.evm import Address, ChainId
 from scripts.errors import NotConfigured
 from scripts.settings import Settings
@@ -29,6 +32,8 @@ from settlement.payouts.gas import TRANSACTION_GAS_MAX
 from settlement.payouts.guarded_signer import GuardedSigner
 from settlement.payouts.protocols import Signer
 from settlement.payouts.signing_policy import AssetLimit, SigningPolicy
+
+_LINE_CALLS = {ContractName.TIP_RELAY: PAY_TIPS, ContractName.PAYOUT_BATCH: PAY_BATCH}
 
 
 def settlement_signer(
@@ -78,14 +83,21 @@ def policy_of(
     """What the key may sign for a settlement; only a key in the clear may go without limits."""
     is_unlimited = isinstance(signer.kind, KeySettings) and not signer.limits
     limits = None if is_unlimited else _limits_on(settlement.chain_id, signer.limits)
-    calls = (WITHDRAW_BATCH, COMMIT_EPOCH)
     return SigningPolicy(
         chain_id=settlement.chain_id,
-        calls=frozenset((settlement.payouts, call.selector) for call in calls),
+        calls=frozenset((contract, call.selector) for contract, call in _calls(settlement)),
         limits=limits,
         gas_max=TRANSACTION_GAS_MAX,
         fee_per_gas_wei_max=fee_per_gas_wei_max,
     )
+
+
+def _calls(settlement: Settlement) -> Iterator[tuple[Address, Function]]:
+    yield settlement.payouts, WITHDRAW_BATCH
+    yield settlement.payouts, COMMIT_EPOCH
+    for name, call in _LINE_CALLS.items():
+        if name in settlement.payments:
+            yield settlement.payments[name], call
 
 
 def _limits_on(chain_id: ChainId, limits: tuple[LimitSettings, ...]) -> dict[Address, AssetLimit]:

@@ -6,10 +6,15 @@ but migrations and tests.
 
 from sqlmodel import SQLModel
 
+import api.adapters.tables
 import indexer.adapters.statements
 import indexer.adapters.status
+import reconciliation.adapters.solvency_tables
 import reconciliation.adapters.tables
-import settlement.ledger.adapters.tables
+import settlement.ledger.adapters.schema
+import settlement.payments.adapters.gate_tables
+import settlement.payments.adapters.tables
+import settlement.payouts.adapters.document_tables
 import settlement.payouts.adapters.policy_tables
 import settlement.payouts.adapters.signing_tables
 import settlement.payouts.adapters.tables
@@ -19,12 +24,17 @@ import settlement.royalties.adapters.tables
 METADATA = SQLModel.metadata
 
 EXTRA_DDL: tuple[str, ...] = (
+    *api.adapters.tables.EXTRA_DDL,
     *indexer.adapters.statements.EXTRA_DDL,
     *settlement.royalties.adapters.tables.EXTRA_DDL,
     *settlement.royalties.adapters.shard_tables.EXTRA_DDL,
-    *settlement.ledger.adapters.tables.EXTRA_DDL,
+    *settlement.ledger.adapters.schema.EXTRA_DDL,
+    *settlement.payments.adapters.gate_tables.EXTRA_DDL,
+    *settlement.payments.adapters.tables.EXTRA_DDL,
     *settlement.payouts.adapters.tables.EXTRA_DDL,
+    *settlement.payouts.adapters.document_tables.EXTRA_DDL,
     *settlement.payouts.adapters.policy_tables.EXTRA_DDL,
     *settlement.payouts.adapters.signing_tables.EXTRA_DDL,
     *reconciliation.adapters.tables.EXTRA_DDL,
+    *reconciliation.adapters.solvency_tables.EXTRA_DDL,
 )

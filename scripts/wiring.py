@@ -8,16 +8,19 @@ rooms that know. Reads of several rooms share one database snapshot.
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
-from typing import Protocol
+from typing import Protocol, assert_never
 
 from sqlalchemy import Connection, Engine
 
 from contracts.addresses import Settlement
 from contracts.calls import Withdrawal
-from contracts.evm import ZERO_HASH, BlockRef, Epoch, Hash32
+from contracts.event_spec import ContractName
+from contracts.evm import ZERO_HASH, Address, BlockRef, Epoch, Hash32
 from contracts.leaves import Leaf, leaf_hash
 from contracts.money_events import EpochCommitted, HoldEvent, TransferEvent
+from contracts.units import BaseUnits
 from indexer.adapters.reads import FactReads
+from reconciliation.adapters.stops import SqlAssetStops
 from reconciliation.standing import standing_holds
 from reconciliation.statements import works_under_verdict
 from settlement.errors import StoredRootDiffers
@@ -25,9 +28,14 @@ from settlement.ledger import reserve
 from settlement.ledger.accounts import Book
 from settlement.ledger.adapters.reads import LedgerReads
 from settlement.ledger.adapters.store import LedgerStore
-from settlement.ledger.balances import PayableLeaf
 from settlement.ledger.commitments import Distribution
-from settlement.payouts.operation import LeafSubject, Operation
+from settlement.payouts.operation import (
+    EpochSubject,
+    Kind,
+    LeafSubject,
+    LineSubject,
+    Operation,
+)
 from settlement.payouts.protocols import ApprovedCommit, OwedLeaf
 from settlement.royalties.adapters.attempts import ComputedAttempt, ComputedAttempts
 from settlement.royalties.adapters.store import Approvals, ComputedEpochs
@@ -51,6 +59,21 @@ def snapshot(engine: Engine) -> Iterator[Connection]:
             yield isolated
 
 
+LINE_KINDS = {ContractName.TIP_RELAY: Kind.TIP, ContractName.PAYOUT_BATCH: Kind.PAYOUT}
+"""The contracts that owe lines of lists, and what paying one is."""
+
+
+def line_books(settlement: Settlement) -> list[Book]:
+    """The books of a settlement's contracts that owe lines, as far as they are deployed."""
+    deployed = [settlement.payments[name] for name in LINE_KINDS if name in settlement.payments]
+    return [Book(chain_id=settlement.chain_id, contract=contract) for contract in deployed]
+
+
+def paying_contracts(settlement: Settlement) -> tuple[Address, ...]:
+    """The contracts that the payout key of a settlement pays from."""
+    return (settlement.payouts, *(book.contract for book in line_books(settlement)))
+
+
 class CommittedDistributions:
     """`ledger.books.CommittedLeaves`: what royalties computed, for the books."""
 
@@ -71,23 +94,37 @@ class CommittedDistributions:
             leaves=ComputedEpochs(self._connection).leaves(manifest_digest),
         )
 
+    def has_computed(self, epoch: Epoch, attempt: int) -> bool:
+        """Whether we computed this attempt at the epoch, or a later one."""
+        one = self._settlement
+        latest = ComputedAttempts(self._connection).latest(one.chain_id, one.payouts)
+        return latest is not None and (latest.epoch, latest.attempt) >= (epoch, attempt)
+
 
 class LedgerReservations:
-    """`payouts.adapters.store.Reservations`: the books' pending entry of a planned withdrawal."""
+    """`payouts.adapters.store.Reservations`: the books' pending entry of a planned payment.
 
-    def __init__(self, book: Book) -> None:
-        self._book = book
+    The books are those of the contract that pays.
+    """
 
     def reserve(self, connection: Connection, operation: Operation) -> None:
-        """Reserve the leaf, in the transaction that stores the operation; a commit moves nothing.
+        """Reserve leaf or line, in the transaction that stores the operation.
 
         Raises:
-            NothingToReserve: the books owe nothing on this leaf.
-            PlanOutdated: lines of it were settled since they were asked.
+            NothingToReserve: the books owe nothing on it.
+            PlanOutdated: it, or lines of it, were settled since they were asked.
         """
-        if isinstance(operation.subject, LeafSubject):
-            books = LedgerStore(connection, self._book)
-            reserve.reserve(books, operation.event_op_id, settled=operation.subject.settled)
+        book = Book(chain_id=operation.chain_id, contract=operation.contract)
+        books = LedgerStore(connection, book)
+        match operation.subject:
+            case LeafSubject(settled=settled):
+                reserve.reserve(books, operation.event_op_id, settled=settled)
+            case LineSubject():
+                reserve.reserve_line(books, operation.op_id)
+            case EpochSubject():
+                pass  # a commit moves nothing
+            case _:
+                assert_never(operation.subject)
 
 
 class FinalizedFacts:
@@ -128,19 +165,17 @@ class IndexedFacts:
 
 
 class LeafPolicy(Protocol):
-    """Rules that leaves must pass before they are planned."""
+    """Rules that leaves and lines must pass before they are planned."""
 
-    def allowed(
-        self, connection: Connection, leaves: Sequence[PayableLeaf], at: BlockRef
-    ) -> Collection[Hash32]:
-        """The op-ids of those leaves that may be paid, of all that the books owe."""
+    def allowed(self, connection: Connection, at: BlockRef) -> Collection[Hash32]:
+        """The op-ids of those that may be paid, of all that the books owe."""
         ...
 
 
 class PostedLeaves:
     """`payouts.protocols.PayableLeaves`: leaves that the books owe, with their proofs.
 
-    Without a policy all of them may be paid.
+    Without a policy all of them may be paid, but for assets that do not tie out.
     """
 
     def __init__(
@@ -148,6 +183,7 @@ class PostedLeaves:
     ) -> None:
         self._engine, self._settlement, self._book = engine, settlement, book
         self._policy = policy
+        self._stops = SqlAssetStops(settlement.chain_id, settlement.payouts)
         self._trees = lru_cache(maxsize=_TREES_KEPT_MAX)(self._tree)
 
     def payable(self, at: BlockRef, *, limit: int) -> Sequence[OwedLeaf]:
@@ -160,12 +196,14 @@ class PostedLeaves:
             works = works_under_verdict(facts.verdicts(at))
             payees = standing_holds(facts.hold_events(at), at.timestamp).keys()
             leaves = LedgerReads(connection, self._book).payable_leaves()
-            allowed = self._allowed(connection, leaves, at)
+            allowed = None if self._policy is None else self._policy.allowed(connection, at)
+            stops = self._stops.stopped(connection)
             due = [
                 owed
                 for owed in leaves
                 if not owed.is_reserved
-                and owed.op_id in allowed
+                and stops.reason(owed.asset) is None
+                and (allowed is None or owed.op_id in allowed)
                 and owed.work_id not in works
                 and any(line.payee not in payees for line in owed.open_lines)
             ][:limit]
@@ -176,13 +214,6 @@ class PostedLeaves:
             )
             for owed in due
         ]
-
-    def _allowed(
-        self, connection: Connection, leaves: Sequence[PayableLeaf], at: BlockRef
-    ) -> Collection[Hash32]:
-        if self._policy is None:
-            return {leaf.op_id for leaf in leaves}
-        return self._policy.allowed(connection, leaves, at)
 
     def _withdrawal(self, epoch: Epoch, key: tuple[Hash32, int, bytes], at: BlockRef) -> Withdrawal:
         """A leaf and its proof, both as stored, if they lead to the committed root.
@@ -218,6 +249,70 @@ class PostedLeaves:
     def _tree(self, manifest_digest: Hash32) -> FlatTree:
         with snapshot(self._engine) as connection:
             return ComputedEpochs(connection).tree(manifest_digest)
+
+
+class PostedLines:
+    """`payouts.protocols.PayableLines`: lines that the books of one contract owe.
+
+    Without a policy all of them may be paid, but for assets that do not tie out. A line whose payee
+    is held on chain is planned like the others, and waits.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        kind: Kind,
+        book: Book,
+        policy: LeafPolicy | None,
+        stops: SqlAssetStops,
+    ) -> None:
+        self._engine, self._kind, self._book = engine, kind, book
+        self._policy, self._stops = policy, stops
+
+    @property
+    def contract(self) -> Address:
+        """What pays them."""
+        return self._book.contract
+
+    def payable(self, at: BlockRef, *, limit: int) -> Sequence[LineSubject]:
+        """Lines with posted entries, not reserved, allowed by the policy."""
+        with snapshot(self._engine) as connection:
+            lines = LedgerReads(connection, self._book).payable_lines()
+            allowed = None if self._policy is None else self._policy.allowed(connection, at)
+            stops = self._stops.stopped(connection)
+        due = [
+            line
+            for line in lines
+            if not line.is_reserved
+            and stops.reason(line.asset) is None
+            and (allowed is None or line.op_id in allowed)
+        ]
+        return [
+            LineSubject(
+                kind=self._kind,
+                list_id=line.list_id,
+                index=line.index,
+                payee=line.payee,
+                asset=line.asset,
+                amount=BaseUnits(line.amount),
+            )
+            for line in due[:limit]
+        ]
+
+
+def posted_lines(
+    engine: Engine, settlement: Settlement, policy: LeafPolicy | None
+) -> tuple[PostedLines, ...]:
+    """What each of those contracts owes."""
+    named = [(kind, settlement.payments.get(name)) for name, kind in LINE_KINDS.items()]
+    stops = SqlAssetStops(settlement.chain_id, settlement.payouts)
+    return tuple(
+        PostedLines(
+            engine, kind, Book(chain_id=settlement.chain_id, contract=contract), policy, stops
+        )
+        for kind, contract in named
+        if contract is not None
+    )
 
 
 class ReadyCommits:

@@ -3,6 +3,7 @@
 | room | decides |
 |---|---|
 | `royalties` | what every work earned in an epoch, and the root that commits to it |
+| `payments` | who paid for what, and which order a payment serves; who may see what |
 | `payouts` | which operation pays an obligation, and whether it has been paid |
 | `ledger` | the journal entries that the facts, documents and reservations post |
 

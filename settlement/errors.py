@@ -228,8 +228,19 @@ class UnexpectedEvent(Corrupt):
         self.ref = ref
 
 
+class NotComputedYet(Transient):
+    """The chain activated an epoch that we have yet to compute: a database was rebuilt.
+
+    Source: `ledger.post`. Effect: posting waits before the activation.
+    """
+
+    def __init__(self, epoch: Epoch, attempt: int) -> None:
+        super().__init__(f"epoch {epoch} is active by attempt {attempt}, and not computed here yet")
+        self.epoch, self.attempt = epoch, attempt
+
+
 class UnknownManifest(Corrupt):
-    """The chain activated a distribution that we did not compute.
+    """The chain activated a distribution, and what we computed for the epoch is another one.
 
     Source: `ledger.post`. Effect: the epoch's money stays in `committed`; posting halts.
     """

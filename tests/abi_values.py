@@ -8,7 +8,7 @@ from contracts.event_spec import EventSpec, Field
 from contracts.evm import Address, Hash32
 
 COLUMN_INTEGER_MAX = 2**63 - 1
-_BITS = {"uint8": 8, "uint16": 16, "uint32": 32, "uint64": 63, "uint256": 256}
+_BITS = {"uint8": 8, "uint16": 16, "uint32": 32, "uint64": 63, "uint80": 80, "uint256": 256}
 
 _STRATEGIES: dict[str, st.SearchStrategy[Any]] = {
     "address": st.binary(min_size=20, max_size=20),

@@ -1,7 +1,7 @@
 """A client of the API without a server: one event loop, the app's lifespan, plain calls."""
 
 import asyncio
-from collections.abc import Coroutine, Iterator
+from collections.abc import Coroutine, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
@@ -28,6 +28,18 @@ class APIClient:
 
     def post(self, path: str, **options: Any) -> httpx.Response:
         return self._runner.run(self._client.post(path, **options))
+
+    def delete(self, path: str, **options: Any) -> httpx.Response:
+        return self._runner.run(self._client.delete(path, **options))
+
+    def at_once(self, requests: Sequence[tuple[str, str, dict[str, Any]]]) -> list[httpx.Response]:
+        """Answers to many requests (method, path, options) that are in the air together."""
+
+        async def all_of_them() -> list[httpx.Response]:
+            sent = (self._client.request(method, path, **more) for method, path, more in requests)
+            return await asyncio.gather(*sent)
+
+        return self._runner.run(all_of_them())
 
     def run(self, work: Coroutine[Any, Any, Result]) -> Result:
         """Run something else on the app's event loop."""

@@ -1,7 +1,8 @@
 """Builders of demo outcomes, for the tests of report and outcome."""
 
-from contracts.evm import Address, Epoch, Hash32
+from contracts.evm import ZERO_ADDRESS, Address, Epoch, Hash32
 from scripts.demo.outcome import DemoOutcome, EpochOutcome, EscrowClaim, PayeeHold, Veto
+from scripts.demo.payment_outcome import Admission, PaymentsOutcome, Sale
 
 
 def epoch_outcome(number: int, *, withdrawn: int = 1_234_000_000) -> EpochOutcome:
@@ -23,6 +24,34 @@ def epoch_outcome(number: int, *, withdrawn: int = 1_234_000_000) -> EpochOutcom
             "held": held,
             "unclaimed": unclaimed,
         },
+    )
+
+
+def good_payments() -> PaymentsOutcome:
+    """A content, a tip in native coins, and one who may come in."""
+    content = Sale(
+        what="a content",
+        payer=Address(b"\x07" * 20),
+        asset=Address(b"\x06" * 20),
+        amount=10_000_000,
+        fee=1_000_000,
+        state="final",
+        expected="final",
+    )
+    tip = Sale(
+        what="a tip",
+        payer=Address(b"\x07" * 20),
+        asset=ZERO_ADDRESS,
+        amount=10**16,
+        fee=5 * 10**14,
+        state="final",
+        expected="final",
+    )
+    return PaymentsOutcome(
+        sales=(content, tip),
+        admissions=(Admission(who="a fan", answer="granted: paid", expected="granted: paid"),),
+        tipped=10**16,
+        passed_on=10**16,
     )
 
 
@@ -48,6 +77,7 @@ def good_outcome(*epochs: EpochOutcome) -> DemoOutcome:
             withdrawn=14_000_006,
         ),
         veto=Veto(epoch=Epoch(2), attempt=1, transaction=Hash32(b"\x05" * 32)),
+        payments=good_payments(),
         discrepancies=0,
         verifier="OK",
         restarts=1,

@@ -1,9 +1,10 @@
 """A chain with a mempool and a store that can both fail, for the submitter's laws.
 
 `FakeChain` is `PayoutChain` and `Finality`. Its contract settles the open lines of a leaf that are
-not held, and refuses to settle a line twice, as the real one does; but it notes whenever a
-transaction of ours reaches a leaf, so that `World.second_payments` can count the lines that one was
-signed to pay after another of ours had settled them: the submitter must not rely on being refused.
+not held, and refuses to settle a line twice, as the real one does; a relay and a payout batch
+beside it skip lines that are settled or held. But it notes whenever a transaction of ours reaches a
+leaf or line, so that `World.second_payments` can count what one was signed to pay after another of
+ours had settled it: the submitter must not rely on being refused.
 
 `Faults` is shared by chain and store: it can end the process (`Crash`) at any of their borders.
 """
@@ -17,16 +18,20 @@ from eth_abi.abi import decode, encode
 from contracts.approvals import Approval, AssetTotals
 from contracts.calls import (
     COMMIT_EPOCH,
+    PAY_BATCH,
+    PAY_TIPS,
     WITHDRAW,
     WITHDRAW_BATCH,
     GuardianSignature,
     Refusal,
+    SkipReason,
     Withdrawal,
     withdraw_call,
     withdrawal_from_call,
 )
 from contracts.evm import (
     ZERO_ADDRESS,
+    ZERO_HASH,
     Address,
     BlockNumber,
     BlockRef,
@@ -37,30 +42,39 @@ from contracts.evm import (
     keccak,
 )
 from contracts.leaves import Leaf, SplitLine
-from contracts.operations import commit_operation_id, withdraw_operation_id
+from contracts.operations import (
+    commit_operation_id,
+    payout_operation_id,
+    withdraw_operation_id,
+)
 from contracts.units import BaseUnits
 from settlement.errors import ChainUnavailable, NonceTaken, OperationConflict
 from settlement.payouts.broadcast import Answer, SendResult
 from settlement.payouts.gas import FeeCaps, FeeQuote
+from settlement.payouts.obligations import line_operation, tip_line, withdraw_operation
 from settlement.payouts.operation import (
     Adoption,
     Attempt,
     History,
     Kind,
     LeafSubject,
+    LineSubject,
     Operation,
     Outcome,
     SignedTransaction,
     TransactionDraft,
-    withdraw_operation,
 )
 from settlement.payouts.protocols import ApprovedCommit, OwedLeaf
+from settlement.payouts.signing_policy import Refusal as SigningRefusal
 from settlement.payouts.submit import SubmitLimits, Submitter
-from settlement.payouts.view import Backing, Objection, Receipt, Usage, leaf_usage
+from settlement.payouts.view import Backing, Fund, Objection, Receipt, Usage, leaf_usage
 
 CHAIN_ID = ChainId(31337)
 CONTRACT = Address(b"\xc0" * 20)
+RELAY = Address(b"\xc1" * 20)
+BATCH = Address(b"\xc2" * 20)
 ASSET = Address(b"\xa5" * 20)
+LIST = Hash32(b"\x11" * 32)
 SENDER = Address(b"\x5e" * 20)
 _DRAFT_TYPES = ("uint256", "uint256", "address", "bytes", "uint256", "uint256", "uint256")
 
@@ -80,6 +94,36 @@ def operation(index: int = 0, *, lines: int = 1, epoch: int = 1, settled: int = 
     """The withdrawal of the leaf of work `index`, or of its remainder."""
     leaf = withdrawal(index, lines=lines, epoch=epoch)
     return withdraw_operation(leaf, settled=settled, chain_id=CHAIN_ID, contract=CONTRACT)
+
+
+def payee_of(number: int) -> Address:
+    """Who is owed line `number`, and line `number` of a leaf."""
+    return Address(bytes([1, number % 255 + 1]) * 10)
+
+
+def tip(number: int = 0, *, payee: Address | None = None) -> LineSubject:
+    """Tip `number` of the relay."""
+    return tip_line(number, payee=payee or payee_of(number), amount=BaseUnits(100 + number))
+
+
+def payment(
+    number: int = 0, *, amount: int | None = None, asset: Address = ASSET, list_id: Hash32 = LIST
+) -> LineSubject:
+    """Line `number` of a list that the batch pays."""
+    return LineSubject(
+        kind=Kind.PAYOUT,
+        list_id=list_id,
+        index=number,
+        payee=payee_of(number),
+        asset=asset,
+        amount=BaseUnits(100 + number if amount is None else amount),
+    )
+
+
+def line(subject: LineSubject) -> Operation:
+    """The operation that pays a line."""
+    contract = RELAY if subject.kind is Kind.TIP else BATCH
+    return line_operation(subject, chain_id=CHAIN_ID, contract=contract)
 
 
 def approved_commit(
@@ -158,6 +202,7 @@ class FakeTransaction:
     is_ours: bool
     max_fee_wei: int = 10**18
     tip_wei: int = 10**18
+    to: Address = CONTRACT
 
 
 @dataclass(frozen=True)
@@ -170,15 +215,22 @@ class FakeBlock:
     foreign: tuple["Item", ...] = ()
     under_verdict: frozenset[Hash32] = frozenset()
     held: frozenset[Address] = frozenset()
+    paused: frozenset[Address] = frozenset()
+    float_units: int = 10**30
 
 
 @dataclass(frozen=True)
 class Item:
-    """One obligation in calldata, as the contract's events name it; a commit has one line."""
+    """One obligation in calldata, as the contract's events name it; a commit has one line.
+
+    `amount` is what it takes from the batch's float.
+    """
 
     event_op_id: Hash32
     work_id: Hash32
     payees: tuple[Address, ...]
+    is_line: bool = False
+    amount: int = 0
 
     def lines(self, *, without: Collection[Address] = ()) -> int:
         """The bitmap of its lines, or of those for other payees."""
@@ -212,6 +264,7 @@ class Effects:
     receipts: dict[Hash32, Receipt] = field(default_factory=dict)
     counts: Counter[Address] = field(default_factory=Counter)
     reached: list[Reached] = field(default_factory=list)
+    spent_float: int = 0
 
     def lines(self, event_op_id: Hash32) -> int:
         """`paidLines`."""
@@ -224,8 +277,12 @@ class Effects:
 
     def refusal(
         self, item: Item, under_verdict: Collection[Hash32], held: Collection[Address]
-    ) -> Refusal | None:
+    ) -> Refusal | SkipReason | None:
         """Why the contract would not settle it."""
+        if item.is_line and self.lines(item.event_op_id):
+            return SkipReason.SETTLED
+        if item.is_line:
+            return SkipReason.PAYEE_HELD if item.payees[0] in held else None
         if item.work_id in under_verdict:
             return Refusal.WORK_UNDER_VERDICT
         is_open = item.lines() & ~self.lines(item.event_op_id)
@@ -238,6 +295,7 @@ class Effects:
         before = self.lines(item.event_op_id)
         step = Settling(before, before | item.lines(without=held), tx_hash)
         self.settled.setdefault(item.event_op_id, []).append(step)
+        self.spent_float += item.amount
 
     def closed_by(self, operation: Operation) -> Hash32 | None:
         """The transaction of ours that settled lines which the operation was planned for."""
@@ -251,6 +309,10 @@ class FakeSigner:
 
     def __init__(self, address: Address = SENDER) -> None:
         self.address = address
+
+    def refusal(self, draft: TransactionDraft) -> SigningRefusal | None:
+        """It signs everything."""
+        return None
 
     def sign(self, draft: TransactionDraft) -> SignedTransaction:
         words = (draft.chain_id, draft.nonce, bytes(draft.to), draft.data)
@@ -271,7 +333,7 @@ class FakeSigner:
 
 def transaction_from_raw(raw: bytes) -> FakeTransaction:
     """What a node reads in `FakeSigner`'s bytes."""
-    _, nonce, _, data, _, max_fee_wei, tip_wei = decode(_DRAFT_TYPES, raw[20:])
+    _, nonce, to, data, _, max_fee_wei, tip_wei = decode(_DRAFT_TYPES, raw[20:])
     return FakeTransaction(
         tx_hash=keccak(raw),
         sender=Address(raw[:20]),
@@ -280,6 +342,7 @@ def transaction_from_raw(raw: bytes) -> FakeTransaction:
         is_ours=True,
         max_fee_wei=max_fee_wei,
         tip_wei=tip_wei,
+        to=Address.from_hex(to),
     )
 
 
@@ -303,10 +366,27 @@ def items_of(data: bytes) -> list[Item]:
         approval, _ = COMMIT_EPOCH.decode(data)
         op_id = commit_operation_id(approval[0], approval[1], chain_id=CHAIN_ID, contract=CONTRACT)
         return [Item(op_id, Hash32(bytes(32)), (ZERO_ADDRESS,))]
+    if data[:4] == PAY_TIPS.selector:
+        (numbers,) = PAY_TIPS.decode(data)
+        return [line_item(tip(number)) for number in numbers]
+    if data[:4] == PAY_BATCH.selector:
+        list_id, asset, payments = PAY_BATCH.decode(data)
+        return [_payment_item(list_id, asset, *words) for words in payments]
     if data[:4] != WITHDRAW_BATCH.selector:
         return []
     (items,) = WITHDRAW_BATCH.decode(data)
     return [item_of(withdrawal_from_call(WITHDRAW.encode(item))) for item in items]
+
+
+def line_item(subject: LineSubject) -> Item:
+    """What paying a line would settle; tips are owed as `tip` says."""
+    amount = subject.amount if subject.kind is Kind.PAYOUT else 0
+    return Item(line(subject).op_id, ZERO_HASH, (subject.payee,), is_line=True, amount=amount)
+
+
+def _payment_item(list_id: bytes, asset: str, index: int, payee: str, amount: int) -> Item:
+    op_id = payout_operation_id(Hash32(list_id), index, chain_id=CHAIN_ID, contract=BATCH)
+    return Item(op_id, ZERO_HASH, (Address.from_hex(payee),), is_line=True, amount=amount)
 
 
 class FakeChain:
@@ -324,6 +404,9 @@ class FakeChain:
         self.tip_wei_min = 0
         self.wei = 10**30
         self.shortfalls: dict[Address, int] = {}
+        self.float_units = 10**30  # of the batch, from the next block on
+        self.paused_contracts: set[Address] = set()
+        self.no_tokens: set[Address] = set()
         self.data_fee_wei = 0
         self.moods: set[str] = set()  # down, paused, hides_receipts, hides_transactions
         self.sends: list[str] = []  # how the next broadcasts go: "lost", "timeout_after", …
@@ -363,6 +446,10 @@ class FakeChain:
                     self._admit(transaction)
         for _ in range(depth + 1 if depth else 0):
             self._append((), frozenset())
+
+    def set_float(self, units: int) -> None:
+        """The batch has so much more than it has spent, from the next block on."""
+        self.float_units = self.effects().spent_float + units
 
     def drop_mempool(self) -> None:
         """Forget everything that waits."""
@@ -405,9 +492,10 @@ class FakeChain:
         self._answer("head")
         return self.blocks[-1].ref
 
-    def is_paused(self, at: BlockRef) -> bool:
-        self._answer("is_paused")
-        return "paused" in self.moods
+    def paused(self, contracts: Collection[Address], at: BlockRef) -> frozenset[Address]:
+        self._answer("paused")
+        is_all = "paused" in self.moods
+        return frozenset(one for one in contracts if is_all or one in self.paused_contracts)
 
     def nonce_count(self, sender: Address, at: BlockRef) -> int:
         self._answer("nonce_count")
@@ -425,11 +513,9 @@ class FakeChain:
         self._answer("balance")
         return self.wei
 
-    def backing(self, assets: Sequence[Address], at: BlockRef) -> list[Backing]:
+    def backing(self, funds: Sequence[Fund], at: BlockRef) -> list[Backing | Objection]:
         self._answer("backing")
-        return [
-            Backing(held=1_000 - self.shortfalls.get(asset, 0), accounted=1_000) for asset in assets
-        ]
+        return [self._backing(fund, at) for fund in funds]
 
     def data_fee(self, data: bytes, at: BlockRef) -> int:
         self._answer("data_fee")
@@ -456,12 +542,14 @@ class FakeChain:
         )
 
     def objections(
-        self, calls: Sequence[bytes], *, sender: Address, at: BlockRef
+        self, operations: Sequence[Operation], *, sender: Address, at: BlockRef
     ) -> list[Objection | None]:
         self._answer("objections")
-        return [self._objection(call) for call in calls]
+        return [self._objection(one) for one in operations]
 
-    def estimate_gas(self, call: bytes, *, sender: Address, at: BlockRef) -> int | Objection:
+    def estimate_gas(
+        self, contract: Address, call: bytes, *, sender: Address, at: BlockRef
+    ) -> int | Objection:
         self._answer("estimate_gas")
         return self.gas_per_item * len(items_of(call))
 
@@ -502,10 +590,23 @@ class FakeChain:
                 del self.mempool[one.tx_hash]
             self.mempool[transaction.tx_hash] = transaction
 
-    def _objection(self, call: bytes) -> Objection | None:
-        if call[:4] == COMMIT_EPOCH.selector:
-            return None
-        item = item_of(withdrawal_from_call(call))
+    def _backing(self, fund: Fund, at: BlockRef) -> Backing | Objection:
+        if fund.asset in self.no_tokens:
+            return Objection(None, f"asset {fund.asset} is no token: it tells no balance")
+        if fund.kind is Kind.PAYOUT:
+            block = self.blocks[at.number]
+            left = block.float_units - self.effects(at).spent_float
+            return Backing(left, self.shortfalls.get(fund.asset, 0))
+        return Backing(1_000 - self.shortfalls.get(fund.asset, 0), 1_000)
+
+    def _objection(self, operation: Operation) -> Objection | None:
+        match operation.subject:
+            case LineSubject() as subject:
+                item = line_item(subject)
+            case LeafSubject():
+                item = item_of(withdrawal_from_call(operation.call))
+            case _:
+                return None
         refusal = self.effects().refusal(item, self.under_verdict, self.held)
         return None if refusal is None else Objection(refusal, refusal.name)
 
@@ -517,8 +618,10 @@ class FakeChain:
     ) -> None:
         self.salt += 1
         ref = _block_ref(len(self.blocks), self.blocks[-1].ref.hash, salt=self.salt)
-        stopped = frozenset(self.under_verdict), frozenset(self.held)
-        self.blocks.append(FakeBlock(ref, transactions, failed, foreign, *stopped))
+        paused = frozenset(self.paused_contracts)
+        stopped = frozenset(self.under_verdict), frozenset(self.held), paused
+        stands = (*stopped, self.float_units)
+        self.blocks.append(FakeBlock(ref, transactions, failed, foreign, *stands))
         spent = {one.tx_hash for one in transactions}
         self.mempool = {key: one for key, one in self.mempool.items() if key not in spent}
 
@@ -537,10 +640,17 @@ def _execute(effects: Effects, block: FakeBlock, transaction: FakeTransaction) -
     effects.counts[transaction.sender] += 1
     if not transaction.is_ours:
         return
-    is_success = transaction.tx_hash not in block.failed
+    items = items_of(transaction.data)
+    open_items = [one for one in items if effects.refusal(one, (), block.held) is None]
+    needed = sum(one.amount for one in open_items)
+    is_success = (
+        transaction.tx_hash not in block.failed
+        and transaction.to not in block.paused
+        and (not needed or needed <= block.float_units - effects.spent_float)
+    )
     settled: set[Hash32] = set()
-    refused: dict[Hash32, Refusal] = {}
-    for item in items_of(transaction.data) if is_success else ():
+    refused: dict[Hash32, Refusal | SkipReason] = {}
+    for item in items if is_success else ():
         op_id = item.event_op_id
         place = (transaction.sender, transaction.nonce, op_id)
         effects.reached.append(Reached(*place, effects.ours(op_id)))
@@ -615,7 +725,7 @@ class MemoryStore:
                 )
         new = {one.op_id: one for one in operations if one.op_id not in self.operations}
         self.operations |= new
-        self.reserved += [key for key, one in new.items() if one.kind is Kind.WITHDRAW]
+        self.reserved += [key for key, one in new.items() if one.kind is not Kind.COMMIT]
         self.faults.border("after plan")
         return len(new)
 
@@ -713,7 +823,7 @@ class MemoryStore:
 
 @dataclass
 class FakeBooks:
-    """`PayableLeaves` and `ApprovedCommits`: what is owed, whatever was planned already.
+    """`PayableLeaves`, `ApprovedCommits`, and lines: what is owed, whatever was planned already.
 
     With a chain it is what that says is open and not held, `lag` blocks below the one asked for.
     """
@@ -722,6 +832,21 @@ class FakeBooks:
     commits: list[ApprovedCommit] = field(default_factory=list)
     chain: FakeChain | None = None
     lag: int = 0
+    tips: list[LineSubject] = field(default_factory=list)
+    payments: list[LineSubject] = field(default_factory=list)
+
+    @property
+    def lines(self) -> tuple["FakeLines", "FakeLines"]:
+        """What the relay and the batch owe."""
+        return FakeLines(RELAY, self), FakeLines(BATCH, self)
+
+    def open_lines(self, owed: Sequence[LineSubject], at: BlockRef) -> list[LineSubject]:
+        """Those that are open."""
+        if self.chain is None:
+            return list(owed)
+        block = self.chain.blocks[max(0, at.number - self.lag)]
+        effects = self.chain.effects(block.ref)
+        return [one for one in owed if not effects.lines(line(one).op_id)]
 
     def payable(self, at: BlockRef, *, limit: int) -> Sequence[OwedLeaf]:
         owed = (self._owed(leaf, at) for leaf in self.leaves)
@@ -738,6 +863,18 @@ class FakeBooks:
 
     def approved(self, at: BlockRef) -> Sequence[ApprovedCommit]:
         return self.commits
+
+
+@dataclass(frozen=True)
+class FakeLines:
+    """`PayableLines` of the relay or the batch."""
+
+    contract: Address
+    books: FakeBooks
+
+    def payable(self, at: BlockRef, *, limit: int) -> Sequence[LineSubject]:
+        owed = self.books.tips if self.contract == RELAY else self.books.payments
+        return self.books.open_lines(owed, at)[:limit]
 
 
 @dataclass(frozen=True)
@@ -792,6 +929,7 @@ class World:
             contract=CONTRACT,
             leaves=self.books,
             commits=self.books,
+            lines=self.books.lines,
             finality=self.chain,
             chain=self.chain,
             store=self.store,

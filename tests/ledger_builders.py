@@ -34,12 +34,15 @@ from contracts.money_events import (
 )
 from contracts.units import BaseUnits
 from settlement.errors import EntryConflict
-from settlement.ledger.accounts import Account, Book
+from settlement.ledger.accounts import AssetAccount, Book
 from settlement.ledger.activation import leaf_operation_id
 from settlement.ledger.balances import JournalKey
 from settlement.ledger.books import Books
 from settlement.ledger.commitments import Commitment, CommitmentOutcome, Distribution
+from settlement.ledger.documents import AcceptedDocument
 from settlement.ledger.journal import EntryStatus, JournalEntry, SourceKind
+from settlement.ledger.lines import OwedLine
+from settlement.ledger.manual import Decided, Decision, ManualEntry, manual_entry
 from settlement.ledger.post import Posted, post_step
 from settlement.ledger.reserve import Reservation, ReservationOutcome
 from settlement.ledger.rewind import BookRewind
@@ -313,6 +316,7 @@ class Computed:
     """Computed distributions by digest; serves `post.CommittedLeaves`."""
 
     known: dict[Hash32, Distribution] = field(default_factory=dict)
+    is_behind: bool = False
 
     def add(self, leaves: Sequence[Leaf], *, salt: int = 0) -> Distribution:
         """Compute a distribution of these leaves."""
@@ -323,14 +327,17 @@ class Computed:
     def distribution(self, epoch: Epoch, manifest_digest: Hash32) -> Distribution | None:
         return self.known.get(manifest_digest)
 
+    def has_computed(self, epoch: Epoch, attempt: int) -> bool:
+        return not self.is_behind
+
 
 class MemoryBooks:
     """Books in memory; serves `post.Books`, `reserve.ReservationBooks` and `rewind.RewindBooks`."""
 
-    book = BOOK
-
-    def __init__(self) -> None:
+    def __init__(self, book: Book = BOOK) -> None:
+        self.book = book
         self.entries: dict[Hash32, JournalEntry] = {}
+        self.manuals: dict[Hash32, tuple[ManualEntry, Decided | None]] = {}
         self.rewinds: list[BookRewind] = []
         self._forget()
 
@@ -341,6 +348,8 @@ class MemoryBooks:
         self._outcomes: dict[tuple[Epoch, int], CommitmentOutcome] = {}
         self._leaves: dict[Hash32, Leaf] = {}
         self._reservations: dict[Hash32, Reservation] = {}
+        self._documents: list[AcceptedDocument] = []
+        self._lines: dict[Hash32, OwedLine] = {}
 
     def lock(self) -> None:
         pass
@@ -377,15 +386,13 @@ class MemoryBooks:
                 raise EntryConflict("journal entry", entry.id)
         return len(self.entries) - before
 
-    def posted_balances(self, accounts: Collection[Account]) -> dict[tuple[Account, Address], int]:
-        return {
-            key: balance for key, balance in self.all_posted().items() if key[0] in set(accounts)
-        }
+    def posted_balances(self, accounts: Collection[AssetAccount]) -> dict[AssetAccount, int]:
+        return {key: balance for key, balance in self.all_posted().items() if key in set(accounts)}
 
-    def all_posted(self) -> dict[tuple[Account, Address], int]:
+    def all_posted(self) -> dict[AssetAccount, int]:
         """Every posted balance on its account's normal side."""
-        debits: dict[tuple[Account, Address], int] = {}
-        credits: dict[tuple[Account, Address], int] = {}
+        debits: dict[AssetAccount, int] = {}
+        credits: dict[AssetAccount, int] = {}
         for entry in self.entries.values():
             if entry.status is EntryStatus.POSTED:
                 for posting in entry.postings:
@@ -421,6 +428,39 @@ class MemoryBooks:
 
     def leaves(self, op_ids: Collection[Hash32]) -> dict[Hash32, Leaf]:
         return {op_id: self._leaves[op_id] for op_id in op_ids if op_id in self._leaves}
+
+    def booked_lists(self) -> set[Hash32]:
+        return {document.list_id for document in self._documents}
+
+    def add_document(self, document: AcceptedDocument) -> None:
+        self._documents.append(document)
+
+    def add_lines(self, lines: Sequence[tuple[OwedLine, JournalEntry]]) -> None:
+        for line, _ in lines:
+            if self._lines.setdefault(line.op_id, line) != line:
+                raise EntryConflict("line", line.op_id)
+
+    def lines(self, op_ids: Sequence[Hash32]) -> dict[Hash32, OwedLine]:
+        return {op_id: self._lines[op_id] for op_id in op_ids if op_id in self._lines}
+
+    def unbooked_manuals(self, upto: BlockRef) -> list[ManualEntry]:
+        return [
+            manual
+            for manual, decided in self.manuals.values()
+            if decided is not None
+            and decided.decision is Decision.APPROVED
+            and manual.effective_block <= upto.number
+            and manual_entry(manual, self.version()).id not in self.entries
+        ]
+
+    def add_manual(self, manual: ManualEntry) -> None:
+        self.manuals.setdefault(manual.id, (manual, None))
+
+    def manual(self, manual_id: Hash32) -> tuple[ManualEntry, Decided | None] | None:
+        return self.manuals.get(manual_id)
+
+    def decide_manual(self, manual: ManualEntry, decided: Decided) -> None:
+        self.manuals[manual.id] = (manual, decided)
 
     def last_reservation(self, op_id: Hash32) -> Reservation | None:
         return self._reservations.get(op_id)

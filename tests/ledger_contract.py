@@ -13,7 +13,9 @@ from settlement.errors import (
     DistributionDiffers,
     EntryConflict,
     FinalizedBlockChanged,
+    NotComputedYet,
     Overdrawn,
+    Transient,
     UnexpectedEvent,
     UnknownManifest,
 )
@@ -63,7 +65,7 @@ LEAF = leaf({ALICE: 60, BOB: 30})
 
 def posted(books: AnyBooks, account: Account) -> int:
     """Posted balance of one account in the test asset."""
-    return books.posted_balances([account]).get((account, ASSET), 0)
+    return books.posted_balances([(account, ASSET)]).get((account, ASSET), 0)
 
 
 def line_of(each: Leaf, payee: Address) -> Account:
@@ -247,6 +249,21 @@ class BooksContract:
 
         assert not first.is_caught_up
         assert str(next(iter(computed.known))) in str(halted.value)
+        assert posted(books, committed(LEAF.epoch)) == 90
+        post_all(chain, computed, books)
+        assert posted(books, committed(LEAF.epoch)) == 0
+
+    def test_post__active_but_not_computed_yet__waits_then_goes_on(self, books: AnyBooks) -> None:
+        """A rebuilt database has the chain's events before it has computed anything."""
+        chain, computed = MoneyChain(), Computed()
+        active_epoch(chain, computed, LEAF)
+        rebuilt = Computed(is_behind=True)
+
+        post_step(chain, rebuilt, books, start_block=BlockNumber(0), blocks_max=99)
+        with pytest.raises(NotComputedYet, match="epoch 0 is active by attempt 1"):
+            post_step(chain, rebuilt, books, start_block=BlockNumber(0), blocks_max=99)
+
+        assert issubclass(NotComputedYet, Transient)
         assert posted(books, committed(LEAF.epoch)) == 90
         post_all(chain, computed, books)
         assert posted(books, committed(LEAF.epoch)) == 0

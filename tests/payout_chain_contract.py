@@ -54,7 +54,8 @@ class PayoutChainContract:
         assert counts == [0, 1]
         balances = [site.chain.balance(sent.sender, at) for at in (before, after)]
         assert balances[1] < balances[0]
-        assert not site.chain.is_paused(after)
+        contract = site.operations()[0].contract
+        assert site.chain.paused([contract], after) == frozenset()
 
     def test_reads__block_that_was_replaced__unavailable(self, site: ChainSite) -> None:
         site.mine()
@@ -143,7 +144,7 @@ class PayoutChainContract:
     def test_objections__epoch_not_active__refused_with_reason(self, site: ChainSite) -> None:
         (first, *_), head = site.operations(), site.chain.head()
 
-        found = site.chain.objections([first.call], sender=site.signed(0).sender, at=head)
+        found = site.chain.objections([first], sender=site.signed(0).sender, at=head)
 
         assert found == [Objection(Refusal.EPOCH_NOT_ACTIVE, "epoch_not_active")]
 
@@ -151,6 +152,7 @@ class PayoutChainContract:
         head, one = site.chain.head(), site.operations()[0]
 
         gas = site.chain.estimate_gas(
+            one.contract,
             withdraw_batch_call([withdrawal_from_call(one.call)]),
             sender=site.signed(0).sender,
             at=head,

@@ -1,7 +1,10 @@
 """What any store of payouts must do: run against the simulated one and against Postgres."""
 
+from dataclasses import replace
+
 import pytest
 
+from contracts.calls import SkipReason
 from contracts.evm import Address, BlockNumber, Hash32
 from settlement.errors import NonceTaken, OperationConflict
 from settlement.payouts.operation import (
@@ -17,9 +20,12 @@ from tests.fakes_payout_chain import (
     CHAIN_ID,
     SENDER,
     FakeSigner,
+    line,
     operation,
+    payment,
     replaced,
     single_call,
+    tip,
     withdrawal,
 )
 
@@ -106,6 +112,41 @@ class PayoutStoreContract:
         assert [[one.fate for one in each.outcomes] for each in still] == [[Fate.REVERTED]]
         assert (store.open_count(), store.open_histories()) == (0, [])
         assert [one.nonce for one in store.open_attempts(SENDER, first_nonce=0)] == [5]
+
+    def test_lines__planned_and_skipped__come_back_with_their_own_reasons(
+        self, store: PayoutStore
+    ) -> None:
+        owed = [line(payment(300)), line(tip(7)), operation(0)]
+        _planned(store, *owed)
+        store.add_transaction(signed(5), [one.op_id for one in owed[:2]], head=HEAD)
+        skipped = replace(outcome(owed[1].op_id, Fate.REVERTED), fate=Fate.REFUSED)
+        store.record([replace(skipped, refusal=SkipReason.PAYEE_HELD)])
+
+        found = store.open_histories()
+
+        assert [one.operation for one in found] == [owed[2], owed[1], owed[0]]
+        assert [[each.refusal for each in one.outcomes] for one in found] == [
+            [],
+            [SkipReason.PAYEE_HELD],
+            [],
+        ]
+        assert [one.others for one in found] == [(), (), ()]
+
+    @pytest.mark.parametrize("change", ["payee", "asset", "amount"])
+    def test_plan__same_line_with_other_content__conflict(
+        self, store: PayoutStore, change: str
+    ) -> None:
+        store.plan([line(payment(0))])
+        other = {
+            "payee": replace(payment(0), payee=SENDER),
+            "asset": replace(payment(0), asset=SENDER),
+            "amount": payment(0, amount=7),
+        }[change]
+
+        with pytest.raises(OperationConflict):
+            store.plan([line(payment(1)), line(other)])
+
+        assert store.open_count() == 1
 
 
 def signed(nonce: int) -> SignedTransaction:

@@ -11,7 +11,7 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,7 +25,13 @@ from web3.types import RPCEndpoint
 
 from contracts.abi import artifact
 from contracts.approvals import Approval, AssetTotals, approval_digest
-from contracts.calls import GuardianSignature, Withdrawal
+from contracts.calls import (
+    COMMIT_EPOCH,
+    WITHDRAW_BATCH,
+    Function,
+    GuardianSignature,
+    Withdrawal,
+)
 from contracts.evm import (
     Address,
     BlockNumber,
@@ -45,9 +51,12 @@ from settlement.payouts.adapters.store import SqlPayoutStore
 from settlement.payouts.adapters.tables import EXTRA_DDL, TABLES
 from settlement.payouts.broadcast import SendResult
 from settlement.payouts.gas import FeeCaps
+from settlement.payouts.guarded_signer import GuardedSigner
 from settlement.payouts.operation import Operation
 from settlement.payouts.protocols import ApprovedCommit
+from settlement.payouts.signing_policy import AssetLimit, SigningPolicy, Spending
 from settlement.payouts.submit import SubmitLimits, Submitter
+from settlement.royalties.tree_flat import FlatTree, flat_tree
 from tests.fakes_payout_chain import FakeBooks
 
 CHAIN_ID = ChainId(31337)
@@ -252,25 +261,17 @@ def withdrawals(place: Place) -> list[Withdrawal]:
 
 
 def withdrawal_of(leaf: Leaf, place: Place) -> Withdrawal:
-    """One leaf with its proof: a node that has no other half goes up as it is."""
-    index, proof = all_leaves(place).index(leaf), []
-    for level in _levels(place)[:-1]:
-        if index ^ 1 < len(level):
-            proof.append(level[index ^ 1])
-        index >>= 1
-    return Withdrawal(leaf, tuple(proof))
+    """One leaf with its proof."""
+    tree = _tree(place)
+    rank = tree.rank(leaf_hash(leaf, chain_id=CHAIN_ID, contract=place.payouts))
+    assert rank is not None
+    return Withdrawal(leaf, tuple(map(Hash32, tree.proof(rank))))
 
 
-def _levels(place: Place) -> list[list[Hash32]]:
-    hashes = [
-        leaf_hash(one, chain_id=CHAIN_ID, contract=place.payouts) for one in all_leaves(place)
-    ]
-    levels = [hashes]
-    while len(levels[-1]) > 1:
-        below = levels[-1]
-        pairs = [below[at : at + 2] for at in range(0, len(below), 2)]
-        levels.append([_node(*pair) if len(pair) == 2 else pair[0] for pair in pairs])
-    return levels
+def _tree(place: Place) -> FlatTree:
+    return flat_tree(
+        [leaf_hash(one, chain_id=CHAIN_ID, contract=place.payouts) for one in all_leaves(place)]
+    )
 
 
 def approved(node: DevNode, place: Place) -> ApprovedCommit:
@@ -291,7 +292,7 @@ def approved(node: DevNode, place: Place) -> ApprovedCommit:
         attempt=1,
         guardian_set=1,
         manifest_digest=keccak(b"manifest"),
-        root=_levels(place)[-1][0],
+        root=_tree(place).root,
         totals=(totals,),
         deadline=Timestamp(node.web3.eth.get_block("latest")["timestamp"] + 10_000),
     )
@@ -337,21 +338,52 @@ class KillingChain(NodePayoutChain):
         raise AssertionError("still alive")
 
 
+class EmptyRecord:
+    """Nothing was signed or stopped, and a tip is worth one unit."""
+
+    def stop(self) -> None:
+        """Never stopped."""
+
+    def tip_amounts(
+        self, chain_id: ChainId, relay: Address, numbers: Sequence[int]
+    ) -> dict[int, int]:
+        return dict.fromkeys(numbers, 1)
+
+    def signed_today(self, chain_id: ChainId, sender: Address) -> dict[int, Spending]:
+        return {}
+
+
+def guarded_key(
+    calls: Collection[tuple[Address, Function]], limits: dict[Address, AssetLimit] | None = None
+) -> GuardedSigner:
+    """The sender's key, which signs these calls."""
+    policy = SigningPolicy(
+        chain_id=CHAIN_ID,
+        calls=frozenset((contract, call.selector) for contract, call in calls),
+        limits=limits,
+        gas_max=LIMITS.gas_max,
+        fee_per_gas_wei_max=LIMITS.caps.max_fee_wei,
+    )
+    key = LocalSigner.from_hex(SENDER_KEY)
+    return GuardedSigner(signer=key, policy=policy, record=EmptyRecord())
+
+
 @contextmanager
 def submitter(
     engine: Engine, node: DevNode, place: Place, books: FakeBooks, chain: NodePayoutChain
 ) -> Iterator[Submitter]:
     """One submitter process: it owns the key while the context lasts."""
-    signer = LocalSigner.from_hex(SENDER_KEY)
-    with payouts_owner(engine, CHAIN_ID, sender=signer.address, contract=place.payouts) as owner:
+    signer = guarded_key([(place.payouts, WITHDRAW_BATCH), (place.payouts, COMMIT_EPOCH)])
+    with payouts_owner(engine, CHAIN_ID, sender=signer.address, contracts=[place.payouts]) as owner:
         yield Submitter(
             chain_id=CHAIN_ID,
             contract=place.payouts,
             leaves=books,
             commits=books,
+            lines=(),
             finality=node,
             chain=chain,
-            store=SqlPayoutStore(owner, CHAIN_ID, place.payouts, NoReservations()),
+            store=SqlPayoutStore(owner, CHAIN_ID, [place.payouts], NoReservations()),
             signer=signer,
             limits=LIMITS,
         )
@@ -361,15 +393,11 @@ def main(database_url: str, rpc_url: str, place_file: str, moment: str) -> None:
     """Tick once with every leaf owed, and die on the way."""
     place = Place.from_json(Path(place_file).read_text())
     node = DevNode(rpc_url)
-    chain = KillingChain(rpc_url, CHAIN_ID, place.payouts, timeout_s=10)
+    chain = KillingChain(rpc_url, CHAIN_ID, [place.payouts], timeout_s=10)
     chain.moment = moment
     books = FakeBooks(leaves=withdrawals(place))
     with submitter(database_engine(database_url), node, place, books, chain) as process:
         process.tick()
-
-
-def _node(one: Hash32, other: Hash32) -> Hash32:
-    return keccak(b"".join(sorted((one, other))))
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from sqlalchemy import Connection, Engine, Table, create_engine, select
 from sqlmodel import SQLModel
 
+from indexer.adapters.gate_tables import GATE_ADMISSION, GATE_READING
 from indexer.adapters.statements import PROVIDER_STATEMENT
 from indexer.adapters.tables import (
     AGGREGATES,
@@ -24,7 +25,7 @@ from tests.fakes_chain import FakeChain, Snapshot, frozen
 from tests.fakes_facts import indexer_of
 
 FACT_DATABASE = (
-    *(BLOCK, LOG, *FACTS.values(), *AGGREGATES),
+    *(BLOCK, LOG, *FACTS.values(), GATE_READING, GATE_ADMISSION, *AGGREGATES),
     *(CURSOR, CHAIN_FINALITY, REORG, PROVIDER_STATEMENT),
 )
 """All tables that indexing writes; not by the registry of what a reorg takes back."""

@@ -29,7 +29,10 @@ from settlement.ledger.adapters.store import LedgerStore
 from settlement.ledger.post import post_step
 from settlement.payouts.adapters.ownership import payouts_owner
 from settlement.payouts.adapters.store import SqlPayoutStore
-from settlement.payouts.operation import Operation, withdraw_operation
+from settlement.payouts.obligations import withdraw_operation
+from settlement.payouts.operation import (
+    Operation,
+)
 from tests.api_world import (
     ALICE,
     BOB,
@@ -159,9 +162,9 @@ class Indexed:
 
     def plan_payouts(self, leaves: Sequence[Leaf]) -> int:
         with payouts_owner(
-            self.engine, CHAIN_ID, sender=REGISTRANT, contract=SETTLEMENT.payouts
+            self.engine, CHAIN_ID, sender=REGISTRANT, contracts=[SETTLEMENT.payouts]
         ) as owner:
-            store = SqlPayoutStore(owner, CHAIN_ID, SETTLEMENT.payouts, LedgerReservations(BOOK))
+            store = SqlPayoutStore(owner, CHAIN_ID, [SETTLEMENT.payouts], LedgerReservations())
             return store.plan([operation_of(leaf) for leaf in leaves])
 
     def answers(self) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from contracts.batches import (
     VerdictColumns,
     WorkTermsColumns,
 )
-from contracts.event_spec import ContractName, EventSpec
+from contracts.event_spec import ROYALTY_CONTRACTS, ContractName, EventSpec
 from contracts.events import (
     CONSUMPTION_SUBMITTED,
     EPOCH_CLOCK_STARTED,
@@ -95,9 +95,7 @@ SETTLEMENT = Settlement(
     name="test",
     chain_id=ChainId(31337),
     start_block=START_BLOCK,
-    contracts={
-        name: address(name.value) for name in ContractName if name is not ContractName.ERC20
-    },
+    contracts={name: address(name.value) for name in ROYALTY_CONTRACTS},
     tokens=(DUSD,),
 )
 

@@ -2,18 +2,23 @@
 
 from dataclasses import dataclass
 
+from api.adapters.leaves import SettledLine
 from api.adapters.snapshot import Snapshot
 from api.adapters.standpoint import Standpoint
 from api.schemas.payouts import PayoutTransaction
+from contracts.event_spec import ContractName
 from contracts.evm import Hash32
+
+_LISTING = (ContractName.TIP_RELAY, ContractName.PAYOUT_BATCH)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OperationRow:
-    """A planned operation; its subject is a leaf or an attempt at an epoch."""
+    """A planned operation; its subject is a leaf, an attempt at an epoch, or a line of a list."""
 
     kind: str
-    epoch: int
+    contract: bytes
+    epoch: int | None
     work_id: bytes | None
     part: int | None
     asset: bytes | None
@@ -22,6 +27,9 @@ class OperationRow:
     event_op_id: bytes
     attempt: int | None
     manifest_digest: bytes | None
+    list_id: bytes | None
+    list_index: int | None
+    payee: bytes | None
     calldata: bytes
 
 
@@ -39,10 +47,12 @@ class OutcomeRow:
 
 
 _OPERATION = """
-    SELECT kind, epoch, work_id, part, asset, amount, settled, event_op_id, attempt,
-           manifest_digest, call AS calldata
+    SELECT kind, contract, epoch, work_id, part, asset, amount, settled, event_op_id, attempt,
+           manifest_digest, payee, call AS calldata,
+           CASE WHEN payee IS NOT NULL THEN list_id END AS list_id,
+           CASE WHEN payee IS NOT NULL THEN list_index END AS list_index
     FROM payout_operation
-    WHERE op_id = %(op_id)s AND chain_id = %(chain_id)s AND contract = %(payouts)s
+    WHERE op_id = %(op_id)s AND chain_id = %(chain_id)s AND contract = ANY(%(paying)s)
 """
 
 _TRANSACTIONS = """
@@ -68,6 +78,36 @@ _REMAINDERS = """
     ORDER BY settled
 """
 
+_LISTED_LINES = """
+    WITH settled AS (
+        SELECT 'paid' AS outcome, op_id, index, payee, amount, block_number, log_index
+        FROM fact_relay_line_paid
+        WHERE chain_id = %(chain_id)s AND address = ANY(%(paying)s) AND op_id = %(op_id)s
+          AND block_number <= %(upto)s
+        UNION ALL
+        SELECT 'unclaimed' AS outcome, op_id, index, payee, amount, block_number, log_index
+        FROM fact_relay_line_unclaimed
+        WHERE chain_id = %(chain_id)s AND address = ANY(%(paying)s) AND op_id = %(op_id)s
+          AND block_number <= %(upto)s
+        UNION ALL
+        SELECT 'paid' AS outcome, op_id, index, payee, amount, block_number, log_index
+        FROM fact_batch_line_paid
+        WHERE chain_id = %(chain_id)s AND address = ANY(%(paying)s) AND op_id = %(op_id)s
+          AND block_number <= %(upto)s
+        UNION ALL
+        SELECT 'unclaimed' AS outcome, op_id, index, payee, amount, block_number, log_index
+        FROM fact_batch_line_unclaimed
+        WHERE chain_id = %(chain_id)s AND address = ANY(%(paying)s) AND op_id = %(op_id)s
+          AND block_number <= %(upto)s
+    )
+    SELECT s.index AS line, s.payee, s.amount, s.outcome, s.block_number,
+           g.transaction_hash AS tx_hash, s.op_id
+    FROM settled s
+    JOIN log g ON g.chain_id = %(chain_id)s AND g.block_number = s.block_number
+              AND g.log_index = s.log_index
+"""
+"""At most one row: a line is settled once."""
+
 _COMMITTED = """
     SELECT block_number FROM fact_epoch_committed
     WHERE chain_id = %(chain_id)s AND address = %(payouts)s AND epoch = %(epoch)s
@@ -87,7 +127,13 @@ class _Committed:
 
 async def read_operation(reads: Snapshot, at: Standpoint, op_id: Hash32) -> OperationRow | None:
     """A planned operation of this settlement."""
-    return await reads.row(OperationRow, _OPERATION, at.scope | {"op_id": bytes(op_id)})
+    return await reads.row(OperationRow, _OPERATION, _of(at, op_id))
+
+
+async def read_listed_line(reads: Snapshot, at: Standpoint, op_id: Hash32) -> list[SettledLine]:
+    """The tip or line of a document with this op-id, if a block up to the head settles it."""
+    values = _of(at, op_id) | {"upto": at.head.number}
+    return await reads.rows(SettledLine, _LISTED_LINES, values)
 
 
 async def read_transactions(reads: Snapshot, op_id: Hash32) -> list[PayoutTransaction]:
@@ -110,3 +156,10 @@ async def is_committed(reads: Snapshot, at: Standpoint, epoch: int, attempt: int
     """Whether an indexed block, final or not, commits an attempt."""
     values = at.scope | {"epoch": epoch, "attempt": attempt}
     return await reads.row(_Committed, _COMMITTED, values) is not None
+
+
+def _of(at: Standpoint, op_id: Hash32) -> dict[str, object]:
+    """One op-id of the contracts that the settlement's payout key pays from."""
+    payments = at.settlement.payments
+    paying = [at.settlement.payouts, *(payments[name] for name in _LISTING if name in payments)]
+    return at.scope | {"op_id": bytes(op_id), "paying": [bytes(one) for one in paying]}

@@ -23,6 +23,10 @@ class RunRow:
     block_timestamp: int
     checks: int
     discrepancies: int
+    lines: int
+    endpoints: int
+    proven: int
+    stated: int
     recorded_at: datetime
 
     @property
@@ -41,6 +45,10 @@ class RunRow:
             block=self.block,
             checks=self.checks,
             discrepancies=self.discrepancies,
+            lines=self.lines,
+            endpoints=self.endpoints,
+            proven=self.proven,
+            stated=self.stated,
             recorded_at=self.recorded_at.astimezone(UTC).isoformat(),
         )
 
@@ -57,6 +65,14 @@ class FoundRow:
     actual: str
     evidence: list[str]
     since_block: int
+    severity: str | None
+    owner: str | None
+    asset: bytes | None
+    transaction_hash: bytes | None
+    block_number: int | None
+    block_hash: bytes | None
+    log_index: int | None
+    entry_id: bytes | None
 
     def shown(self) -> DiscrepancyOut:
         """The discrepancy as it is answered."""
@@ -70,20 +86,24 @@ class _KindCount:
 
 
 _RUNS = """
-    SELECT id, block_number, block_hash, block_timestamp, checks, discrepancies, recorded_at
+    SELECT id, block_number, block_hash, block_timestamp, checks, discrepancies, lines,
+           endpoints, proven, stated, recorded_at
     FROM reconciliation_run
     WHERE chain_id = %(chain_id)s AND contract = %(payouts)s AND id < %(before)s
     ORDER BY id DESC LIMIT %(limit)s
 """
 
 _RUN = """
-    SELECT id, block_number, block_hash, block_timestamp, checks, discrepancies, recorded_at
+    SELECT id, block_number, block_hash, block_timestamp, checks, discrepancies, lines,
+           endpoints, proven, stated, recorded_at
     FROM reconciliation_run
     WHERE chain_id = %(chain_id)s AND contract = %(payouts)s AND id = %(run)s
 """
 
 _FOUND = """
     SELECT d.ordinal, d.discrepancy_id AS id, d.kind, d.subject, d.expected, d.actual, d.evidence,
+           d.severity, d.owner, d.asset, d.transaction_hash, d.at_block AS block_number,
+           d.at_block_hash AS block_hash, d.log_index, d.entry_id,
            (SELECT min(r.block_number) FROM reconciliation_run r
             WHERE r.chain_id = %(chain_id)s AND r.contract = %(payouts)s AND r.id <= d.run_id
               AND r.id > coalesce((

@@ -9,7 +9,7 @@ NUMERIC columns here are whole numbers and come back as `int`. Errors of the dri
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Any, LiteralString, TypeVar
+from typing import Any, LiteralString, Protocol, TypeVar
 
 import psycopg
 from psycopg import AsyncConnection, IsolationLevel
@@ -21,6 +21,20 @@ from api.errors import DatabaseUnavailable
 
 Row = TypeVar("Row")
 Pool = AsyncConnectionPool[AsyncConnection[Any]]
+
+
+class NewPool(Protocol):
+    """Makes a closed pool, with bounds."""
+
+    def __call__(
+        self,
+        database_url: str,
+        *,
+        connections_max: int,
+        wait_s: float,
+        statement_timeout_ms: int,
+    ) -> Pool:
+        """Make it."""
 
 
 class _WholeNumber(Loader):

@@ -7,12 +7,12 @@ from api.adapters.snapshot import snapshot
 from api.context import ContextOf, Limits
 from api.errors import DatabaseUnavailable, NotReady
 from api.metrics import exposition
-from api.problem_details import Problem
+from api.problem_details import problems
 from api.readings import read_metrics
 from api.routes.status import read_statuses
 from api.schemas.service import ChainStatus, Health, Readiness
 
-router = APIRouter(tags=["operations"])
+router = APIRouter(tags=["operations"], responses=problems(413, 414))
 
 STUCK = frozenset({"absent", "silent", "disputed", "stalled", "halted"})
 """States that do not pass by themselves."""
@@ -24,7 +24,7 @@ async def show_health() -> Health:
     return Health()
 
 
-@router.get("/readyz", responses={503: {"model": Problem, "description": "With the reason"}})
+@router.get("/readyz", responses=problems(503))
 async def show_readiness(context: ContextOf) -> Readiness:
     """The database answers, no chain's indexer is stuck, and none lags more than its bound."""
     async with snapshot(context.pool) as reads:

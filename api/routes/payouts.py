@@ -7,6 +7,7 @@ from api.adapters.payouts import (
     OperationRow,
     OutcomeRow,
     is_committed,
+    read_listed_line,
     read_operation,
     read_outcomes,
     read_remainders,
@@ -20,7 +21,7 @@ from api.errors import NotFound
 from api.fields import HashIn
 from api.payout_state import payout_state
 from api.schemas.payouts import LineOnChain, PayoutAnswer, PayoutOperation, PayoutOutcome
-from contracts.calls import Refusal
+from contracts.calls import Refusal, SkipReason
 from contracts.evm import Hash32
 from settlement.payouts.operation import Fate
 
@@ -34,6 +35,7 @@ async def show_payout(request: Request, view: ViewOf, op_id: HashIn) -> Response
         operation = await read_operation(reads, at, op_id)
         leaf_op_id = op_id if operation is None else Hash32(operation.event_op_id)
         lines = await read_settled_lines(reads, at, [leaf_op_id], upto=at.head.number)
+        lines += await read_listed_line(reads, at, op_id)
         remainders = await read_remainders(reads, at, op_id)
         transactions = await read_transactions(reads, op_id) if operation else []
         outcomes = await read_outcomes(reads, op_id) if operation else []
@@ -54,7 +56,7 @@ async def show_payout(request: Request, view: ViewOf, op_id: HashIn) -> Response
         head=at.head,
         operation=None if operation is None else _operation(operation),
         transactions=transactions,
-        outcomes=[_outcome(one) for one in outcomes],
+        outcomes=[_outcome(one, operation) for one in outcomes],
         lines=[
             LineOnChain.model_validate(
                 {
@@ -77,7 +79,7 @@ async def show_payout(request: Request, view: ViewOf, op_id: HashIn) -> Response
 async def _is_commit_on_chain(
     reads: Snapshot, at: Standpoint, operation: OperationRow | None
 ) -> bool:
-    if operation is None or operation.attempt is None:
+    if operation is None or operation.attempt is None or operation.epoch is None:
         return False
     return await is_committed(reads, at, operation.epoch, operation.attempt)
 
@@ -86,8 +88,10 @@ def _operation(row: OperationRow) -> PayoutOperation:
     return PayoutOperation.model_validate(row, from_attributes=True)
 
 
-def _outcome(row: OutcomeRow) -> PayoutOutcome:
-    refusal = None if row.refusal is None else Refusal(row.refusal).name.lower()
+def _outcome(row: OutcomeRow, operation: OperationRow | None) -> PayoutOutcome:
+    """What the refusal says depends on whose it is: a line of a list is skipped."""
+    reasons = SkipReason if operation is not None and operation.payee is not None else Refusal
+    refusal = None if row.refusal is None else reasons(row.refusal).name.lower()
     return PayoutOutcome.model_validate(
         {
             "fate": row.fate,

@@ -8,6 +8,7 @@ from api.adapters.epochs import is_paid_out, read_epoch_row, state_of
 from api.conditional import answer_under_root
 from api.context import ViewOf
 from api.fields import AddressIn, HashIn, NumberIn
+from api.problem_details import problems
 from api.proofs import ProofQuestion, proof_answer, verdict
 from api.routes.epochs import require_epoch
 from api.schemas.proofs import ProofAnswer, VerifyAnswer, VerifyRequest
@@ -37,7 +38,7 @@ async def show_proof(
     return answer_under_root(request, answer, answer.root)
 
 
-@router.post("/proofs/verify")
+@router.post("/proofs/verify", responses=problems(415))
 async def verify_proof(view: ViewOf, claim: VerifyRequest) -> VerifyAnswer:
     """Check a proof against the root that the chain holds for the epoch."""
     async with view.standpoint() as (reads, at):

@@ -1,22 +1,27 @@
-"""Reconciliations: when books and chain were compared, and where they disagreed."""
+"""Reconciliations: when books and chain were compared, where they disagreed, what became of it."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query, Request, Response
 
 from api.adapters.reconciliation import RunRow, read_found, read_run, read_runs
+from api.adapters.register import RegisterFilter, read_history, read_register, read_registered
 from api.adapters.snapshot import Snapshot
 from api.adapters.standpoint import envelope_of
 from api.conditional import answer_at_block
 from api.context import ViewOf
 from api.errors import NotFound
-from api.fields import UINT64_MAX, NumberIn
+from api.fields import UINT64_MAX, AddressIn, HashIn, NumberIn
 from api.pagination import PageOf, encode_cursor, page_of
-from api.schemas.reconciliation import DiscrepancyPage, RunPage
+from api.schemas.reconciliation import DiscrepancyPage, HistoryOut, RegisterPage, RunPage
 from contracts.addresses import Settlement
+from reconciliation.discrepancy import Kind
+from reconciliation.runbook import Severity
 
 router = APIRouter(prefix="/reconciliation", tags=["reconciliation"])
-_RUNS, _DISCREPANCIES = "runs", "discrepancies"
+_RUNS, _DISCREPANCIES, _REGISTER = "runs", "discrepancies", "register"
+_BEFORE_ALL = (0, -1, b"")
+StatusIn = Literal["open", "explained", "absent", "resolved"]
 
 
 @router.get("/runs", response_model=RunPage)
@@ -59,6 +64,58 @@ async def list_discrepancies(
         next_cursor=cursor,
     )
     return answer_at_block(request, answer, block.hash)
+
+
+@router.get("/register", response_model=RegisterPage)
+async def list_register(  # noqa: PLR0917 - the filters of a list
+    request: Request,
+    view: ViewOf,
+    page: PageOf,
+    status: Annotated[StatusIn | None, Query(description="where it stands")] = None,
+    kind: Annotated[Kind | None, Query(description="one of the sixteen types")] = None,
+    severity: Severity | None = None,
+    asset: AddressIn | None = None,
+) -> Response:
+    """Everything that was ever found, most severe first, then oldest."""
+    key = page.key(_REGISTER, (int, int, bytes)) or _BEFORE_ALL
+    wanted = RegisterFilter(
+        status=status,
+        kind=kind.value if kind else None,
+        severity=severity.value if severity else None,
+        asset=bytes(asset) if asset else None,
+    )
+    async with view.standpoint() as (reads, at):
+        rows = await read_register(
+            reads,
+            view.settlement,
+            wanted,
+            after=(key[0], key[1], key[2]),
+            limit=page.limit + 1,
+        )
+    shown, cursor = page_of(
+        rows, page.limit, lambda row: encode_cursor(_REGISTER, row.rank, row.opened_at, row.id)
+    )
+    items = [row.shown(view.settlement) for row in shown]
+    answer = RegisterPage(**at.envelope, items=items, next_cursor=cursor)
+    return answer_at_block(request, answer, at.finalized.hash)
+
+
+@router.get("/register/{discrepancy}", response_model=HistoryOut)
+async def show_discrepancy(request: Request, view: ViewOf, discrepancy: HashIn) -> Response:
+    """One discrepancy with its history: runs, explanations, acceptance, entries."""
+    async with view.standpoint() as (reads, at):
+        row = await read_registered(reads, view.settlement, discrepancy)
+        steps = await read_history(reads, view.settlement, discrepancy)
+    if row is None:
+        raise NotFound(
+            f"no discrepancy {discrepancy} was ever found", field="discrepancy", value=discrepancy
+        )
+    answer = HistoryOut(
+        **at.envelope,
+        discrepancy=row.shown(view.settlement),
+        history=[step.shown() for step in steps],
+    )
+    return answer_at_block(request, answer, at.finalized.hash)
 
 
 async def _the_run(reads: Snapshot, settlement: Settlement, run: int | None) -> RunRow | None:

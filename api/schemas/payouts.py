@@ -34,7 +34,7 @@ class PayoutOutcome(BaseModel):
 
 
 class LineOnChain(BaseModel):
-    """A line of the leaf that the chain says is settled."""
+    """A line of the leaf, or the line of a list, that the chain says is settled."""
 
     line: int
     payee: AddressOut
@@ -49,11 +49,13 @@ class PayoutOperation(BaseModel):
     """What we planned to do.
 
     `settled` is the bitmap of the leaf's lines that were settled when it was planned: 0 unless it
-    pays what held lines had left open. `event_op_id` is what the contract's events call it.
+    pays what held lines had left open. `event_op_id` is what the contract's events call it. A tip,
+    or a line of a document, has a list, its place in it and a payee, and no epoch.
     """
 
     kind: str
-    epoch: int
+    contract: AddressOut
+    epoch: int | None
     work_id: HashOut | None
     part: int | None
     asset: AddressOut | None
@@ -62,6 +64,9 @@ class PayoutOperation(BaseModel):
     event_op_id: HashOut
     attempt: int | None
     manifest_digest: HashOut | None
+    list_id: HashOut | None
+    list_index: AmountOut | None
+    payee: AddressOut | None
     calldata: BytesOut
 
 

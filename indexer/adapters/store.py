@@ -31,6 +31,7 @@ from sqlalchemy.exc import DBAPIError
 
 from contracts.evm import Address, BlockNumber, BlockRef, ChainId, Hash32, Timestamp, keccak
 from indexer.adapters.balances import add_movements, fold_balances
+from indexer.adapters.gate_readings import drop_moved_readings
 from indexer.adapters.load import driver, load
 from indexer.adapters.proofs import prove_blocks, unproved_blocks
 from indexer.adapters.statements import add_statements, open_disputes
@@ -109,10 +110,12 @@ class PostgresFacts:
         return None if row is None else block_ref(row)
 
     def extend(self, extension: Extension) -> None:
-        """Add blocks, logs and facts; move cursor and finalized block."""
+        """Add blocks, logs and facts, and drop what they outdate; move cursor, finalized block."""
         with self._transaction() as db_tx:
             self._move_cursor(db_tx, extension)
             load(db_tx, self._chain_id, extension)
+            first, last = extension.blocks.start, extension.blocks.last.number
+            drop_moved_readings(db_tx, self._chain_id, first=first, last=last)
             if extension.finalized is not None:
                 self._set_finalized(db_tx, extension.finalized)
 

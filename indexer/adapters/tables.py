@@ -9,7 +9,8 @@ Postgres checks ranges and lengths of every other table; on these they would cos
 (0.25 of 1.7 processor seconds over 512,000 transfers), and the packed columns have no other width.
 
 `FACT_TABLES` is the registry of everything that a reorg takes back. The tables of events are made
-from `contracts.events.EVENTS`, so a new event is in the registry without being remembered.
+from `contracts.events.EVENTS`, so a new event is in the registry without being remembered; gate
+readings are the only facts that no event says.
 `AGGREGATES` holds what is summed over finalized facts; no reorg reaches it.
 """
 
@@ -37,6 +38,7 @@ from sqlmodel import SQLModel
 from contracts.columns import AddressColumn, Hash32Column, SumColumn, column_type, range_check
 from contracts.event_spec import EventSpec, Field
 from contracts.events import EVENTS
+from indexer.adapters.gate_tables import GATE_ADMISSION, GATE_READING
 
 _PLACE: Final = (
     Field("chain_id", "uint64"),
@@ -65,6 +67,23 @@ _READ_BY: Final = {
     "fact_escrow_expired": (("op_id",),),
     "fact_content_claimed": (("claimant",), ("content_id",)),  # "whose is this escrow?"
     "fact_claim_resolved": (("content_id",),),
+    "fact_content_paid": (("order_id",), ("payer", "content_id")),  # verdicts; entitlements
+    "fact_content_refunded": (("order_id",), ("payer", "content_id")),
+    "fact_tip_paid": (("order_id",),),
+    "fact_ticket_paid": (("order_id",),),
+    "fact_ticket_refunded": (("order_id",), ("ticket_id",)),
+    "fact_ticket_transfer": (  # "who holds this ticket?", the last transfer first
+        ("token_id", "block_number", "log_index"),
+        ("target",),
+    ),
+    "fact_ticket_issued": (("ticket_id",), ("event_id",)),
+    "fact_ticket_redeemed": (("ticket_id",), ("redeemer",)),
+    "fact_tip_received": (("order_id",), ("number",)),
+    "fact_relay_line_paid": (("op_id",),),  # "is this op-id used?"
+    "fact_relay_line_unclaimed": (("op_id",),),
+    "fact_batch_line_paid": (("op_id",),),
+    "fact_batch_line_unclaimed": (("op_id",),),
+    "fact_erc721_transfer": (("token_id",), ("target",), ("source",)),  # gates
 }
 """Indexes that reads need, by table. Transfers have none: two would halve the speed of a load."""
 
@@ -162,6 +181,8 @@ FACT_TABLES: Final[tuple[FactTable, ...]] = (
     FactTable(BLOCK, BLOCK.c.number),
     FactTable(LOG, LOG.c.block_number),
     *(FactTable(table, table.c.block_number) for table in FACTS.values()),
+    FactTable(GATE_READING, GATE_READING.c.block_number),
+    FactTable(GATE_ADMISSION, GATE_ADMISSION.c.block_number),
 )
 
 CURSOR = Table(

@@ -1,39 +1,33 @@
-"""`EpochPayouts` and its tokens at one block hash, by JSON-RPC batches.
+"""A settlement as one endpoint shows it, at one block hash.
 
-Reconciliation has its own client and may have its own endpoint: what the books are compared with
-must not come through the indexer. Every call names the block by hash (EIP-1898,
+The reconciliation has its own client and may have its own endpoint: what the books are compared
+with must not come through the indexer. Every `eth_call` names the block by hash (EIP-1898,
 `requireCanonical`), so that an endpoint on another fork fails and never answers for another block.
 """
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
-from urllib.parse import urlsplit
 
 from eth_abi.abi import decode
 from eth_abi.exceptions import DecodingError
-from requests.exceptions import RequestException
-from tenacity import (
-    Retrying,
-    retry_if_exception_type,
-    stop_after_attempt,
-    stop_after_delay,
-    wait_exponential,
-)
-from web3 import HTTPProvider
-from web3.types import RPCEndpoint
 
 from contracts.addresses import Settlement
 from contracts.calls import EPOCH_OF, PAID_LINES, EpochState, EpochStatus, Function
 from contracts.event_spec import ContractName
-from contracts.evm import Address, BlockRef, Epoch, bytes_from_hex
+from contracts.evm import Address, BlockRef, Epoch, Hash32, bytes_from_hex
+from reconciliation.adapters.client import RPCClient, pinned
+from reconciliation.adapters.logs import LogReader
+from reconciliation.adapters.state_proofs import ProvenReadings
+from reconciliation.adapters.wallet_history import WalletReader
+from reconciliation.chain_events import TRANSFER_TOPIC, RawLog, topics_of, transfer_of
+from reconciliation.checks import Flow
 from reconciliation.errors import BadAnswer, ChainUnavailable
-from reconciliation.snapshot import ChainSnapshot, Committed, EpochAsset, LeafKey, Questions
-
-CALLS_MAX = 200
-"""Calls of one batch."""
-
-_TRIES_MAX, _TRIES_WITHIN_S = 3, 10
-_FIRST_WAIT_S, _WAIT_MAX_S = 0.1, 2
+from reconciliation.movements import LeafPlace
+from reconciliation.ports import LogChunk
+from reconciliation.reading import Reading
+from reconciliation.snapshot import ChainState, Committed, EpochAsset, Questions
+from reconciliation.wallets import WalletHistory, WalletRecords
 
 _FIRST_EPOCH = Function("firstEpoch", ())
 _EPOCH_AT = Function("epochAt", ("uint64",))
@@ -46,36 +40,141 @@ _ANNOUNCED = Function("unallocatedReserved", ("uint64", "address"))
 _HELD_UNTIL = Function("heldUntil", ("address",))
 _UNALLOCATED = Function("unallocated", ("uint64", "address"))
 _UNCLAIMED = Function("unclaimed", ("address", "address"))
-_BALANCE_OF = Function("balanceOf", ("address",))
+_ESCROW_EXPIRY = Function("escrowExpiry", ())
 
 _Key = TypeVar("_Key")
 _Call = tuple[Address, Function, tuple[object, ...]]
 """Contract, function, arguments."""
 
 
-class _NoAnswer(Exception):
-    """One try that brought no answers; the message is the cause."""
-
-
 class RPCChain:
-    """One endpoint; serves `reconcile.Chain`."""
+    """One endpoint; serves `ports.Chain`."""
 
-    def __init__(self, url: str, settlement: Settlement, *, timeout_s: int) -> None:
-        self._host = urlsplit(url).hostname or ""
-        self._provider = HTTPProvider(
-            url, request_kwargs={"timeout": timeout_s}, exception_retry_configuration=None
-        )
+    def __init__(
+        self,
+        url: str,
+        settlement: Settlement,
+        *,
+        timeout_s: int,
+        finality_tag: str,
+        finality_depth_blocks: int,
+    ) -> None:
+        self._client = RPCClient(url, timeout_s=timeout_s)
+        self._logs = LogReader(self._client)
+        self._readings = ProvenReadings(self._client)
+        self._wallets = WalletReader(self._client, self._logs, self._readings)
         self._payouts = settlement.payouts
         self._clock = settlement.contracts[ContractName.EPOCH_CLOCK]
-        self._retrying = Retrying(
-            stop=stop_after_attempt(_TRIES_MAX) | stop_after_delay(_TRIES_WITHIN_S),
-            wait=wait_exponential(multiplier=_FIRST_WAIT_S, max=_WAIT_MAX_S),
-            retry=retry_if_exception_type(_NoAnswer),
-            reraise=True,
-        )
+        self._start = settlement.start_block
+        self._tag, self._depth = finality_tag, finality_depth_blocks
 
-    def snapshot(self, at: BlockRef, questions: Questions) -> ChainSnapshot:
-        """The answers at this block hash.
+    @property
+    def host(self) -> str:
+        """Its name, without path and key."""
+        return self._client.host
+
+    def finalized(self) -> BlockRef:
+        """The older of the tag's block and the one so deep below the head."""
+        head = self._present("latest")
+        deep = max(head.number - self._depth, 0)
+        if self._tag != "none":
+            deep = min(deep, self._present(self._tag).number)
+        return self._present(hex(deep))
+
+    def block(self, number: int) -> BlockRef | None:
+        """The block of this height; None if there is none."""
+        return self._client.block(hex(number))
+
+    def hashes(self, numbers: Collection[int]) -> dict[int, Hash32]:
+        """Hashes of blocks, as far as there are such blocks."""
+        ordered = sorted(numbers)
+        blocks = self._client.batch([("eth_getBlockByNumber", (hex(n), False)) for n in ordered])
+        return {
+            number: Hash32.from_hex(raw["hash"])
+            for number, raw in zip(ordered, blocks, strict=True)
+            if raw is not None
+        }
+
+    def money_logs(self, at: BlockRef) -> Iterator[LogChunk]:
+        """All logs of the settlement's `EpochPayouts` up to a block."""
+        topics = [[str(topic) for topic in topics_of((ContractName.EPOCH_PAYOUTS,))]]
+        return self._logs.chunks((self._payouts,), topics, self._start, at)
+
+    def payment_logs(
+        self, name: ContractName, contract: Address, received: Sequence[Address], at: BlockRef
+    ) -> Iterator[LogChunk]:
+        """All logs of a payment contract up to a block, and transfers of these tokens to it."""
+        topics = [[str(topic) for topic in topics_of((name,))]]
+        logs = [
+            log
+            for part in self._logs.ranges((contract,), topics, self._start, at.number + 1)
+            for log in part
+        ]
+        into = [str(TRANSFER_TOPIC), None, _padded(contract)]
+        raw = (
+            [
+                log
+                for part in self._logs.ranges(received, into, self._start, at.number + 1)
+                for log in part
+            ]
+            if received
+            else []
+        )
+        transfers = [one for log in raw if (one := transfer_of(log)) is not None]
+        yield LogChunk(logs=logs, transfers=transfers, times=self._logs.times((*logs, *raw)))
+
+    def reading(self, at: BlockRef, asset: Address, holder: Address) -> Reading:
+        """Units of an asset (zero: coins) that somebody holds."""
+        return self._readings.balance(asset, holder, at)
+
+    def log_at(self, block_number: int, log_index: int) -> RawLog | None:
+        """Whatever contract's log stands there."""
+        for log in self._logs.of_block(block_number):
+            if log.log_index == log_index:
+                return log
+        return None
+
+    def balances(
+        self, at: BlockRef, pairs: Collection[tuple[Address, Address]]
+    ) -> dict[tuple[Address, Address], int]:
+        """Balances by asset (zero: coins) and holder, as stated."""
+        return {pair: self._readings.stated(*pair, at) for pair in pairs}
+
+    def wallet(self, records: WalletRecords, at: BlockRef) -> WalletHistory:
+        """What left a wallet."""
+        return self._wallets.history(records, self._start, at)
+
+    def flows(
+        self,
+        at: BlockRef,
+        assets: Collection[Address],
+        explained: Mapping[tuple[bytes, bytes], int],
+    ) -> list[Flow]:
+        """Transactions whose token transfers to or from the contract differ from `explained`."""
+        net: Counter[tuple[bytes, bytes]] = Counter()
+        logs: dict[tuple[bytes, bytes], RawLog] = {}
+        for log in self._transfer_logs(at, sorted(assets)):
+            transfer = transfer_of(log)
+            if transfer is not None and transfer.source != transfer.target:
+                key = (log.transaction_hash, log.address)
+                into = transfer.target == self._payouts
+                net[key] += transfer.amount if into else -transfer.amount
+                logs.setdefault(key, log)
+        return [
+            Flow(
+                transaction_hash=Hash32(log.transaction_hash),
+                block_number=log.block_number,
+                block_hash=Hash32(log.block_hash),
+                log_index=log.log_index,
+                asset=Address(log.address),
+                net=net[key] - explained.get(key, 0),
+            )
+            for key, log in sorted(logs.items(), key=lambda pair: pair[1])
+            if net[key] != explained.get(key, 0)
+        ]
+
+    def state(self, at: BlockRef, questions: Questions) -> ChainState:
+        """The contract's answers, and its balances, at this block hash.
 
         Epochs are those of the questions and all from the contract's first to the one after the
         block's own; assets are those of the questions and all that these epochs were funded in.
@@ -87,12 +186,11 @@ class RPCChain:
         epochs = self._epochs(at, questions)
         assets = sorted(questions.assets | self._funded_assets(epochs, at))
         pairs: list[EpochAsset] = [(epoch, asset) for epoch in epochs for asset in assets]
-        return ChainSnapshot(
+        by_asset: dict[Address, tuple[object, ...]] = {asset: (bytes(asset),) for asset in assets}
+        return ChainState(
             block=at,
-            balances=self._uints(
-                {asset: (asset, _BALANCE_OF, (bytes(self._payouts),)) for asset in assets}, at
-            ),
-            accounted=self._views(_ACCOUNTED, {asset: (bytes(asset),) for asset in assets}, at),
+            balances={asset: self._readings.balance(asset, self._payouts, at) for asset in assets},
+            accounted=self._views(_ACCOUNTED, by_asset, at),
             paid_in=self._views(_PAID_IN, _pairs(pairs), at),
             remaining=self._views(_REMAINING, _pairs(pairs), at),
             escrowed=self._views(_ESCROWED, _pairs(pairs), at),
@@ -111,7 +209,23 @@ class RPCChain:
                 ).items()
             },
             committed=self._committed(epochs, at),
+            escrow_expiry_s=self._views(_ESCROW_EXPIRY, {"": ()}, at)[""],
         )
+
+    def _present(self, name: str) -> BlockRef:
+        block = self._client.block(name)
+        if block is None:
+            raise ChainUnavailable(self.host, f"no block {name}")
+        return block
+
+    def _transfer_logs(self, at: BlockRef, assets: Sequence[Address]) -> Iterator[RawLog]:
+        """Every transfer of these tokens to the contract or from it."""
+        if not assets:
+            return
+        here = _padded(self._payouts)
+        for topics in ([str(TRANSFER_TOPIC), here], [str(TRANSFER_TOPIC), None, here]):
+            for logs in self._logs.ranges(assets, topics, self._start, at.number + 1):
+                yield from logs
 
     def _epochs(self, at: BlockRef, questions: Questions) -> list[Epoch]:
         bounds = self._uints(
@@ -160,37 +274,19 @@ class RPCChain:
 
     def _answers(self, calls: Sequence[_Call], at: BlockRef) -> list[bytes]:
         """Return data of each call, in order."""
-        answers: list[bytes] = []
-        for start in range(0, len(calls), CALLS_MAX):
-            part = calls[start : start + CALLS_MAX]
-            try:
-                replies = self._retrying(self._ask, part, at)
-            except _NoAnswer as error:
-                raise ChainUnavailable(self._host, str(error)) from error
-            answers.extend(
-                _return_data(reply, call, at) for reply, call in zip(replies, part, strict=True)
-            )
-        return answers
+        block = pinned(at)
+        answers = self._client.batch(
+            [
+                ("eth_call", ({"to": str(to), "data": "0x" + view.encode(*words).hex()}, block))
+                for to, view, words in calls
+            ]
+        )
+        return [_return_data(answer, call, at) for answer, call in zip(answers, calls, strict=True)]
 
-    def _ask(self, calls: Sequence[_Call], at: BlockRef) -> list[object]:
-        block = {"blockHash": str(at.hash), "requireCanonical": True}
-        requests = [
-            (
-                RPCEndpoint("eth_call"),
-                [{"to": str(to), "data": "0x" + function.encode(*words).hex()}, block],
-            )
-            for to, function, words in calls
-        ]
-        try:
-            replies: Any = self._provider.make_batch_request(requests)
-        except (RequestException, ValueError) as error:
-            raise _NoAnswer(type(error).__name__) from error
-        if not isinstance(replies, list) or len(replies) != len(calls):
-            raise _NoAnswer(f"{len(calls)} calls were not answered as a batch")
-        for reply in replies:
-            if not isinstance(reply, dict) or "result" not in reply:
-                raise _NoAnswer(f"block {at.number} {at.hash}: {_error_message(reply)}")
-        return [reply["result"] for reply in replies]
+
+def _padded(address: Address) -> str:
+    """An address as a topic."""
+    return "0x" + address.rjust(32, b"\0").hex()
 
 
 def _return_data(reply: object, call: _Call, at: BlockRef) -> bytes:
@@ -210,11 +306,6 @@ def _decoded(abi_type: str, answer: bytes, call: _Call, at: BlockRef) -> Any:  #
     return value
 
 
-def _error_message(reply: object) -> str:
-    error = reply.get("error") if isinstance(reply, dict) else None
-    return str(error.get("message"))[:200] if isinstance(error, dict) else "no result"
-
-
 def _spell(call: _Call) -> str:
     return f"{call[0]}.{call[1].signature}"
 
@@ -223,7 +314,7 @@ def _pairs(pairs: Sequence[EpochAsset]) -> dict[EpochAsset, tuple[object, ...]]:
     return {(epoch, asset): (epoch, bytes(asset)) for epoch, asset in pairs}
 
 
-def _leaves(leaves: Sequence[LeafKey]) -> dict[LeafKey, tuple[object, ...]]:
+def _leaves(leaves: Sequence[LeafPlace]) -> dict[LeafPlace, tuple[object, ...]]:
     return {
         leaf: (leaf.epoch, bytes(leaf.work_id), leaf.part, bytes(leaf.asset)) for leaf in leaves
     }

@@ -72,13 +72,31 @@ class Commands(LazyGroup):
         LazyCommand(
             "epoch", "scripts.cli.epochs:app", "Epochs: look, explain, compute, export, approve."
         ),
-        LazyCommand("ledger", "scripts.cli.books:ledger", "The books."),
+        LazyCommand(
+            "ledger",
+            "scripts.cli.ledger:app",
+            "The books: balances, journal, verification, seals, periods, entries by hand.",
+        ),
         LazyCommand(
             "payout",
             "scripts.cli.books:payout",
             "Payouts: plan, submit, look up, prove, hold, release, approve, stop.",
         ),
-        LazyCommand("reconcile", "scripts.cli.books:reconcile", "Chain against books."),
+        LazyCommand(
+            "payment", "scripts.cli.payment:app", "Payments: what shall be paid, what paid it."
+        ),
+        LazyCommand(
+            "entitlement",
+            "scripts.cli.entitlement:app",
+            "Who may see what; gates, archives and offers of contents.",
+        ),
+        LazyCommand("reconcile", "scripts.cli.reconcile:app", "Chain against books."),
+        LazyCommand("statement", "scripts.cli.statements:statement", "Statements of creators."),
+        LazyCommand("export", "scripts.cli.statements:export", "The journal for other programs."),
+        LazyCommand("close", "scripts.cli.statements:close", "The monthly close."),
+        LazyCommand(
+            "solvency", "scripts.cli.statements:solvency", "What is owed against what is held."
+        ),
     )
 
 

@@ -1,4 +1,4 @@
-"""`quittance ledger`, `payout` and `reconcile`: the books, the payouts, and whether they agree."""
+"""`quittance payout`: what is planned, signed, sent and proved."""
 
 from typing import Annotated
 
@@ -8,58 +8,30 @@ import typer
 from contracts.evm import BlockNumber, Hash32
 from contracts.wire import BadWireValue, hash_from_wire
 from indexer.adapters.reads import FactReads
-from reconciliation.reconcile import Run
 from scripts.bootstrap_indexer import RPC_LIMITS
-from scripts.bootstrap_settlement import SettlementJobs, book_of, payout_chain
+from scripts.bootstrap_settlement import SettlementJobs, payout_chain
 from scripts.cli import policy
 from scripts.cli.context import chosen, migrated, print_json, settings_of
+from scripts.cli.documents import document
 from scripts.cli.epochs import SettlementOption
 from scripts.cli.problems import CHECK_FAILED, fail
 from scripts.cli.switching import resume, stop
 from scripts.errors import Rejected
 from scripts.wiring import FinalizedFacts
-from settlement.ledger.adapters.reads import LedgerReads
 from settlement.payouts.adapters.state import NodeState
 from settlement.payouts.adapters.store import SqlHistories
-from settlement.payouts.errors import NotALeaf
-from settlement.payouts.operation import LeafSubject
 from settlement.payouts.preview import Preview
-from settlement.payouts.prove import proof_document, prove_leaf
+from settlement.payouts.prove import proof_document, prove_operation
 from settlement.payouts.status import PayoutStatus, payout_status
 
-ledger = typer.Typer(help="The books.", no_args_is_help=True)
 payout = typer.Typer(
     help="Payouts: plan, submit, look up, prove, hold, release, approve, stop.",
     no_args_is_help=True,
 )
-reconcile = typer.Typer(help="Chain against books.", no_args_is_help=True)
 payout.command()(stop)
 payout.command()(resume)
 policy.register(payout)
-
-
-@ledger.command()
-def balance(context: typer.Context, settlement: SettlementOption = None) -> None:
-    """Print the trial balance; exit 1 if it is not zero."""
-    with migrated(settings_of(context)) as (settings, engine), engine.begin() as connection:
-        _, one = chosen(settings, settlement)
-        lines = LedgerReads(connection, book_of(one)).trial_balance()
-    net: dict[str, int] = {}
-    for line in lines:
-        asset = str(line.asset)
-        net[asset] = net.get(asset, 0) + line.debits - line.credits
-    print_json(
-        {
-            "accounts": [
-                {"kind": line.kind.value, "asset": str(line.asset)}
-                | {"debits": str(line.debits), "credits": str(line.credits)}
-                for line in lines
-            ],
-            "net": {asset: str(amount) for asset, amount in net.items()},
-        }
-    )
-    if any(net.values()):
-        raise typer.Exit(CHECK_FAILED)
+payout.add_typer(document, name="document")
 
 
 @payout.command()
@@ -116,15 +88,10 @@ def prove(
         block = FinalizedFacts(engine, one).finalized()
         if history is None or block is None:
             fail(f"operation {wanted} was never planned here", CHECK_FAILED)
-        subject = history.operation.subject
-        if not isinstance(subject, LeafSubject):
-            raise NotALeaf(wanted)
         following = BlockNumber(block.number + 1)
         (evidence,) = FactReads(connection, one).block_evidence(block.number, following)
-        proved = prove_leaf(
-            subject,
-            history.operation.content_digest,
-            contract=one.payouts,
+        proved = prove_operation(
+            history.operation,
             block=block,
             header=evidence.header,
             source=NodeState(chain.rpc[0], timeout_s=RPC_LIMITS.timeout_s),
@@ -132,42 +99,11 @@ def prove(
     print_json({"op_id": str(wanted)} | proof_document(proved, evidence.header))
 
 
-@reconcile.command()
-def run(context: typer.Context, settlement: SettlementOption = None) -> None:
-    """Compare chain and books at one finalized block; exit 1 if they disagree."""
-    with migrated(settings_of(context)) as (settings, engine):
-        _, one = chosen(settings, settlement)
-        result = SettlementJobs(settings, engine).reconcile_once(one.name)
-    if result is None:
-        fail("nothing is posted yet: run the worker first", CHECK_FAILED)
-    print_json(_run(result))
-    if result.discrepancies:
-        raise typer.Exit(CHECK_FAILED)
-
-
 def _operation_id(text: str) -> Hash32:
     try:
         return hash_from_wire(text, "OP_ID")
     except BadWireValue as error:
         raise Rejected(str(error)) from error
-
-
-def _run(result: Run) -> object:
-    return {
-        "block": {"number": result.block.number, "hash": str(result.block.hash)},
-        "checks": result.checks,
-        "discrepancies": [
-            {
-                "id": str(found.id),
-                "kind": found.kind.value,
-                "subject": found.subject,
-                "expected": found.expected,
-                "actual": found.actual,
-                "evidence": list(found.evidence),
-            }
-            for found in result.discrepancies
-        ],
-    }
 
 
 def _spelled(answer: PayoutStatus | Preview) -> object:

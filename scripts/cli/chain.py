@@ -123,6 +123,7 @@ def _document(report: RewindReport, chain: ChainSettings, *, is_done: bool) -> d
             for book in report.books
         ],
         "payout_operations": report.operations,
+        "payments": report.payments,
         "epochs": [
             {"settlement": _name(chain, contract), "epoch": one.epoch, "attempt": one.attempt}
             | {"manifest_digest": str(one.manifest_digest)}
@@ -144,6 +145,8 @@ def _lines(report: RewindReport, chain: ChainSettings) -> Iterator[str]:
         yield f"books of {name}: {book.entries} entries reversed, version {book.version} begins"
     if report.operations:
         yield f"payouts: outcomes of {report.operations} operations taken back, they are seen anew"
+    if report.payments:
+        yield f"payments: verdicts of {report.payments} submissions reopened, claims stay"
     for contract, one in report.epochs:
         name = _name(chain, contract)
         yield (

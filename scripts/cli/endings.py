@@ -5,6 +5,7 @@
 
 from sqlalchemy.exc import OperationalError
 
+import api.errors
 import indexer.errors
 import reconciliation.errors
 import scripts.errors
@@ -20,6 +21,7 @@ _BAD_INPUT = (
     BadAddressBook,
 )
 _UNAVAILABLE = (
+    api.errors.Transient,
     indexer.errors.Transient,
     settlement.errors.Transient,
     reconciliation.errors.Transient,

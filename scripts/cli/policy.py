@@ -12,7 +12,7 @@ from sqlalchemy import Engine
 from contracts.addresses import Settlement
 from contracts.evm import Address, BlockRef, Hash32, bytes_from_hex
 from contracts.wire import BadWireValue, address_from_wire, hash_from_wire
-from scripts.bootstrap_settlement import book_of, policy_gate
+from scripts.bootstrap_settlement import policy_gate
 from scripts.cli.context import chosen, migrated, print_json, settings_of
 from scripts.cli.epochs import SettlementOption
 from scripts.cli.problems import CHECK_FAILED, fail
@@ -21,7 +21,7 @@ from scripts.policing import PolicyGate
 from scripts.policy_reports import (
     NOT_BOUND,
     call_json,
-    exposure,
+    exposures,
     holds_to_place,
     refused_json,
     units_json,
@@ -149,22 +149,23 @@ def screen(
             after = records.in_force()
             if after is None:
                 fail("no screening list was ever accepted: name a FILE", CHECK_FAILED)
-            exposed = exposure(connection, one, book_of(one), at)
-        changed = rescreened(exposed.accounts, before=before, after=after)
+            exposed = exposures(connection, one, at)
+        accounts = set().union(*(each.accounts for each in exposed))
+        changed = rescreened(accounts, before=before, after=after)
         found = [] if gate is None else gate.verdicts(at)
         calls = _calls(engine, one, gate, at)
-    listed = sorted(exposed.accounts & after.listings.keys())
+    listed = sorted(accounts & after.listings.keys())
     print_json(
         {
             "settlement": one.name,
             "digest": str(after.digest),
             "accepted_at": after.accepted_at,
             "accounts": len(after.listings),
-            "screened": len(exposed.accounts),
+            "screened": len(accounts),
             "listed": [
                 {"account": str(account), "label": after.listings[account]}
-                | {"owed": units_json(exposed.owed, account)}
-                | {"unclaimed": units_json(exposed.unclaimed, account)}
+                | {"owed": units_json((each.owed for each in exposed), account)}
+                | {"unclaimed": units_json((each.unclaimed for each in exposed), account)}
                 for account in listed
             ],
             "newly_listed": [str(account) for account in changed.newly_listed],
@@ -194,13 +195,13 @@ def _calls(
 ) -> list[dict[str, object]]:
     margin_s = 0 if gate is None else gate.policy.chain_hold_margin_s
     with snapshot(engine) as connection:
-        calls = holds_to_place(
-            exposure(connection, settlement, book_of(settlement), at),
-            PolicyRecords(connection),
-            at=at,
-            margin_s=margin_s,
-        )
-    return [call_json(call, settlement) for call in calls]
+        records = PolicyRecords(connection)
+        calls = [
+            call
+            for exposed in exposures(connection, settlement, at)
+            for call in holds_to_place(exposed, records, at=at, margin_s=margin_s)
+        ]
+    return [call_json(call) for call in calls]
 
 
 def _open_payout(gate: PolicyGate, op_id: Hash32, at: BlockRef) -> PayoutToApprove:
@@ -209,7 +210,7 @@ def _open_payout(gate: PolicyGate, op_id: Hash32, at: BlockRef) -> PayoutToAppro
         if verdict.leaf.op_id == op_id:
             return PayoutToApprove(
                 chain_id=gate.settlement.chain_id,
-                contract=gate.settlement.payouts,
+                contract=verdict.leaf.contract,
                 op_id=op_id,
                 asset=verdict.leaf.asset,
                 amount=verdict.leaf.outstanding,

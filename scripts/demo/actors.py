@@ -57,7 +57,8 @@ class Stage:
 
     def address(self, name: ContractName) -> Address:
         """Where one of the settlement's contracts stands."""
-        return self.deployment.settlement.contracts[name]
+        one = self.deployment.settlement
+        return one.payments[name] if name in one.payments else one.contracts[name]
 
     def call(
         self, account: LocalAccount, name: ContractName, function: str, *arguments: object

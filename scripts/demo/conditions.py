@@ -9,7 +9,7 @@ from scripts.bootstrap_settlement import book_of
 from scripts.demo.outcome import settled_epochs
 from scripts.demo.scenes import GRACE_S
 from scripts.demo.theatre import Theatre
-from scripts.wiring import LedgerReservations
+from scripts.wiring import LedgerReservations, paying_contracts
 from settlement.ledger.accounts import AccountKind
 from settlement.ledger.adapters.reads import LedgerReads
 from settlement.payouts.adapters.ownership import PayoutsOwner
@@ -99,9 +99,9 @@ def owed_to(theatre: Theatre, payee: Address, epoch: Epoch) -> int:
 def are_operations_closed(theatre: Theatre) -> bool:
     """Whether everything that the worker ever planned is over."""
     settlement = theatre.settlement
-    reservations = LedgerReservations(book_of(settlement))
+    contracts = paying_contracts(settlement)
     with theatre.engine.connect() as connection:
         store = SqlPayoutStore(
-            PayoutsOwner(connection), settlement.chain_id, settlement.payouts, reservations
+            PayoutsOwner(connection), settlement.chain_id, contracts, LedgerReservations()
         )
         return store.open_count() == 0

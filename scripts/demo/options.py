@@ -6,7 +6,10 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DemoOptions:
-    """Size, seed and ending of a demo; its files go below `directory`."""
+    """Size, seed and ending of a demo; its files go below `directory`.
+
+    What finance and auditors get is written to `papers`, if it is named.
+    """
 
     seed: int
     subscribers: int
@@ -14,3 +17,4 @@ class DemoOptions:
     is_served: bool
     is_json: bool
     directory: Path
+    papers: Path | None = None

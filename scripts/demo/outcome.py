@@ -11,6 +11,7 @@ from indexer.adapters.reads import FactReads
 from reconciliation.standing import standing_holds
 from reconciliation.statements import EpochStatement, epoch_statements, works_under_verdict
 from scripts.bootstrap_settlement import book_of
+from scripts.demo.payment_outcome import PaymentsOutcome
 from settlement.ledger.adapters.reads import LedgerReads
 from settlement.royalties.adapters.attempts import ComputedAttempt, ComputedAttempts
 
@@ -31,6 +32,16 @@ class EpochOutcome:
     root: Hash32
     manifest_digest: Hash32
     amounts: dict[str, int]
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """Sums that do not agree."""
+        amounts, found = self.amounts, []
+        if amounts["paid"] != sum(amounts[name] for name in DIVIDED):
+            found.append(f"epoch {self.number}: paid is not {' + '.join(DIVIDED)}")
+        if amounts["allocated"] + amounts["fees"] != sum(amounts[name] for name in PLACED):
+            found.append(f"epoch {self.number}: allocated + fees is not {' + '.join(PLACED)}")
+        return tuple(found)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,6 +95,7 @@ class DemoOutcome:
     hold: PayeeHold | None
     claim: EscrowClaim | None
     veto: Veto | None
+    payments: PaymentsOutcome | None
     discrepancies: int
     verifier: str
     restarts: int
@@ -98,26 +110,24 @@ class DemoOutcome:
     @property
     def problems(self) -> tuple[str, ...]:
         """What keeps the demo from being a success; empty for a good one."""
-        found = []
-        if self.discrepancies:
-            found.append(f"{self.discrepancies} discrepancies between chain and books")
-        if self.verifier != "OK":
-            found.append(f"the verifier disagrees: {self.verifier}")
-        if self.omission_refused_at is None:
-            found.append("no endpoint left a log out, so nothing shows that it would be noticed")
-        if self.hold is None or not 0 < self.hold.held == self.hold.paid:
-            found.append("no held payee was paid exactly what was held")
-        if self.claim is None or not 0 < self.claim.released == self.claim.withdrawn:
-            found.append("no claimant withdrew exactly what was in escrow")
-        if self.veto is None:
-            found.append("no watcher vetoed the wrong root")
-        for epoch in self.epochs:
-            amounts = epoch.amounts
-            if amounts["paid"] != sum(amounts[name] for name in DIVIDED):
-                found.append(f"epoch {epoch.number}: paid is not {' + '.join(DIVIDED)}")
-            owed = amounts["allocated"] + amounts["fees"]
-            if owed != sum(amounts[name] for name in PLACED):
-                found.append(f"epoch {epoch.number}: allocated + fees is not {' + '.join(PLACED)}")
+        findings = {
+            f"{self.discrepancies} discrepancies between chain and books": self.discrepancies > 0,
+            f"the verifier disagrees: {self.verifier}": self.verifier != "OK",
+            "no endpoint left a log out, so nothing shows that it would be noticed": (
+                self.omission_refused_at is None
+            ),
+            "no held payee was paid exactly what was held": (
+                self.hold is None or not 0 < self.hold.held == self.hold.paid
+            ),
+            "no claimant withdrew exactly what was in escrow": (
+                self.claim is None or not 0 < self.claim.released == self.claim.withdrawn
+            ),
+            "no watcher vetoed the wrong root": self.veto is None,
+            "nobody paid for a single thing": self.payments is None,
+        }
+        found = [problem for problem, is_so in findings.items() if is_so]
+        found += () if self.payments is None else self.payments.problems
+        found += [problem for epoch in self.epochs for problem in epoch.problems]
         return tuple(found)
 
     def to_json(self) -> dict[str, object]:
@@ -140,6 +150,7 @@ class DemoOutcome:
             "payee_hold": self.hold and _hold_json(self.hold),
             "escrow_claim": self.claim and _claim_json(self.claim),
             "vetoed_by_watcher": self.veto and _veto_json(self.veto),
+            "payments": self.payments and self.payments.to_json(),
             "discrepancies": self.discrepancies,
             "verifier": self.verifier,
             "restarts": self.restarts,

@@ -6,9 +6,10 @@ from rich.text import Text
 
 from contracts.evm import Hash32
 from scripts.demo.outcome import DIVIDED, PLACED, DemoOutcome
+from scripts.demo.payment_outcome import PaymentsOutcome
 
-_DECIMALS = 6
-_SYMBOL = "DUSD"
+_DECIMALS, _NATIVE_DECIMALS = 6, 18
+_SYMBOL, _NATIVE_SYMBOL = "DUSD", "ETH"
 
 
 def print_report(outcome: DemoOutcome, console: Console) -> None:
@@ -16,6 +17,11 @@ def print_report(outcome: DemoOutcome, console: Console) -> None:
     console.print()
     console.print(_epochs(outcome))
     console.print()
+    if outcome.payments is not None:
+        console.print(_payments(outcome.payments))
+        console.print()
+        console.print(_admissions(outcome.payments))
+        console.print()
     console.print(_findings(outcome))
     for problem in outcome.problems:
         console.print(Text(f"✗ {problem}", style="bold red"))
@@ -46,6 +52,28 @@ def _epochs(outcome: DemoOutcome) -> Table:
             table.add_row(name, *(format_units(amounts[name]) for amounts in columns))
         table.add_section()
     table.add_row("root", *(_short(epoch.root) for epoch in outcome.epochs), "")
+    return table
+
+
+def _payments(payments: PaymentsOutcome) -> Table:
+    title = "Single payments, as the API tells them"
+    table = Table(title=title, title_justify="left", box=None, padding=(0, 2))
+    for name in ("", "to the creator", "fee on top", ""):
+        table.add_column(name, justify="right" if name else "left", overflow="fold")
+    for sale in payments.sales:
+        decimals = _NATIVE_DECIMALS if sale.is_native else _DECIMALS
+        symbol = _NATIVE_SYMBOL if sale.is_native else _SYMBOL
+        sums = (f"{format_units(sum_, decimals)} {symbol}" for sum_ in (sale.amount, sale.fee))
+        table.add_row(sale.what, *sums, sale.state)
+    return table
+
+
+def _admissions(payments: PaymentsOutcome) -> Table:
+    table = Table(show_header=False, box=None, padding=(0, 2))
+    for one in payments.admissions:
+        table.add_row(one.who, one.answer)
+    passed_on = format_units(payments.passed_on, _NATIVE_DECIMALS)
+    table.add_row("tips in native coins, passed on", f"{passed_on} {_NATIVE_SYMBOL}")
     return table
 
 

@@ -3,9 +3,10 @@
 three times:  people pay, use, are late ── grace ends ── compute ── two guardians approve
               ── commit ── veto window ── withdraw
 epoch 0:      eight blocks with payments are reorganised after they were indexed
-epoch 1:      a work comes under verdict, a payee is held, and somebody claims a content whose money
-              waits in escrow; the settlement process is killed between storing a signed transaction
-              and the node seeing it, and started again
+epoch 1:      people pay for single things in every way (contents, tips, tickets), and one payment
+              is reorganised away; a work comes under verdict, a payee is held, and somebody claims
+              a content whose money waits in escrow; the settlement process is killed between
+              storing a signed transaction and the node seeing it, and started again
 epoch 2:      the hold is lifted and the payee is paid; the claim is final and its escrow withdrawn;
               the indexer's endpoint leaves one log out, and the epoch cannot be computed until a
               second endpoint answers; guardians commit a wrong root, and a watcher vetoes it
@@ -17,12 +18,14 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping
+from pathlib import Path
 
 import orjson
 from rich.console import Console
 
 from contracts.evm import Epoch, Timestamp
 from indexer.adapters.reads import FactReads
+from reconciliation.period import date_of
 from scripts.bootstrap_settlement import VERIFIER, SettlementJobs, chain_check
 from scripts.demo import authority
 from scripts.demo.conditions import (
@@ -34,6 +37,7 @@ from scripts.demo.conditions import (
     is_paid,
     is_stored_unseen,
 )
+from scripts.demo.market import Market, trade
 from scripts.demo.options import DemoOptions
 from scripts.demo.outcome import DemoOutcome, settled_epochs
 from scripts.demo.report import print_report
@@ -43,12 +47,13 @@ from scripts.devnet import THRESHOLD, guardian
 from scripts.errors import Corrupt
 from scripts.guardians import approve_exported, export_to
 from scripts.serve import bound_socket, serve_api
+from scripts.stating import write_papers
 from settlement.royalties.adapters.signer import LocalGuardian
 from settlement.royalties.approve import Refused
 
 EPOCHS = 3
 _REORG_EPOCH = Epoch(0)
-_VERDICT_EPOCH = _HOLD_EPOCH = _CLAIM_EPOCH = _CRASH_EPOCH = Epoch(1)
+_TRADE_EPOCH = _VERDICT_EPOCH = _HOLD_EPOCH = _CLAIM_EPOCH = _CRASH_EPOCH = Epoch(1)
 _LIFT_EPOCH = _RELEASE_EPOCH = _OMISSION_EPOCH = _VETO_EPOCH = Epoch(2)
 _JUDGED_WORK = 1
 _VERIFIER_LIMIT_S = 300
@@ -78,27 +83,34 @@ def run_demo(options: DemoOptions, environ: Mapping[str, str]) -> int:
 
     tell("starting Postgres, a development chain, the indexer and the settlement worker")
     with opened(options, environ) as theatre:
-        _play(theatre, options, tell)
+        market = _play(theatre, options, tell)
         if not options.is_served:
-            outcome = _outcome(theatre, api=None)
+            outcome = _outcome(theatre, market, options, api=None)
             _print(outcome, options)
             return 1 if outcome.problems else 0
         with bound_socket("127.0.0.1", 0) as listening:
-            outcome = _outcome(theatre, api=f"http://127.0.0.1:{listening.getsockname()[1]}")
+            api = f"http://127.0.0.1:{listening.getsockname()[1]}"
+            outcome = _outcome(theatre, market, options, api=api)
             _print(outcome, options)
             serve_api(theatre.settings, theatre.database_url, listening)
     return 1 if outcome.problems else 0
 
 
-def _play(theatre: Theatre, options: DemoOptions, tell: Tell) -> None:
-    scenes = theatre.scenes
+def _play(theatre: Theatre, options: DemoOptions, tell: Tell) -> Market | None:
+    """Everything that happens; returns the trade in single things."""
+    scenes, market = theatre.scenes, None
     scenes.open()
     tell(f"{options.works} works registered, {options.subscribers} wallets filled")
     for epoch in map(Epoch, range(EPOCHS)):
+        if epoch == _TRADE_EPOCH:
+            market = trade(theatre, tell)
         _live_through(theatre, epoch, tell)
         _settle(theatre, epoch, options, tell)
+    if market is not None:
+        theatre.wait_until("every single payment is settled", market.is_settled)
     theatre.wait_until("every operation is closed", lambda: are_operations_closed(theatre))
     tell("all payouts are final and booked")
+    return market
 
 
 def _live_through(theatre: Theatre, epoch: Epoch, tell: Tell) -> None:
@@ -222,10 +234,14 @@ def _approve(theatre: Theatre, epoch: Epoch, seed: int, index: int) -> None:
         raise GuardianRefused(f"guardian {index} did not approve epoch {epoch}: {reasons}")
 
 
-def _outcome(theatre: Theatre, *, api: str | None) -> DemoOutcome:
+def _outcome(
+    theatre: Theatre, market: Market | None, options: DemoOptions, *, api: str | None
+) -> DemoOutcome:
     settlement = theatre.settlement
     run = SettlementJobs(theatre.settings, theatre.engine).reconcile_once(settlement.name)
     settled = theatre.read(lambda connection: settled_epochs(connection, settlement))
+    if options.papers is not None:
+        _write_papers(theatre, options.papers)
     return DemoOutcome(
         chain_id=settlement.chain_id,
         epochs=settled.epochs,
@@ -235,12 +251,21 @@ def _outcome(theatre: Theatre, *, api: str | None) -> DemoOutcome:
         hold=theatre.hold,
         claim=theatre.claim,
         veto=theatre.veto,
+        payments=None if market is None else market.outcome(),
         discrepancies=len(run.discrepancies) if run else 1,
         verifier=_audit(theatre),
         restarts=theatre.restarts,
         omission_refused_at=theatre.omitting.omitted_block,
         api=api,
     )
+
+
+def _write_papers(theatre: Theatre, directory: Path) -> None:
+    """What finance gets at the end of the month that the chain is in."""
+    directory.mkdir(parents=True, exist_ok=True)
+    _, now = theatre.node.head()
+    month = date_of(now)[: len("2026-01")]
+    write_papers(theatre.engine, theatre.settlement, month, directory)
 
 
 def _audit(theatre: Theatre) -> str:

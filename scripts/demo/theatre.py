@@ -14,7 +14,7 @@ from contracts.addresses import Settlement, settlements_to_json
 from contracts.event_spec import ContractName
 from contracts.evm import Timestamp
 from scripts.bootstrap import migrate, open_database
-from scripts.demo import scenes
+from scripts.demo import scenes, shop
 from scripts.demo.actors import Stage
 from scripts.demo.gateway import (
     ClosedEndpoint,
@@ -28,6 +28,7 @@ from scripts.demo.outcome import EscrowClaim, PayeeHold, Veto
 from scripts.demo.population import make_population
 from scripts.demo.scenes import Scenes
 from scripts.deploy import Delays, deploy_settlement
+from scripts.deploy_payments import deploy_payments
 from scripts.devnet import (
     CHAIN_ID,
     GUARDIANS,
@@ -35,6 +36,7 @@ from scripts.devnet import (
     config_text,
     guardian,
     officials,
+    payment_plan_of,
     plan_of,
 )
 from scripts.devnode import DevNode, account_from_seed
@@ -133,6 +135,16 @@ class Theatre:
                 self.node.mine()
             time.sleep(POLL_MS / 1000)
 
+    def served_url(self) -> str:
+        """Wait until the API says where it answers."""
+        log_file = self.children["serve"].log_file
+
+        def urls() -> list[str]:
+            return [line for line in log_file.read_text().splitlines() if line.startswith("http:")]
+
+        self.wait_until("the API answers", lambda: bool(urls()), is_mining=False)
+        return urls()[0]
+
     def read(self, question: Callable[[Connection], _Answer]) -> _Answer:
         """One answer of the database."""
         with snapshot(self.engine) as connection:
@@ -186,12 +198,13 @@ def opened(options: DemoOptions, environ: Mapping[str, str]) -> Iterator[Theatre
                 "index": index_environ,
                 "worker": worker_environ,
                 "watch": watch_environ,
+                "serve": house_environ,
             },
             children={},
         )
         stack.callback(theatre.stop)
-        theatre.start("index")
-        theatre.start("worker")
+        for command in ("index", "worker", "serve"):
+            theatre.start(command)
         yield theatre
 
 
@@ -220,7 +233,8 @@ def _run_directory(parent: Path) -> Iterator[Path]:
 def _deployed(node: DevNode, options: DemoOptions) -> Scenes:
     node.request("evm_setAutomine", False)
     population = make_population(options.seed, subscribers=options.subscribers, works=options.works)
-    people = (population.sponsor, *population.subscribers, *population.registrants)
+    buyers = (account_from_seed(options.seed, role) for role in ("artist", *shop.BUYERS))
+    people = (population.sponsor, *population.subscribers, *population.registrants, *buyers)
     guardians = [guardian(options.seed, index) for index in range(GUARDIANS)]
     node.fund([*officials(options.seed), *guardians, *people], _GAS_MONEY_WEI)
     _, genesis = node.head()
@@ -232,7 +246,13 @@ def _deployed(node: DevNode, options: DemoOptions) -> Scenes:
         grace_s=scenes.GRACE_S,
         delays=Delays(veto_s=scenes.VETO_WINDOW_S),
     )
-    deployment = deploy_settlement(node, account_from_seed(options.seed, "admin"), plan)
+    admin = account_from_seed(options.seed, "admin")
+    deployment = deploy_payments(
+        node,
+        admin,
+        deploy_settlement(node, admin, plan),
+        payment_plan_of(options.seed, fee_delay_s=scenes.EPOCH_LENGTH_S),
+    )
     stage = Stage(node, deployment, options.seed)
     return Scenes.of(stage, population, genesis=genesis, seed=options.seed)
 

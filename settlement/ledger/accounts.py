@@ -1,7 +1,10 @@
 """Chart of accounts.
 
-One book per settlement. All its money sits in one contract, so there is one cash account; every
-other account says for whom the contract holds a part of that money:
+One book per contract that money goes through, and one per payout wallet, for its gas. All the money
+of a book sits in one place, so there is one cash account; every other account says for whom it is
+held, or why it came or went.
+
+`EpochPayouts`:
 
     cash                              in EpochPayouts                    debit-normal
     paid_in:<epoch>                   paid for an epoch, not committed   credit-normal
@@ -15,15 +18,46 @@ other account says for whom the contract holds a part of that money:
     unclaimed:<payee>                 pull balance                       credit-normal
     in_transit                        pending side of reservations       credit-normal
 
+`PayPerViewSplitter`, `TipSplitter`, `TicketSale`, which keep nothing, so that balances are zero and
+turnovers say what was earned (sold: the content, the event, or zero for a tip):
+
+    cash                              in and out in one entry            debit-normal
+    earned:<sold>:<payee>             a creator's price                  credit-normal
+    platform_fees                     the treasury's fee                 credit-normal
+    refunded:<sold>:<payee>           what a payer got back, of a sale   credit-normal
+
+`TipRelay` and `PayoutBatch`, which pay lines of lists:
+
+    cash, unclaimed:<payee>, in_transit   as above
+    owed:<op-id>:<payee>              a tip, or a line of a document     credit-normal
+    platform_fees                     fees of tips, not withdrawn        credit-normal
+    float                             brought in to pay lines with       credit-normal
+    documents:<list>                  what accepted documents oblige to  debit-normal
+    unexplained                       left for no line that we know      debit-normal
+
+A payout wallet:
+
+    wallet                            coins, as far as they are booked   debit-normal
+    gas                               what transactions cost             debit-normal
+    float                             brought in, as above               credit-normal
+
+Any book, by manual entries alone:
+
+    surplus                           came without a cause that we know  credit-normal
+
 Fees are payable to their payees once they are active: their leaf has an id where others have a
 work. What is held stays payable; that it is held is a fact, and no account.
 
 An account holds any number of assets, each with its own balance. No posted balance is ever below
-zero, and `in_transit` has no posted balance at all.
+zero, but for `wallet`: coins come without a log, so gas is booked before the funding, which is a
+manual entry. `in_transit` has no posted balance at all.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
+from typing import Any
 
 from contracts.evm import Address, ChainId, Epoch, Hash32, keccak
 from settlement.errors import BadEntry
@@ -43,7 +77,32 @@ class AccountKind(StrEnum):
     SUSPENSE = "suspense"
     UNCLAIMED = "unclaimed"
     IN_TRANSIT = "in_transit"
+    EARNED = "earned"
+    REFUNDED = "refunded"
+    PLATFORM_FEES = "platform_fees"
+    OWED = "owed"
+    FLOAT = "float"
+    DOCUMENTS = "documents"
+    UNEXPLAINED = "unexplained"
+    WALLET = "wallet"
+    GAS = "gas"
+    SURPLUS = "surplus"
 
+    @property
+    def is_debit_normal(self) -> bool:
+        """Whether debits raise its balances."""
+        return self in _DEBIT_NORMAL
+
+
+_DEBIT_NORMAL = frozenset(
+    {
+        AccountKind.CASH,
+        AccountKind.DOCUMENTS,
+        AccountKind.UNEXPLAINED,
+        AccountKind.WALLET,
+        AccountKind.GAS,
+    }
+)
 
 DIMENSIONS: dict[AccountKind, tuple[str, ...]] = {
     AccountKind.CASH: (),
@@ -57,11 +116,27 @@ DIMENSIONS: dict[AccountKind, tuple[str, ...]] = {
     AccountKind.SUSPENSE: ("epoch", "work_id"),
     AccountKind.UNCLAIMED: ("payee",),
     AccountKind.IN_TRANSIT: (),
+    AccountKind.EARNED: ("work_id", "payee"),
+    AccountKind.REFUNDED: ("work_id", "payee"),
+    AccountKind.PLATFORM_FEES: (),
+    AccountKind.OWED: ("work_id", "payee"),
+    AccountKind.FLOAT: (),
+    AccountKind.DOCUMENTS: ("work_id",),
+    AccountKind.UNEXPLAINED: (),
+    AccountKind.WALLET: (),
+    AccountKind.GAS: (),
+    AccountKind.SURPLUS: (),
 }
 """Which attributes an account of each kind has, in the order of its path; all others are None.
 
-`work_id` is the id that a leaf names: of a work, of the fees, or of an escrow.
+`work_id` is the id that a leaf names: of a work, of the fees, or of an escrow; of what was sold; of
+the line that is owed; of a document's list.
 """
+
+RESERVABLE = (AccountKind.PAYABLE, AccountKind.OWED)
+"""What a payout takes its money from."""
+
+MAY_BE_NEGATIVE = (AccountKind.WALLET,)
 
 OWED_TO_LEAVES = (AccountKind.COMMITTED, AccountKind.FEES, AccountKind.PAYABLE)
 """What the contract holds to pay leaves: their sum is `remaining` on chain."""
@@ -106,24 +181,67 @@ class Account:
         return ":".join((self.kind.value, *spelled))
 
     def balance(self, *, debits: int, credits: int) -> int:
-        """Balance on the normal side: cash is debit-normal, everything else credit-normal."""
-        return debits - credits if self.kind is AccountKind.CASH else credits - debits
+        """Balance on the normal side."""
+        return debits - credits if self.kind.is_debit_normal else credits - debits
+
+
+AssetAccount = tuple[Account, Address]
+"""An account and one of its assets, which have a balance."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Book:
-    """The books of one settlement, named by its `EpochPayouts` contract."""
+    """The books of one contract or one payout wallet, named by its address."""
 
     chain_id: ChainId
     contract: Address
 
     def account_id(self, account: Account) -> Hash32:
         """Permanent id of an account of this book."""
-        return keccak(f"{self.chain_id}/{self.contract}/{account.path}".encode())
+        return keccak(_book_prefix(self) + account.path.encode())
 
+
+@lru_cache(maxsize=64)
+def _book_prefix(book: Book) -> bytes:
+    """The checksum in an address's spelling costs more than all else of an id."""
+    return f"{book.chain_id}/{book.contract}/".encode()
+
+
+def account_from_path(path: str) -> Account:
+    """The account of that name.
+
+    Raises:
+        BadEntry: the chart has no such account.
+    """
+    kind_name, *parts = path.split(":")
+    try:
+        kind = AccountKind(kind_name)
+        values = {
+            name: _READ[name](part) for name, part in zip(DIMENSIONS[kind], parts, strict=True)
+        }
+        account = Account(kind=kind, **values)
+    except (ValueError, BadEntry) as error:
+        raise BadEntry(f"no account is named {path!r}") from error
+    if account.path != path:
+        raise BadEntry(f"no account is named {path!r}")
+    return account
+
+
+_READ: dict[str, Callable[[str], Any]] = {
+    "epoch": int,
+    "work_id": Hash32.from_hex,
+    "part": int,
+    "payee": Address.from_hex,
+}
 
 CASH = Account(kind=AccountKind.CASH)
 IN_TRANSIT = Account(kind=AccountKind.IN_TRANSIT)
+PLATFORM_FEES = Account(kind=AccountKind.PLATFORM_FEES)
+FLOAT = Account(kind=AccountKind.FLOAT)
+UNEXPLAINED = Account(kind=AccountKind.UNEXPLAINED)
+WALLET = Account(kind=AccountKind.WALLET)
+GAS = Account(kind=AccountKind.GAS)
+SURPLUS = Account(kind=AccountKind.SURPLUS)
 
 
 def paid_in(epoch: Epoch) -> Account:
@@ -169,3 +287,23 @@ def suspense(epoch: Epoch, escrow_id: Hash32) -> Account:
 def unclaimed(payee: Address) -> Account:
     """Refused once, or released from escrow; waits for its payee."""
     return Account(kind=AccountKind.UNCLAIMED, payee=payee)
+
+
+def earned(sold: Hash32, payee: Address) -> Account:
+    """A creator's price of a content or of an event's tickets; of tips with `sold` zero."""
+    return Account(kind=AccountKind.EARNED, work_id=sold, payee=payee)
+
+
+def refunded(sold: Hash32, payee: Address) -> Account:
+    """What payers got back of a creator's sales."""
+    return Account(kind=AccountKind.REFUNDED, work_id=sold, payee=payee)
+
+
+def owed(op_id: Hash32, payee: Address) -> Account:
+    """A tip, or a line of a document, that is not settled."""
+    return Account(kind=AccountKind.OWED, work_id=op_id, payee=payee)
+
+
+def documents(list_id: Hash32) -> Account:
+    """What the lines of a document oblige to pay."""
+    return Account(kind=AccountKind.DOCUMENTS, work_id=list_id)

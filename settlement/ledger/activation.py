@@ -12,7 +12,7 @@ Nothing is activated unless the leaves sum, kind by kind, to what the chain comm
 
 from collections import Counter
 
-from contracts.evm import Address, Hash32
+from contracts.evm import Address, BlockNumber, Hash32
 from contracts.leaves import FEES_ID, Leaf, LeafKind, SplitLine
 from contracts.operations import withdraw_operation_id
 from settlement.errors import DistributionDiffers
@@ -28,7 +28,7 @@ from settlement.ledger.accounts import (
     suspense,
 )
 from settlement.ledger.commitments import Commitment, Distribution
-from settlement.ledger.journal import EntryStatus, JournalEntry, Posting, leaf_source
+from settlement.ledger.journal import EntryStatus, JournalEntry, Posting, Source, leaf_source
 
 _SOURCES = {
     LeafKind.WORK: committed,
@@ -40,9 +40,16 @@ _SOURCES = {
 
 
 def activated(
-    opened: Commitment, distribution: Distribution, book: Book, version: int
+    opened: Commitment, distribution: Distribution, book: Book, *, version: int, block: BlockNumber
 ) -> list[JournalEntry]:
     """One entry per leaf: what was committed becomes payable line by line, or an escrow.
+
+    Args:
+        opened: the commitment.
+        distribution: what we computed.
+        book: of the settlement.
+        version: of the books.
+        block: the first one at which the commitment is active.
 
     Raises:
         DistributionDiffers: root, epoch, uniqueness, a sum or the form of the leaves is not what
@@ -51,7 +58,14 @@ def activated(
     _require_same_distribution(opened, distribution)
     for leaf in distribution.leaves:
         _require_form(opened, leaf, book)
-    entries = [_leaf_activated(opened, leaf, book, version) for leaf in distribution.leaves]
+    sources = (
+        leaf_source(opened.manifest_digest, leaf_operation_id(leaf, book), version)
+        for leaf in distribution.leaves
+    )
+    entries = [
+        _leaf_activated(opened, leaf, source, block=block)
+        for leaf, source in zip(distribution.leaves, sources, strict=True)
+    ]
     names = len({entry.id for entry in entries})
     if names != len(entries):
         raise _differs(opened, "number of distinct leaves", expected=len(entries), actual=names)
@@ -81,13 +95,16 @@ def leaf_operation_id(leaf: Leaf, book: Book) -> Hash32:
     )
 
 
-def _leaf_activated(opened: Commitment, leaf: Leaf, book: Book, version: int) -> JournalEntry:
+def _leaf_activated(
+    opened: Commitment, leaf: Leaf, cause: Source, *, block: BlockNumber
+) -> JournalEntry:
     source = _SOURCES[leaf.kind](leaf.epoch)
     return JournalEntry(
-        source=leaf_source(opened.manifest_digest, leaf_operation_id(leaf, book), version),
+        source=cause,
         leg=0,
         status=EntryStatus.POSTED,
         effective_at=opened.active_at,
+        effective_block=block,
         evidence=None,
         postings=tuple(
             Posting(

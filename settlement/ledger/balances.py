@@ -1,6 +1,7 @@
 """What the books say when they are asked: balances and what follows from them.
 
-Balances are sums over postings, never stored, so that nothing can disagree with the journal.
+Balances are sums over postings. Totals that are drawn now and then only save time, and are checked
+against the postings by whoever verifies the books.
 Pending amounts are those of open reservations, and are in no posted sum.
 """
 
@@ -45,6 +46,22 @@ class PayableLeaf:
     def outstanding(self) -> int:
         """What its open lines sum to."""
         return sum(line.amount for line in self.open_lines)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PayableLine:
+    """A line with a posted balance; `payers` is who tipped, or nobody for a document's line."""
+
+    op_id: Hash32
+    list_id: Hash32
+    index: int
+    payee: Address
+    asset: Address
+    amount: int
+    entry_id: Hash32
+    owed_since: Timestamp
+    payers: tuple[Address, ...]
+    is_reserved: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

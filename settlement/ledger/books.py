@@ -3,16 +3,17 @@
 from collections.abc import Collection, Mapping, Sequence
 from typing import Protocol
 
-from contracts.evm import Address, BlockNumber, BlockRef, Epoch, Hash32, LogRef, Timestamp
+from contracts.evm import BlockNumber, BlockRef, Epoch, Hash32, LogRef, Timestamp
 from contracts.leaves import Leaf
 from contracts.money_events import MoneyEvent
-from settlement.ledger.accounts import Account, Book
+from settlement.ledger.accounts import AssetAccount, Book
 from settlement.ledger.commitments import Commitment, CommitmentOutcome, Distribution
 from settlement.ledger.journal import JournalEntry
+from settlement.ledger.manual import StandingManuals
 
 
-class MoneyFacts(Protocol):
-    """Finalized facts of one settlement; blocks are whole and in chain order."""
+class SteppedFacts(Protocol):
+    """Blocks with their facts, as far as they are final; blocks are whole and in chain order."""
 
     def finalized(self) -> BlockRef | None:
         """The newest finalized block."""
@@ -26,6 +27,10 @@ class MoneyFacts(Protocol):
         """The highest block with an earlier timestamp, not above `upto`."""
         ...
 
+
+class MoneyFacts(SteppedFacts, Protocol):
+    """Finalized facts of one settlement."""
+
     def money_events(self, after: BlockNumber, upto: BlockRef) -> list[MoneyEvent]:
         """Events of blocks (after, upto], in chain order."""
         ...
@@ -38,11 +43,18 @@ class CommittedLeaves(Protocol):
         """The distribution of an epoch with this manifest; None if we never computed it."""
         ...
 
+    def has_computed(self, epoch: Epoch, attempt: int) -> bool:
+        """Whether we computed this attempt at the epoch, or a later one."""
+        ...
 
-class Books(Protocol):
-    """The books of one settlement, in one database transaction."""
 
-    book: Book
+class PostingBooks(Protocol):
+    """One book, in one database transaction, as far as every posting needs it."""
+
+    @property
+    def book(self) -> Book:
+        """Whose books they are."""
+        ...
 
     def lock(self) -> None:
         """Keep every other writer of this book out until the transaction ends."""
@@ -51,7 +63,7 @@ class Books(Protocol):
     def version(self) -> int:
         """How often the books were taken back and begun again; ask after `lock`.
 
-        Everything below but balances is of this version; those of the others are zero.
+        Everything else is of this version; balances of the others are zero.
         """
         ...
 
@@ -67,9 +79,13 @@ class Books(Protocol):
         """Insert entries, or verify that they are stored as they are; the number of new ones."""
         ...
 
-    def posted_balances(self, accounts: Collection[Account]) -> dict[tuple[Account, Address], int]:
-        """Posted balances on the accounts' normal sides."""
+    def posted_balances(self, accounts: Collection[AssetAccount]) -> dict[AssetAccount, int]:
+        """Posted balances on the accounts' normal sides, where anything was posted."""
         ...
+
+
+class Books(PostingBooks, StandingManuals, Protocol):
+    """The books of one settlement, in one database transaction."""
 
     def add_commitment(self, commitment: Commitment) -> None:
         """Insert or verify; its entry must be recorded."""

@@ -17,10 +17,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from contracts.evm import Address, Hash32, LogRef, Timestamp, keccak
+from contracts.evm import Address, BlockNumber, Hash32, LogRef, Timestamp, keccak
 from contracts.units import UINT256_MAX, BaseUnits
 from settlement.errors import BadEntry
-from settlement.ledger.accounts import IN_TRANSIT, Account, AccountKind
+from settlement.ledger.accounts import IN_TRANSIT, RESERVABLE, Account
 
 
 class EntryStatus(StrEnum):
@@ -37,6 +37,9 @@ class SourceKind(StrEnum):
     MANIFEST_LEAF = "manifest_leaf"
     RESERVATION = "reservation"
     REWIND = "rewind"
+    DOCUMENT = "document"
+    GAS = "gas"
+    MANUAL = "manual"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +63,7 @@ class Source:
 class Evidence:
     """The block that proves an entry."""
 
-    block_number: int
+    block_number: BlockNumber
     block_hash: Hash32
 
 
@@ -89,32 +92,37 @@ class Posting:
 class JournalEntry:
     """One event of the books; its postings stand or fall together.
 
-    `effective_at` is chain time. `evidence` is None where no block causes the entry: a leaf becomes
-    payable by time alone, a reservation by a plan. Entries of one source differ in `leg`.
+    `effective_at` is chain time, `effective_block` the block from which on balances contain it.
+    `evidence` is that block where it causes the entry, and None where no block does: a leaf becomes
+    payable by time alone, a reservation by a plan, a document's line by its acceptance. Entries of
+    one source differ in `leg`.
     """
 
     source: Source
     leg: int
     status: EntryStatus
     effective_at: Timestamp
+    effective_block: BlockNumber
     evidence: Evidence | None
     postings: tuple[Posting, ...]
 
     def __post_init__(self) -> None:
-        """Refuse an empty entry, and anything but a reservation in transit.
+        """Refuse an empty entry, one at odds with its evidence, and any other in transit.
 
-        A reservation goes from a payable account into transit. The way back is for a rewind alone:
+        A reservation goes from what is owed into transit. The way back is for a rewind alone:
         it takes back whole books, pending entries too, while a reservation that merely ends is
         never reversed, its outcome is written beside it.
         """
         if not self.postings:
             raise BadEntry(f"entry without postings, source {self.source}")
+        if self.evidence is not None and self.evidence.block_number != self.effective_block:
+            raise BadEntry(f"entry of {self.evidence} effective at block {self.effective_block}")
         is_rewind = self.source.kind is SourceKind.REWIND
         for posting in self.postings:
             reserved, transit = posting.debit, posting.credit
             if is_rewind:
                 reserved, transit = transit, reserved
-            is_reserving = reserved.kind is AccountKind.PAYABLE and transit == IN_TRANSIT
+            is_reserving = reserved.kind in RESERVABLE and transit == IN_TRANSIT
             is_pending = self.status is EntryStatus.PENDING
             touches_transit = IN_TRANSIT in (posting.debit, posting.credit)
             if is_reserving != is_pending or touches_transit != is_pending:
@@ -125,19 +133,23 @@ class JournalEntry:
     @property
     def id(self) -> Hash32:
         """Name of the entry, from its source alone."""
-        source = self.source
-        version = source.version.to_bytes(4, "big") if source.version else b""
-        return keccak(
-            source.kind.value.encode() + b":" + source.id + self.leg.to_bytes(4, "big") + version
-        )
+        return named_entry(self.source, self.leg)
 
     @property
     def content_digest(self) -> Hash32:
-        """Digest of everything that the entry says; fields are prefixed by their length."""
-        return keccak(b"".join(len(field).to_bytes(4, "big") + field for field in self._fields()))
+        """Digest of what the source says; fields are prefixed by their length.
 
-    def _fields(self) -> Iterable[bytes]:
-        yield self.id
+        The block from which on balances contain the entry is not part of it: where it is not the
+        evidence, it follows from the time.
+        """
+        return self.digest_under(self.id)
+
+    def digest_under(self, entry_id: Hash32) -> Hash32:
+        """The content digest, for whoever has the id already."""
+        return keccak(length_prefixed(self._fields(entry_id)))
+
+    def _fields(self, entry_id: Hash32) -> Iterable[bytes]:
+        yield entry_id
         yield self.status.value.encode()
         yield self.effective_at.to_bytes(8, "big")
         if self.evidence is None:
@@ -148,6 +160,17 @@ class JournalEntry:
             yield posting.asset + posting.amount.to_bytes(32, "big")
             yield posting.debit.path.encode()
             yield posting.credit.path.encode()
+
+
+def named_entry(source: Source, leg: int = 0) -> Hash32:
+    """The id of the entry that a source makes."""
+    version = source.version.to_bytes(4, "big") if source.version else b""
+    return keccak(source.kind.value.encode() + b":" + source.id + leg.to_bytes(4, "big") + version)
+
+
+def length_prefixed(fields: Iterable[bytes]) -> bytes:
+    """The fields joined, each behind its length: no two lists of fields are spelled alike."""
+    return b"".join(len(field).to_bytes(4, "big") + field for field in fields)
 
 
 def log_source(ref: LogRef, version: int) -> Source:
@@ -162,8 +185,23 @@ def leaf_source(manifest_digest: Hash32, op_id: Hash32, version: int) -> Source:
 
 
 def reservation_source(op_id: Hash32, attempt: int, version: int) -> Source:
-    """One attempt at planning the payout of one leaf."""
+    """One attempt at planning the payout of one leaf or line."""
     return Source(SourceKind.RESERVATION, op_id + attempt.to_bytes(4, "big"), version)
+
+
+def document_source(digest: Hash32, index: int, version: int) -> Source:
+    """One line of an accepted document."""
+    return Source(SourceKind.DOCUMENT, digest + index.to_bytes(32, "big"), version)
+
+
+def gas_source(tx_hash: Hash32, version: int) -> Source:
+    """One mined transaction of a payout wallet."""
+    return Source(SourceKind.GAS, bytes(tx_hash), version)
+
+
+def manual_source(manual_id: Hash32, version: int) -> Source:
+    """One manual entry that a second person approved."""
+    return Source(SourceKind.MANUAL, bytes(manual_id), version)
 
 
 def rewind_source(entry: JournalEntry) -> Source:
@@ -184,6 +222,7 @@ def reversal(
         leg=0,
         status=entry.status,
         effective_at=effective_at,
+        effective_block=evidence.block_number,
         evidence=evidence,
         postings=tuple(posting.reversed() for posting in entry.postings),
     )

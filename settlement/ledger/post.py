@@ -37,15 +37,23 @@ from contracts.money_events import (
 from settlement.errors import (
     BlockMissing,
     FinalizedBlockChanged,
+    NotComputedYet,
     Overdrawn,
     UnexpectedEvent,
     UnknownManifest,
 )
 from settlement.ledger import activation, posting_rules
-from settlement.ledger.accounts import CASH
-from settlement.ledger.books import Books, CommittedLeaves, MoneyFacts
+from settlement.ledger.accounts import MAY_BE_NEGATIVE
+from settlement.ledger.books import (
+    Books,
+    CommittedLeaves,
+    MoneyFacts,
+    PostingBooks,
+    SteppedFacts,
+)
 from settlement.ledger.commitments import Commitment, CommitmentOutcome
 from settlement.ledger.journal import JournalEntry
+from settlement.ledger.manual import book_manuals
 
 OfLeaf = PayeePaid | PayeeUnclaimed | PayeeHeld | EscrowReleased | EscrowExpired
 """Events that say what became of a leaf, or of a line of it."""
@@ -58,6 +66,19 @@ class Posted:
     block: BlockRef | None
     entries: int
     is_caught_up: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepRange:
+    """A step over blocks (after, target]; `target` is None where nothing can be posted.
+
+    `is_last` says that nothing final is left behind it.
+    """
+
+    cursor: BlockRef | None
+    after: BlockNumber
+    target: BlockRef | None
+    is_last: bool
 
 
 def post_step(
@@ -75,35 +96,57 @@ def post_step(
 
     Raises:
         FinalizedBlockChanged, BlockMissing: the facts are not those that were posted from.
+        NotComputedYet: the chain has activated an epoch that we have yet to compute.
         UnexpectedEvent, UnknownManifest, DistributionDiffers: an event contradicts the books.
         Overdrawn: more left an account than came in.
         EntryConflict: an entry was posted before with other content.
     """
     books.lock()
-    version, cursor, finalized = books.version(), books.cursor(), facts.finalized()
-    if finalized is None or (cursor is not None and cursor.number > finalized.number):
-        return Posted(block=cursor, entries=0, is_caught_up=True)  # the index is being rebuilt
-    if cursor is not None:
-        _require_unchanged(cursor, facts)
-    after = cursor.number if cursor else BlockNumber(start_block - 1)
-    if after >= finalized.number:
-        return Posted(block=cursor, entries=0, is_caught_up=True)
-    target = _target(facts, after, finalized, blocks_max)
-    count = 0
+    version = books.version()
+    place = step_range(facts, books, start_block=start_block, blocks_max=blocks_max)
+    if place.target is None:
+        return Posted(block=place.cursor, entries=0, is_caught_up=True)
+    after, target = place.after, place.target
+    count = book_manuals(books, target, version)
+    if target.number <= after:
+        return Posted(block=place.cursor, entries=count, is_caught_up=True)
     opened = books.open_commitment()
     if opened is not None:
         last = facts.highest_block_before(opened.active_at, target)
         if last is not None and last.number > after:
             target = last
         else:
-            count += _activate(opened, computed, books, version)
+            first = BlockNumber(after + 1)
+            count += _activate(opened, computed, books, version=version, block=first)
     target, events = _events_of_step(facts, after, target)
     count += _post_events(events, books, version)
     books.advance(target)
-    return Posted(block=target, entries=count, is_caught_up=target.number == finalized.number)
+    is_caught_up = place.is_last and target == place.target
+    return Posted(block=target, entries=count, is_caught_up=is_caught_up)
 
 
-def _require_unchanged(cursor: BlockRef, facts: MoneyFacts) -> None:
+def step_range(
+    facts: SteppedFacts, books: PostingBooks, *, start_block: BlockNumber, blocks_max: int
+) -> StepRange:
+    """How far the next step goes; without new blocks it ends at the cursor.
+
+    Raises:
+        FinalizedBlockChanged, BlockMissing: the facts are not those that were posted from.
+    """
+    cursor, finalized = books.cursor(), facts.finalized()
+    after = cursor.number if cursor else BlockNumber(start_block - 1)
+    if finalized is None or finalized.number < after:  # none, or the index is being rebuilt
+        return StepRange(cursor=cursor, after=after, target=None, is_last=True)
+    if cursor is not None:
+        _require_unchanged(cursor, facts)
+    if finalized.number == after:
+        return StepRange(cursor=cursor, after=after, target=cursor, is_last=True)
+    target = _target(facts, after, finalized, blocks_max)
+    is_last = target.number == finalized.number
+    return StepRange(cursor=cursor, after=after, target=target, is_last=is_last)
+
+
+def _require_unchanged(cursor: BlockRef, facts: SteppedFacts) -> None:
     stored = facts.block(cursor.number)
     if stored is None or stored.hash != cursor.hash:
         raise FinalizedBlockChanged(
@@ -112,7 +155,7 @@ def _require_unchanged(cursor: BlockRef, facts: MoneyFacts) -> None:
 
 
 def _target(
-    facts: MoneyFacts, after: BlockNumber, finalized: BlockRef, blocks_max: int
+    facts: SteppedFacts, after: BlockNumber, finalized: BlockRef, blocks_max: int
 ) -> BlockRef:
     if finalized.number - after <= blocks_max:
         return finalized
@@ -137,11 +180,20 @@ def _events_of_step(
     return target, events
 
 
-def _activate(opened: Commitment, computed: CommittedLeaves, books: Books, version: int) -> int:
+def _activate(
+    opened: Commitment,
+    computed: CommittedLeaves,
+    books: Books,
+    *,
+    version: int,
+    block: BlockNumber,
+) -> int:
     distribution = computed.distribution(opened.epoch, opened.manifest_digest)
+    if distribution is None and not computed.has_computed(opened.epoch, opened.attempt):
+        raise NotComputedYet(opened.epoch, opened.attempt)
     if distribution is None or distribution.manifest_digest != opened.manifest_digest:
         raise UnknownManifest(opened.epoch, opened.manifest_digest)
-    entries = activation.activated(opened, distribution, books.book, version)
+    entries = activation.activated(opened, distribution, books.book, version=version, block=block)
     count = books.record(entries)
     books.add_leaves(
         {
@@ -150,7 +202,7 @@ def _activate(opened: Commitment, computed: CommittedLeaves, books: Books, versi
         }
     )
     books.close_commitment(opened, CommitmentOutcome.ACTIVATED)
-    _require_not_overdrawn(entries, books)
+    require_not_overdrawn(entries, books)
     return count
 
 
@@ -178,7 +230,7 @@ def _post_events(events: Sequence[MoneyEvent], books: Books, version: int) -> in
     books.post_reservations(
         {event.op_id: event.ref for event in events if isinstance(event, LeafWithdrawn)}
     )
-    _require_not_overdrawn(entries, books)
+    require_not_overdrawn(entries, books)
     return count
 
 
@@ -231,10 +283,20 @@ def _require_lines_match(events: Sequence[MoneyEvent]) -> None:
             raise UnexpectedEvent(last_ref[op_id], f"leaf and lines of {op_id} differ by {units}")
 
 
-def _require_not_overdrawn(entries: Sequence[JournalEntry], books: Books) -> None:
-    postings = [posting for entry in entries for posting in entry.postings]
-    lowered = {posting.debit for posting in postings if posting.debit != CASH}
-    lowered |= {posting.credit for posting in postings if posting.credit == CASH}
+def require_not_overdrawn(entries: Sequence[JournalEntry], books: PostingBooks) -> None:
+    """No account that these entries lowered is below zero by now.
+
+    Raises:
+        Overdrawn: one is.
+    """
+    lowered = {
+        (account, posting.asset)
+        for entry in entries
+        for posting in entry.postings
+        for account in (posting.debit, posting.credit)
+        if account.kind.is_debit_normal == (account == posting.credit)
+        and account.kind not in MAY_BE_NEGATIVE
+    }
     for (account, asset), balance in books.posted_balances(lowered).items():
         if balance < 0:
             raise Overdrawn(account.path, asset, balance)

@@ -22,7 +22,7 @@ nothing at all: the line stays payable.
 
 from collections.abc import Sequence
 
-from contracts.evm import Hash32, Timestamp
+from contracts.evm import BlockRef, Hash32
 from contracts.leaves import Leaf, SplitLine
 from contracts.money_events import (
     EpochCommitted,
@@ -184,7 +184,7 @@ def reserved(
     *,
     leaf: Leaf,
     open_lines: Sequence[SplitLine],
-    planned_at: Timestamp,
+    planned_at: BlockRef,
     version: int,
 ) -> JournalEntry:
     """The pending entry of a planned payout: its open lines, in transit."""
@@ -192,7 +192,8 @@ def reserved(
         source=reservation_source(op_id, attempt, version),
         leg=0,
         status=EntryStatus.PENDING,
-        effective_at=planned_at,
+        effective_at=planned_at.timestamp,
+        effective_block=planned_at.number,
         evidence=None,
         postings=tuple(
             Posting(
@@ -220,6 +221,7 @@ def _posted(event: MoneyEvent, postings: tuple[Posting, ...], version: int) -> J
         leg=0,
         status=EntryStatus.POSTED,
         effective_at=event.timestamp,
+        effective_block=event.ref.block_number,
         evidence=Evidence(block_number=event.ref.block_number, block_hash=event.block_hash),
         postings=postings,
     )

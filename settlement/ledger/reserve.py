@@ -1,25 +1,27 @@
 """Reserve what a payout is about to pay, and give it up again.
 
 A reservation is a pending entry, written in the transaction that plans the payout. It is never
-changed; it ends once, as posted (the leaf was withdrawn on chain, by us or by anybody) or as voided
-(the plan was given up). Attempts at one leaf are numbered from 1, and each needs the one before to
-have ended: so there is never more than one open reservation of a leaf. Postgres enforces the same
-by a foreign key. A withdrawal leaves out lines that are held; they are reserved by a later attempt,
-which can never contain a settled line, because a settled line has no balance.
+changed; it ends once, as posted (the leaf was withdrawn on chain, by us or by anybody; the line was
+settled) or as voided (the plan was given up). Attempts at one leaf or line are numbered from 1, and
+each needs the one before to have ended: so there is never more than one open reservation. Postgres
+enforces the same by a foreign key. A withdrawal leaves out lines that are held; they are reserved
+by a later attempt, which can never contain a settled line, because a settled line has no balance.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
-from contracts.evm import Address, BlockRef, Hash32
+from contracts.evm import BlockRef, Hash32
 from contracts.leaves import Leaf, SplitLine
 from contracts.units import BaseUnits
-from settlement.ledger.accounts import Account
+from settlement.ledger.accounts import AssetAccount
 from settlement.ledger.activation import line_account
 from settlement.ledger.errors import NoOpenReservation, NothingToReserve, PlanOutdated
 from settlement.ledger.journal import JournalEntry
+from settlement.ledger.lines import OwedLine
+from settlement.ledger.payment_rules import line_reserved
 from settlement.ledger.posting_rules import reserved
 
 
@@ -35,7 +37,7 @@ class ReservationOutcome(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reservation:
-    """One attempt at planning the payout of one leaf; open while `outcome` is None."""
+    """One attempt at planning the payout of one leaf or line; open while `outcome` is None."""
 
     op_id: Hash32
     attempt: int
@@ -61,7 +63,11 @@ class ReservationBooks(Protocol):
         """Leaves of active epochs by op-id, as far as they are known."""
         ...
 
-    def posted_balances(self, accounts: Collection[Account]) -> dict[tuple[Account, Address], int]:
+    def lines(self, op_ids: Sequence[Hash32]) -> dict[Hash32, OwedLine]:
+        """Lines by op-id, as far as they are known in this version."""
+        ...
+
+    def posted_balances(self, accounts: Collection[AssetAccount]) -> dict[AssetAccount, int]:
         """Posted balances on the accounts' normal sides."""
         ...
 
@@ -109,11 +115,32 @@ def reserve(books: ReservationBooks, op_id: Hash32, *, settled: int | None = Non
         attempt,
         leaf=leaf,
         open_lines=lines,
-        planned_at=cursor.timestamp,
+        planned_at=cursor,
         version=books.version(),
     )
-    books.add_reservation(op_id, attempt, entry)
-    return Reservation(op_id=op_id, attempt=attempt, outcome=None)
+    return _begin(books, op_id, attempt, entry)
+
+
+def reserve_line(books: ReservationBooks, op_id: Hash32) -> Reservation:
+    """Reserve a tip or a line of a document; the open reservation, if there is one already.
+
+    Raises:
+        NothingToReserve: the books know no such line.
+        PlanOutdated: it was settled since the plan found it.
+    """
+    books.lock()
+    line, cursor = books.lines([op_id]).get(op_id), books.cursor()
+    if line is None or cursor is None:
+        raise NothingToReserve(op_id)
+    key = (line.account, line.asset)
+    if books.posted_balances([key]).get(key, 0) != line.amount:
+        raise PlanOutdated(op_id, planned=0, settled=1)
+    last = books.last_reservation(op_id)
+    if last is not None and last.outcome is None:
+        return last
+    attempt = last.attempt + 1 if last else 1
+    entry = line_reserved(line, attempt, planned_at=cursor, version=books.version())
+    return _begin(books, op_id, attempt, entry)
 
 
 def void(books: ReservationBooks, op_id: Hash32, *, attempt: int) -> None:
@@ -130,6 +157,13 @@ def void(books: ReservationBooks, op_id: Hash32, *, attempt: int) -> None:
         books.void_reservation(op_id, attempt)
 
 
+def _begin(
+    books: ReservationBooks, op_id: Hash32, attempt: int, entry: JournalEntry
+) -> Reservation:
+    books.add_reservation(op_id, attempt, entry)
+    return Reservation(op_id=op_id, attempt=attempt, outcome=None)
+
+
 def _settled_lines(leaf: Leaf, open_lines: Collection[SplitLine]) -> int:
     """A bit for each line of a leaf that is not open."""
     payees = {line.payee for line in open_lines}
@@ -138,7 +172,7 @@ def _settled_lines(leaf: Leaf, open_lines: Collection[SplitLine]) -> int:
 
 def _open_lines(books: ReservationBooks, leaf: Leaf) -> list[SplitLine]:
     accounts = {line.payee: line_account(leaf, line) for line in leaf.lines}
-    balances = books.posted_balances(accounts.values())
+    balances = books.posted_balances([(account, leaf.asset) for account in accounts.values()])
     return [
         SplitLine(payee=payee, amount=BaseUnits(balances[account, leaf.asset]))
         for payee, account in accounts.items()

@@ -1,25 +1,37 @@
 """Operations put into calls that the node says would pay, under a gas budget.
 
 A group that the node refuses, or that needs more gas than the budget, is halved until the item that
-spoils it stands alone; that one is held, and the others go on.
+spoils it stands alone; that one is held, and the others go on. The same happens to a group that the
+signing policy refuses for its size.
 """
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import assert_never
 
 from contracts.calls import withdraw_batch_call, withdrawal_from_call
 from contracts.evm import Address, BlockRef, Hash32
 from settlement.payouts.batch import grouped, halves
 from settlement.payouts.gas import gas_limit
-from settlement.payouts.operation import Kind, LeafSubject, Operation
+from settlement.payouts.obligations import lines_call
+from settlement.payouts.operation import EpochSubject, Kind, LineSubject, Operation
 from settlement.payouts.protocols import PayoutChain
-from settlement.payouts.view import Objection
+from settlement.payouts.signing_policy import Refusal, RefusalKind
+from settlement.payouts.view import Backing, Fund, Objection
+
+_OF_SIZE = (
+    RefusalKind.TRANSACTION_LIMIT,
+    RefusalKind.DAY_LIMIT,
+    RefusalKind.NO_LIMIT,
+    RefusalKind.GAS_ABOVE_CAP,
+)
+"""Refusals that a part of the batch may not meet."""
 
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """An operation that is not signed because its call would revert now, or never fits."""
+    """An operation that is not signed: it would not be paid now, never fits, or may not be."""
 
     op_id: Hash32
     objection: Objection
@@ -29,19 +41,34 @@ class Held:
 class Assembled:
     """A call that would pay these operations after the head, with its gas limit."""
 
-    op_ids: tuple[Hash32, ...]
+    operations: tuple[Operation, ...]
     data: bytes
     gas: int
+
+    @property
+    def contract(self) -> Address:
+        """What pays all of them."""
+        return self.operations[0].contract
+
+    @property
+    def op_ids(self) -> tuple[Hash32, ...]:
+        """The ids of the operations, in the order of the call."""
+        return tuple(one.op_id for one in self.operations)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Assembler:
-    """Asks one node, for one sender, at one head."""
+    """Asks one node, for one sender, at one head.
+
+    `underway` are operations that the head has not paid yet, but something signed may.
+    """
 
     chain: PayoutChain
     sender: Address
     head: BlockRef
     gas_max: int
+    underway: Sequence[Operation]
+    _queue: deque[tuple[Operation, ...]] = field(default_factory=deque)
 
     def assembled(self, due: Sequence[Operation]) -> Iterator[Assembled | Held]:
         """Call after call, in canonical order, asking the node only for what is taken.
@@ -51,49 +78,53 @@ class Assembler:
         """
         backed, unbacked = self._backed(due)
         yield from unbacked
-        queue = deque(grouped(backed, gas_max=self.gas_max))
-        while queue:
-            ready, held = self._without_objection(queue.popleft())
+        self._queue.extend(grouped(backed, gas_max=self.gas_max))
+        while self._queue:
+            ready, held = self._without_objection(self._queue.popleft())
             yield from held
             if not ready:
                 continue
             data = calldata(ready)
-            estimate = self._estimate(data)
+            estimate = self._estimate(ready[0].contract, data)
             if isinstance(estimate, int):
-                op_ids = tuple(one.op_id for one in ready)
-                yield Assembled(op_ids=op_ids, data=data, gas=gas_limit(estimate))
+                yield Assembled(operations=tuple(ready), data=data, gas=gas_limit(estimate))
             elif len(ready) > 1:
-                queue.extendleft(reversed(halves(ready)))
+                self._queue.extendleft(reversed(halves(ready)))
             else:
                 yield Held(ready[0].op_id, estimate)
 
+    def refused(self, one: Assembled, refusal: Refusal) -> list[Held]:
+        """Put the halves of what the signing policy refuses back, or hold what cannot be halved."""
+        if refusal.kind in _OF_SIZE and len(one.operations) > 1:
+            self._queue.extendleft(reversed(halves(one.operations)))
+            return []
+        objection = Objection(None, f"signing policy: {refusal.kind.value}: {refusal.detail}")
+        return [Held(op_id, objection) for op_id in one.op_ids]
+
     def _backed(self, due: Sequence[Operation]) -> tuple[list[Operation], list[Held]]:
-        """Those in whose asset the contract holds what it accounts for, and the others."""
-        assets = sorted({one.subject.asset for one in due if isinstance(one.subject, LeafSubject)})
-        backings = self.chain.backing(assets, self.head) if assets else []
-        missing = {
-            asset: backing.shortfall
-            for asset, backing in zip(assets, backings, strict=True)
-            if backing.shortfall
-        }
+        """Those for which the contract has the money, in canonical order, and the others."""
+        ordered = sorted(due, key=lambda one: one.order)
+        funds = list(dict.fromkeys(fund for one in ordered if (fund := fund_of(one)) is not None))
+        found = self.chain.backing(funds, self.head) if funds else []
+        backings = dict(zip(funds, found, strict=True))
+        promised: Counter[Fund] = Counter()
+        for one in self.underway:
+            _promise(promised, one)
         backed: list[Operation] = []
         held: list[Held] = []
-        for one in due:
-            shortfall = (
-                missing.get(one.subject.asset) if isinstance(one.subject, LeafSubject) else None
-            )
-            if shortfall is None:
+        for one in ordered:
+            fund = fund_of(one)
+            reason = None if fund is None else _lacks(one, backings[fund], promised[fund])
+            if reason is None:
+                _promise(promised, one)
                 backed.append(one)
             else:
-                reason = f"the contract holds {shortfall} less than it accounts for"
                 held.append(Held(one.op_id, Objection(None, reason)))
         return backed, held
 
     def _without_objection(self, group: Sequence[Operation]) -> tuple[list[Operation], list[Held]]:
         """Those of a group that the contract would pay now, and the others."""
-        objections = self.chain.objections(
-            [one.call for one in group], sender=self.sender, at=self.head
-        )
+        objections = self.chain.objections(group, sender=self.sender, at=self.head)
         ready: list[Operation] = []
         held: list[Held] = []
         for operation, objection in zip(group, objections, strict=True):
@@ -103,16 +134,51 @@ class Assembler:
                 held.append(Held(operation.op_id, objection))
         return ready, held
 
-    def _estimate(self, data: bytes) -> int | Objection:
+    def _estimate(self, contract: Address, data: bytes) -> int | Objection:
         """The node's estimate; an estimate above the budget is an objection."""
-        estimate = self.chain.estimate_gas(data, sender=self.sender, at=self.head)
+        estimate = self.chain.estimate_gas(contract, data, sender=self.sender, at=self.head)
         if isinstance(estimate, int) and estimate > self.gas_max:
             return Objection(None, f"needs {estimate} gas, budget {self.gas_max}")
         return estimate
 
 
+def fund_of(operation: Operation) -> Fund | None:
+    """The money that pays it; a commit moves none."""
+    if isinstance(operation.subject, EpochSubject):
+        return None
+    return Fund(operation.kind, operation.contract, operation.subject.asset)
+
+
 def calldata(group: Sequence[Operation]) -> bytes:
     """One call for a group: a commit's own, or a batch, which reports refusals one by one."""
-    if group[0].kind is Kind.COMMIT:
-        return group[0].call
-    return withdraw_batch_call([withdrawal_from_call(one.call) for one in group])
+    match group[0].kind:
+        case Kind.COMMIT:
+            return group[0].call
+        case Kind.WITHDRAW:
+            return withdraw_batch_call([withdrawal_from_call(one.call) for one in group])
+        case Kind.TIP | Kind.PAYOUT:
+            subjects = (one.subject for one in group)
+            return lines_call([one for one in subjects if isinstance(one, LineSubject)])
+        case _:
+            assert_never(group[0].kind)
+
+
+def _promise(promised: Counter[Fund], operation: Operation) -> None:
+    """Count what an operation takes out of a float; what else is paid is accounted for."""
+    fund = fund_of(operation)
+    if fund is not None and isinstance(operation.subject, LineSubject):
+        promised[fund] += operation.subject.amount
+
+
+def _lacks(operation: Operation, backing: Backing | Objection, promised: int) -> str | None:
+    """What the contract lacks to pay it; None if it has enough."""
+    if isinstance(backing, Objection):
+        return backing.reason
+    if backing.shortfall:
+        return f"the contract holds {backing.shortfall} less than it accounts for"
+    if not isinstance(operation.subject, LineSubject) or operation.kind is not Kind.PAYOUT:
+        return None
+    left = backing.float_units - promised
+    if operation.subject.amount <= left:
+        return None
+    return f"the float has {max(left, 0)} units left of {operation.subject.asset}"

@@ -210,15 +210,19 @@ def _closing_outcome(history: History, usage: Usage, view: ChainView) -> Outcome
     """Who settled it, as far as receipts tell. The fact of the event is the truth of that."""
     if usage is Usage.SUPERSEDED:
         return _outcome_at_finalized(history, Fate.SUPERSEDED, view)
-    event_op_id = history.operation.event_op_id
     recorded = {(outcome.sender, outcome.nonce) for outcome in history.outcomes}
     spent = [attempt for attempt in history.attempts if not view.is_open(attempt)]
-    for attempt in spent:
-        receipt = view.final_receipt(attempt)
-        if receipt is not None and event_op_id in receipt.settled:
-            if (attempt.sender, attempt.nonce) in recorded:  # the node said something else before
-                return _outcome_at_finalized(history, Fate.SETTLED_UNSEEN, view)
+    settling = [
+        (attempt, receipt)
+        for attempt in spent
+        if (receipt := view.final_receipt(attempt)) is not None
+        and history.operation.event_op_id in receipt.settled
+    ]
+    for attempt, receipt in settling:
+        if (attempt.sender, attempt.nonce) not in recorded:
             return _outcome_of_receipt(history, attempt, receipt, Fate.SETTLED)
+    if settling:  # the node said something else of these nonces before, which is on record
+        return _outcome_at_finalized(history, Fate.SETTLED_UNSEEN, view)
     is_explained = all(view.final_receipt(attempt) is not None for attempt in spent)
     fate = Fate.SETTLED_ELSEWHERE if is_explained else Fate.SETTLED_UNSEEN
     return _outcome_at_finalized(history, fate, view)

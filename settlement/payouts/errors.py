@@ -183,3 +183,47 @@ class ListDiffers(Corrupt):
     def __init__(self, digest: Hash32, actual: Hash32) -> None:
         super().__init__(f"screening list {digest} is stored with bytes of digest {actual}")
         self.digest = digest
+
+
+class BadDocument(Rejected):
+    """A file that is no payout document; `problems` has one sentence for each field at fault.
+
+    Source: `payouts.documents`. Effect: nothing is kept, and nothing owed.
+    """
+
+    def __init__(self, problems: tuple[str, ...]) -> None:
+        super().__init__(f"the payout document is not accepted: {'; '.join(problems)}")
+        self.problems = problems
+
+
+class DocumentConflict(Rejected):
+    """A list is known with other lines: under the same op-ids it would pay something else.
+
+    Source: `payouts.documents`. Effect: the document that is kept stays as it is.
+    """
+
+    def __init__(self, name: str, what: str) -> None:
+        super().__init__(f"list {name!r} is known with other content: {what}")
+        self.name = name
+
+
+class NotAcceptable(Rejected):
+    """A payout document that nobody can accept, or not this person.
+
+    Source: `payouts.adapters.documents`. Effect: nothing is owed by it.
+    """
+
+    def __init__(self, digest: Hash32, why: str) -> None:
+        super().__init__(f"payout document {digest} is not accepted: {why}")
+        self.digest = digest
+
+
+class DocumentDiffers(Corrupt):
+    """The stored bytes of a payout document are not those that were added.
+
+    Source: `payouts.adapters.documents`. Effect: nothing of this contract is booked or planned.
+    """
+
+    def __init__(self, digest: Hash32, actual: Hash32) -> None:
+        super().__init__(f"payout document {digest} is stored with bytes of digest {actual}")
+        self.digest = digest

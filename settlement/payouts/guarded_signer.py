@@ -5,7 +5,7 @@ stored, so a restart forgets nothing. Storing the signed transaction is the subm
 is done before the next one is signed, hence the next one counts it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -20,6 +20,7 @@ from settlement.payouts.signing_policy import (
     SigningPolicy,
     Spending,
     refusal_of,
+    tip_numbers,
 )
 from settlement.payouts.transaction import require_signed
 
@@ -29,6 +30,12 @@ class SigningRecord(Protocol):
 
     def stop(self) -> EmergencyStop | None:
         """The stop in force; None if signing was never stopped, or resumed since."""
+        ...
+
+    def tip_amounts(
+        self, chain_id: ChainId, relay: Address, numbers: Sequence[int]
+    ) -> Mapping[int, int]:
+        """What those of the tips are worth that were planned, by number."""
         ...
 
     def signed_today(self, chain_id: ChainId, sender: Address) -> Mapping[int, Spending]:
@@ -58,6 +65,7 @@ class GuardedSigner:
             sender=self.address,
             stop=self.record.stop(),
             signed=self.record.signed_today(draft.chain_id, self.address) if is_limited else {},
+            tips=self.record.tip_amounts(draft.chain_id, draft.to, tip_numbers(draft.data)),
         )
 
     def sign(self, draft: TransactionDraft) -> SignedTransaction:

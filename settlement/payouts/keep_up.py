@@ -1,10 +1,10 @@
 """The part of a tick that keeps open nonces going: sent again, replaced, or spent by a no-op."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import assert_never
 
-from contracts.evm import Hash32
+from contracts.evm import Address, Hash32
 from settlement.payouts.assemble import calldata
 from settlement.payouts.gas import Fee, FeeAboveCap, fee_for
 from settlement.payouts.nonces import (
@@ -20,17 +20,22 @@ from settlement.payouts.nonces import (
     forgotten,
     gap,
 )
-from settlement.payouts.operation import Attempt, Operation
+from settlement.payouts.operation import Attempt, Operation, TransactionDraft
 from settlement.payouts.send import Sending
+from settlement.payouts.signing_policy import Refusal
 from settlement.payouts.view import ChainView
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kept:
-    """What was done for open nonces; with one of the last two, no new nonce may follow."""
+    """What was done for open nonces; with `above_cap` or `is_unsettled`, no new nonce may follow.
+
+    `refusals` are those of the signing policy: what it refuses to replace is left as it is.
+    """
 
     sent_again: tuple[Hash32, ...]
     replaced: tuple[Hash32, ...]
+    refusals: tuple[Refusal, ...]
     above_cap: FeeAboveCap | None
     is_unsettled: bool
 
@@ -39,6 +44,7 @@ def keep_up(
     in_flight: Sequence[Attempt],
     useful: Mapping[int, Sequence[Operation]],
     *,
+    contracts: Collection[Address],
     sending: Sending,
     view: ChainView,
     counts: Counts,
@@ -47,11 +53,12 @@ def keep_up(
 ) -> Kept:
     """Look after every nonce that is not spent at the finalized block, in order.
 
-    What is stored is sent before anything is signed: a signer that refuses ends the tick.
+    What is stored is sent before anything is signed.
 
     Args:
         in_flight: everything stored for them, ascending.
         useful: by nonce, what is not over and could be paid by it.
+        contracts: that are paid from.
         sending: what signs, stores and sends.
         view: with receipts and mempool for all hashes in flight.
         counts: of the key.
@@ -61,7 +68,7 @@ def keep_up(
     needs = [
         care(
             one,
-            contract=sending.contract,
+            contracts=contracts,
             is_useful=one.nonce in useful,
             view=view,
             counts=counts,
@@ -70,22 +77,42 @@ def keep_up(
         for one in in_flight
     ]
     sent_again = _send_again(needs, sending)
-    replaced = _sign_again(needs, useful, sending)
+    renewed = _sign_again(needs, useful, sending, view)
+    sent_again += renewed.sent_again
     above_cap = next((need.above for need in needs if isinstance(need, AtCap)), None)
     unknown = forgotten(in_flight, counts, next_nonce=next_nonce)
     nonce = gap(unknown, counts)
     if nonce is not None and above_cap is None:
         fee = fee_for(market.quote, market.caps)
         if isinstance(fee, Fee):
-            replaced.append(sending.noop(nonce, fee=fee))
+            renewed.sign(sending, sending.noop_draft(nonce, fee=fee))
         else:
             above_cap = fee
     return Kept(
         sent_again=tuple(sent_again),
-        replaced=tuple(replaced),
+        replaced=tuple(renewed.signed),
+        refusals=tuple(renewed.refusals),
         above_cap=above_cap,
         is_unsettled=bool(unknown),
     )
+
+
+@dataclass(slots=True)
+class _Renewed:
+    """What signing for taken nonces came to."""
+
+    signed: list[Hash32]
+    refusals: list[Refusal]
+    sent_again: list[Hash32]
+
+    def sign(self, sending: Sending, draft: TransactionDraft) -> bool:
+        """Sign, store and send, unless the policy refuses."""
+        refusal = sending.signer.refusal(draft)
+        if refusal is not None:
+            self.refusals.append(refusal)
+            return False
+        self.signed.append(sending.version(draft))
+        return True
 
 
 def _send_again(needs: Sequence[Care], sending: Sending) -> list[Hash32]:
@@ -102,19 +129,26 @@ def _send_again(needs: Sequence[Care], sending: Sending) -> list[Hash32]:
 
 
 def _sign_again(
-    needs: Sequence[Care], useful: Mapping[int, Sequence[Operation]], sending: Sending
-) -> list[Hash32]:
-    """Sign, store and send replacements and no-ops."""
-    signed: list[Hash32] = []
+    needs: Sequence[Care],
+    useful: Mapping[int, Sequence[Operation]],
+    sending: Sending,
+    view: ChainView,
+) -> _Renewed:
+    """Sign, store and send replacements and no-ops; what is refused is sent as it is."""
+    renewed = _Renewed([], [], [])
     for need in needs:
         match need:
             case Replace(attempt, fee):
                 data = calldata(useful[attempt.nonce])
-                signed.append(sending.replacement(data, attempt, fee=fee))
+                draft = sending.replacement_draft(data, attempt, fee=fee)
             case Cancel(attempt, fee):
-                signed.append(sending.noop(attempt.nonce, fee=fee))
+                draft = sending.noop_draft(attempt.nonce, fee=fee)
             case Resend() | AtCap() | Leave():
-                pass
+                continue
             case _:
                 assert_never(need)
-    return signed
+        is_signed = renewed.sign(sending, draft)
+        if not is_signed and attempt.newest.tx_hash not in view.known:
+            sending.broadcast(attempt.newest)
+            renewed.sent_again.append(attempt.newest.tx_hash)
+    return renewed

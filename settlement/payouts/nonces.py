@@ -23,7 +23,7 @@ is to be paid by it any more, a no-op replaces it.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from contracts.evm import Address, BlockNumber, Hash32
@@ -153,7 +153,7 @@ def gap(missing: Forgotten, counts: Counts) -> int | None:
 def care(
     attempt: Attempt,
     *,
-    contract: Address,
+    contracts: Collection[Address],
     is_useful: bool,
     view: ChainView,
     counts: Counts,
@@ -162,14 +162,15 @@ def care(
     """What one open nonce needs now.
 
     A nonce is only replaced while the head does not have it spent, and by who pays from the same
-    contract: what it carries for another contract is not known here. Cases: (1) the newest was not
-    mined for too long, and nothing of ours is before it, or its fee is below what the chain asks →
-    Replace, or Cancel if nothing is to be paid by it, or AtCap; (2) unknown to the node, nothing to
-    be paid, a no-op is cheaper → Cancel; (3) unknown to the node → Resend; else Leave.
+    contract: what it carries for a contract of another settlement is not known here. Cases: (1) the
+    newest was not mined for too long, and nothing of ours is before it, or its fee is below what
+    the chain asks → Replace, or Cancel if nothing is to be paid by it, or AtCap; (2) unknown to the
+    node, nothing to be paid, a no-op is cheaper → Cancel; (3) unknown to the node → Resend; else
+    Leave.
 
     Args:
         attempt: not spent at the finalized block.
-        contract: that is paid from.
+        contracts: that are paid from.
         is_useful: whether an operation that is not over is about something that it can pay.
         view: with receipts and mempool for its hashes.
         counts: of its sender.
@@ -179,7 +180,7 @@ def care(
     if attempt.nonce < counts.head or view.receipt(attempt) is not None:
         return Leave()
     is_known = newest.tx_hash in view.known
-    if attempt.transactions[0].to not in (contract, attempt.sender):
+    if attempt.transactions[0].to not in (*contracts, attempt.sender):
         return Leave() if is_known else Resend(newest)
     old = Fee(max_fee_wei=newest.max_fee_wei, tip_wei=newest.tip_wei)
     fee = replacement_fee(old, market.quote, market.caps)

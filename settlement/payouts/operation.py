@@ -4,30 +4,22 @@ Everything here is an intent or an outcome: written once, never changed. The id 
 depends on chain, contract and obligation alone, so that planning twice finds the same row; its
 content digest says what the obligation is, and other content under the same id is an error.
 
-Source: `contracts.operations` (op-ids), `contracts.calls` (calldata).
+Source: `contracts.operations` (op-ids), `contracts.calls` (calldata); `obligations` makes them.
 """
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import assert_never
 
-from eth_abi.abi import encode
-
-from contracts.approvals import Approval
-from contracts.calls import (
-    GuardianSignature,
-    Refusal,
-    Withdrawal,
-    commit_epoch_call,
-    withdraw_call,
-)
-from contracts.evm import Address, BlockNumber, ChainId, Epoch, Hash32, keccak
-from contracts.leaves import leaf_hash
-from contracts.operations import (
-    commit_operation_id,
-    leaf_index,
-    leaf_list_id,
-    remainder_operation_id,
-    withdraw_operation_id,
+from contracts.calls import Refusal, SkipReason
+from contracts.evm import (
+    ZERO_ADDRESS,
+    ZERO_HASH,
+    Address,
+    BlockNumber,
+    ChainId,
+    Epoch,
+    Hash32,
 )
 from contracts.units import BaseUnits
 
@@ -37,6 +29,18 @@ class Kind(StrEnum):
 
     COMMIT = "commit"
     WITHDRAW = "withdraw"
+    TIP = "tip"
+    PAYOUT = "payout"
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """Operations that one transaction may carry: a commit alone, withdrawals, lines of a list."""
+
+    kind: Kind
+    contract: Address
+    list_id: Hash32
+    asset: Address
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +71,21 @@ class EpochSubject:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LineSubject:
+    """Line `index` of a list that `TipRelay` (TIP) or `PayoutBatch` (PAYOUT) owes to one payee."""
+
+    kind: Kind
+    list_id: Hash32
+    index: int
+    payee: Address
+    asset: Address
+    amount: BaseUnits
+
+
+Subject = LeafSubject | EpochSubject | LineSubject
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Operation:
     """One obligation. `call` is the calldata that settles it alone."""
 
@@ -77,12 +96,20 @@ class Operation:
     index: int
     content_digest: Hash32
     call: bytes
-    subject: LeafSubject | EpochSubject
+    subject: Subject
 
     @property
     def kind(self) -> Kind:
-        """Commit or withdraw, by subject."""
-        return Kind.WITHDRAW if isinstance(self.subject, LeafSubject) else Kind.COMMIT
+        """What it does, by subject."""
+        match self.subject:
+            case LeafSubject():
+                return Kind.WITHDRAW
+            case EpochSubject():
+                return Kind.COMMIT
+            case LineSubject():
+                return self.subject.kind
+            case _:
+                assert_never(self.subject)
 
     @property
     def event_op_id(self) -> Hash32:
@@ -92,11 +119,30 @@ class Operation:
 
     @property
     def order(self) -> tuple[int, int, bytes, int, bytes, int]:
-        """Sort key: commits by epoch, then withdrawals as leaves of a bundle are ordered."""
-        if isinstance(self.subject, EpochSubject):
-            return (0, self.subject.epoch, b"", self.subject.attempt, b"", 0)
-        leaf = self.subject
-        return (1, leaf.epoch, leaf.work_id, leaf.part, leaf.asset, leaf.settled)
+        """Sort key: commits by epoch, withdrawals as leaves of a bundle, then lines by list."""
+        match self.subject:
+            case EpochSubject() as epoch:
+                return (0, epoch.epoch, b"", epoch.attempt, b"", 0)
+            case LeafSubject() as leaf:
+                return (1, leaf.epoch, leaf.work_id, leaf.part, leaf.asset, leaf.settled)
+            case LineSubject() as line:
+                rank = 2 if line.kind is Kind.TIP else 3
+                return (rank, 0, self.contract + line.list_id, 0, line.asset, line.index)
+            case _:
+                assert_never(self.subject)
+
+    @property
+    def route(self) -> Route:
+        """What one call can have in common; operations of one route may share a transaction."""
+        match self.subject:
+            case EpochSubject():
+                return Route(self.kind, self.contract, self.op_id, ZERO_ADDRESS)
+            case LeafSubject():
+                return Route(self.kind, self.contract, ZERO_HASH, ZERO_ADDRESS)
+            case LineSubject() as line:
+                return Route(self.kind, self.contract, line.list_id, line.asset)
+            case _:
+                assert_never(self.subject)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -196,11 +242,14 @@ CLOSING_FATES = (Fate.SETTLED, Fate.SETTLED_ELSEWHERE, Fate.SETTLED_UNSEEN, Fate
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """A fate that was final at `block`. `sender`, `nonce` and `tx_hash` name our part, if any."""
+    """A fate that was final at `block`. `sender`, `nonce` and `tx_hash` name our part, if any.
+
+    `refusal` is what the contract's event says: of a line why it was skipped.
+    """
 
     op_id: Hash32
     fate: Fate
-    refusal: Refusal | None
+    refusal: Refusal | SkipReason | None
     sender: Address | None
     nonce: int | None
     tx_hash: Hash32 | None
@@ -230,75 +279,3 @@ class History:
     def closing(self) -> Outcome | None:
         """The outcome that ended it."""
         return next((outcome for outcome in self.outcomes if outcome.is_closing), None)
-
-
-def withdraw_operation(
-    withdrawal: Withdrawal, *, settled: int = 0, chain_id: ChainId, contract: Address
-) -> Operation:
-    """The operation that pays what is open of one leaf; its content is the leaf hash.
-
-    With lines settled before (bitmap `settled`), it pays the remainder, under an id of its own.
-    """
-    leaf = withdrawal.leaf
-    op_id = withdraw_operation_id(
-        leaf.epoch, leaf.work_id, leaf.part, leaf.asset, chain_id=chain_id, contract=contract
-    )
-    list_id = leaf_list_id(leaf.epoch)
-    index = leaf_index(leaf.work_id, leaf.part, leaf.asset)
-    if settled:
-        list_id, index = op_id, settled
-        op_id = remainder_operation_id(op_id, settled, chain_id=chain_id, contract=contract)
-    return Operation(
-        op_id=op_id,
-        chain_id=chain_id,
-        contract=contract,
-        list_id=list_id,
-        index=index,
-        content_digest=leaf_hash(leaf, chain_id=chain_id, contract=contract),
-        call=withdraw_call(withdrawal),
-        subject=LeafSubject(
-            epoch=leaf.epoch,
-            work_id=leaf.work_id,
-            part=leaf.part,
-            asset=leaf.asset,
-            amount=leaf.amount,
-            settled=settled,
-            lines=len(leaf.lines),
-            proof_nodes=len(withdrawal.proof),
-        ),
-    )
-
-
-def commit_operation(
-    approval: Approval,
-    signatures: tuple[GuardianSignature, ...],
-    *,
-    chain_id: ChainId,
-    contract: Address,
-) -> Operation:
-    """The operation that commits one attempt at an epoch.
-
-    Its content is what the chain will hold: manifest, root and totals. Deadline, guardian set and
-    signatures are not part of it: a lapsed approval is given again for the same content.
-    """
-    totals = [line.words() for line in approval.totals]
-    content = encode(
-        ("bytes32", "bytes32", "(address,uint256,uint256,uint256,uint256,uint256,uint256)[]"),
-        (bytes(approval.manifest_digest), bytes(approval.root), totals),
-    )
-    return Operation(
-        op_id=commit_operation_id(
-            approval.epoch, approval.attempt, chain_id=chain_id, contract=contract
-        ),
-        chain_id=chain_id,
-        contract=contract,
-        list_id=leaf_list_id(approval.epoch),
-        index=approval.attempt,
-        content_digest=keccak(content),
-        call=commit_epoch_call(approval, signatures),
-        subject=EpochSubject(
-            epoch=approval.epoch,
-            attempt=approval.attempt,
-            manifest_digest=approval.manifest_digest,
-        ),
-    )

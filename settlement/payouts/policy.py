@@ -7,6 +7,8 @@ enough is not paid by the contract, so objections to it do not stop the others.
 Amounts that reach a limit exactly are within it. Windows are half-open (`outflow`). Whatever is not
 known (no policy for the asset, no screening list, a tier without a limit) is an objection.
 
+A tip, and a line of a document, is judged as a leaf of one line, in the same sums.
+
 What these rules cannot bind: `withdraw` on chain, which anybody may call for any leaf unless the
 compliance role has placed a hold on the payee; and a transaction that is signed already.
 """
@@ -37,10 +39,18 @@ _STAGES = tuple(Stage)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Case:
-    """One leaf before the rules, with all that they may look at; `due` are lines to be paid."""
+    """One leaf before the rules, with all that they may look at.
+
+    `due` are lines to be paid, `due_units` their sum, `outstanding` the sum of all open ones;
+    `most_owed` is what the payee of the leaf is owed in all who is owed most. They are the same for
+    each line, of which a leaf may have many, so they are summed once.
+    """
 
     leaf: OpenLeaf
     due: tuple[SplitLine, ...]
+    due_units: int
+    outstanding: int
+    most_owed: int
     policy: Policy
     standing: Standing
     outflow: Outflow
@@ -91,15 +101,20 @@ def verdicts(
         is_signed = leaf.stage is Stage.SIGNED
         if is_signed:
             outflow.remove(leaf.asset, leaf.lines)
+        passed = {} if leaf.is_line else held
+        due = tuple(line for line in leaf.lines if line.payee not in passed)
         case = _Case(
             leaf=leaf,
-            due=tuple(line for line in leaf.lines if line.payee not in held),
+            due=due,
+            due_units=sum(line.amount for line in due),
+            outstanding=leaf.outstanding,
+            most_owed=max(owed[line.payee, leaf.asset] for line in leaf.lines),
             policy=policy,
             standing=standing,
             outflow=outflow,
             owed=owed,
         )
-        verdict = LeafVerdict(leaf, tuple(_judged(case, line, held) for line in leaf.lines))
+        verdict = LeafVerdict(leaf, tuple(_judged(case, line, passed) for line in leaf.lines))
         answers.append(verdict)
         if is_signed:
             outflow.add(leaf.asset, leaf.lines)
@@ -171,8 +186,7 @@ def _minimum(case: _Case, limits: AssetPolicy, line: SplitLine) -> Iterator[Reas
     So small lines wait for each other and not for ever, and never hold up somebody else's money.
     """
     limit = limits.minimum_units
-    most = max(case.owed[one.payee, case.leaf.asset] for one in case.leaf.lines)
-    if most < limit:
+    if case.most_owed < limit:
         actual = case.owed[line.payee, case.leaf.asset]
         detail = f"payee {line.payee} is owed {actual} in all, and nobody here {limit}"
         yield case.reason(Rule.BELOW_MINIMUM, detail, actual=actual, limit=limit)
@@ -206,8 +220,7 @@ def _payee_day(case: _Case, limits: AssetPolicy, line: SplitLine) -> Iterator[Re
 
 def _settlement_day(case: _Case, limits: AssetPolicy, _: SplitLine) -> Iterator[Reason]:
     limit = limits.settlement_day_units_max
-    due = sum(line.amount for line in case.due)
-    actual = case.outflow.total(case.leaf.asset, DAY_S) + due
+    actual = case.outflow.total(case.leaf.asset, DAY_S) + case.due_units
     if limit is not None and actual > limit:
         detail = f"the settlement would pay {actual} in a day, cap {limit}"
         yield case.reason(Rule.SETTLEMENT_DAILY_CAP, detail, actual=actual, limit=limit)
@@ -215,9 +228,11 @@ def _settlement_day(case: _Case, limits: AssetPolicy, _: SplitLine) -> Iterator[
 
 def _approval(case: _Case, limits: AssetPolicy, _: SplitLine) -> Iterator[Reason]:
     """All open lines count, also held ones: a hold on chain may be lifted at any time."""
-    limit, actual = limits.unapproved_units_max, case.leaf.outstanding
+    limit, actual = limits.unapproved_units_max, case.outstanding
+    if limit is None or actual <= limit:
+        return
     approved = case.policy.approvers & case.standing.approvals.get(case.leaf.op_id, frozenset())
-    if limit is not None and actual > limit and len(approved) < APPROVALS_NEEDED:
+    if len(approved) < APPROVALS_NEEDED:
         detail = f"{actual} is above {limit}: {len(approved)} of {APPROVALS_NEEDED} persons approve"
         yield case.reason(Rule.NOT_APPROVED, detail, actual=actual, limit=limit)
 

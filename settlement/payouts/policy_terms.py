@@ -91,9 +91,12 @@ class Standing:
 class OpenLeaf:
     """What is open of one leaf; `op_id` names the operation that pays it, `leaf_id` the leaf.
 
-    `payers` are accounts that paid for it: at least all of them that are on the list in force.
+    A line of a list is a leaf of one line, without a hold on chain: its contract skips it whole, so
+    there is nobody else whom an objection should not stop. `payers` are accounts that paid for it:
+    at least all of them that are on the list in force.
     """
 
+    contract: Address
     op_id: Hash32
     leaf_id: Hash32
     asset: Address
@@ -101,6 +104,7 @@ class OpenLeaf:
     owed_since: Timestamp
     stage: Stage
     payers: tuple[Address, ...]
+    is_line: bool
 
     @property
     def outstanding(self) -> int:

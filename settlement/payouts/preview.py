@@ -7,8 +7,8 @@ other remainders are not seen; the tick itself sees them, and waits.
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from contracts.evm import BlockRef, Hash32
-from settlement.payouts.assemble import Held
+from contracts.evm import Address, BlockRef, Hash32
+from settlement.payouts.assemble import Assembler, Held
 from settlement.payouts.decision import SignNew, next_action
 from settlement.payouts.gas import Fee, FeeAboveCap, fee_for
 from settlement.payouts.nonces import (
@@ -33,6 +33,7 @@ class Proposed:
     """A transaction that would be signed now, and the most that it may cost."""
 
     nonce: int
+    contract: Address
     op_ids: tuple[Hash32, ...]
     gas: int
     max_fee_wei: int
@@ -55,6 +56,8 @@ class Upkeep:
 class Preview:
     """One dry run. `obstacles` are reasons why a tick would not sign, or not all of this.
 
+    What contracts owe that are `paused` is left out, unless all are: then it is what would be paid.
+
     `money_left_wei` is what the key would have, if all that waits and all of this costs its most.
     """
 
@@ -67,6 +70,7 @@ class Preview:
     proposed: tuple[Proposed, ...]
     held: tuple[Held, ...]
     money_left_wei: int
+    paused: tuple[Address, ...]
     obstacles: tuple[str, ...]
 
 
@@ -81,6 +85,7 @@ def preview(submitter: Submitter, histories: Histories) -> Preview | None:
         return None
     head, sender = submitter.chain.head(), submitter.signer.address
     counts = submitter.counts(head, finalized)
+    paused = submitter.chain.paused(submitter.contracts, head)
     stored = submitter.store.open_histories()
     fresh = _fresh(submitter, finalized, stored, histories)
     in_flight = submitter.in_flight(counts)
@@ -91,14 +96,16 @@ def preview(submitter: Submitter, histories: Histories) -> Preview | None:
         spent={sender: counts.finalized},
         open_attempts=in_flight,
     )
-    due = [
-        history.operation for history in (*stored, *fresh) if _is_due(submitter, history, sighting)
+    is_halted = paused.issuperset(submitter.contracts)
+    at_work = [
+        one for one in (*stored, *fresh) if is_halted or one.operation.contract not in paused
     ]
-    market, useful = submitter.market(head), useful_nonces(stored, sender)
+    due = [one.operation for one in at_work if _is_due(submitter, one, sighting)]
+    market, useful = submitter.market(head), useful_nonces(at_work, sender)
     needs = [
         care(
             one,
-            contract=submitter.contract,
+            contracts=submitter.contracts,
             is_useful=one.nonce in useful,
             view=sighting.view,
             counts=counts,
@@ -108,11 +115,12 @@ def preview(submitter: Submitter, histories: Histories) -> Preview | None:
     ]
     next_nonce = max(submitter.store.next_nonce(sender) or 0, counts.shown)
     fee = fee_for(market.quote, market.caps)
-    proposed, held = _proposed(submitter, due, head, fee=fee, next_nonce=next_nonce)
+    assembler = submitter.assembler(head, submitter.underway(at_work, counts))
+    proposed, held = _proposed(submitter, due, assembler, fee=fee, next_nonce=next_nonce)
     money_left = submitter.money_left(in_flight, counts, head)
     money_left -= sum(one.cost_max_wei for one in proposed)
     checks = (
-        ("paused", submitter.chain.is_paused(head)),
+        ("paused", bool(paused)),
         ("key_unsettled", bool(forgotten(in_flight, counts, next_nonce=next_nonce))),
         ("fee_above_cap", isinstance(fee, FeeAboveCap)),
         ("no_gas_money", money_left < 0),
@@ -132,6 +140,7 @@ def preview(submitter: Submitter, histories: Histories) -> Preview | None:
         proposed=proposed,
         held=held,
         money_left_wei=money_left,
+        paused=tuple(sorted(paused)),
         obstacles=tuple(name for name, is_so in checks if is_so),
     )
 
@@ -141,9 +150,9 @@ def _fresh(
 ) -> list[History]:
     """What would be planned, with what was signed before for the same leaf."""
     known = {history.operation.op_id for history in stored}
-    commits, withdrawals = submitter.owed(finalized)
+    commits, payments = submitter.owed(finalized, ())
     fresh: list[History] = []
-    for operation in (*commits, *withdrawals):
+    for operation in (*commits, *payments):
         if operation.op_id in known or histories.history(operation.op_id) is not None:
             continue
         first = histories.history(operation.event_op_id)
@@ -162,23 +171,32 @@ def _is_due(submitter: Submitter, history: History, sighting: Sighting) -> bool:
 def _proposed(
     submitter: Submitter,
     due: list[Operation],
-    head: BlockRef,
+    assembler: Assembler,
     *,
     fee: Fee | FeeAboveCap,
     next_nonce: int,
 ) -> tuple[tuple[Proposed, ...], tuple[Held, ...]]:
     if isinstance(fee, FeeAboveCap):
         return (), ()
+    market = submitter.market(assembler.head)
+    sending = submitter.sending(market)
     proposed: list[Proposed] = []
     held: list[Held] = []
-    for one in submitter.assembler(head).assembled(due):
+    for one in assembler.assembled(due):
         if isinstance(one, Held):
             held.append(one)
             continue
-        data_fee = submitter.chain.data_fee(one.data, head)
+        nonce = next_nonce + len(proposed)
+        draft = sending.draft(one.contract, one.data, nonce=nonce, gas=one.gas, fee=fee)
+        refusal = submitter.signer.refusal(draft)
+        if refusal is not None:
+            held += assembler.refused(one, refusal)
+            continue
+        data_fee = submitter.chain.data_fee(one.data, assembler.head)
         proposed.append(
             Proposed(
-                nonce=next_nonce + len(proposed),
+                nonce=nonce,
+                contract=one.contract,
                 op_ids=one.op_ids,
                 gas=one.gas,
                 max_fee_wei=fee.max_fee_wei,

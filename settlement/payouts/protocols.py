@@ -1,11 +1,12 @@
 """What the submitter needs from the outside, as narrow Protocols.
 
-`PayableLeaves` and `ApprovedCommits` are served by royalties and the ledger, `Finality` by the
-indexer; the rest by the adapters of this package. Reads of the chain name their block: `at` is
-sent as a hash, and a node that does not have that block must fail, not answer for another.
+`PayableLeaves`, `PayableLines` and `ApprovedCommits` are served by royalties and the ledger,
+`Finality` by the indexer; the rest by the adapters of this package. Reads of the chain name their
+block: `at` is sent as a hash, and a node that does not have that block must fail, not answer for
+another.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -18,12 +19,14 @@ from settlement.payouts.operation import (
     Adoption,
     Attempt,
     History,
+    LineSubject,
     Operation,
     Outcome,
     SignedTransaction,
     TransactionDraft,
 )
-from settlement.payouts.view import Backing, Objection, Receipt, Usage
+from settlement.payouts.signing_policy import Refusal
+from settlement.payouts.view import Backing, Fund, Objection, Receipt, Usage
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +57,22 @@ class PayableLeaves(Protocol):
         ...
 
 
+class PayableLines(Protocol):
+    """Lines of lists that the books of one relay, or of one payout batch, owe."""
+
+    @property
+    def contract(self) -> Address:
+        """What pays them."""
+        ...
+
+    def payable(self, at: BlockRef, *, limit: int) -> Sequence[LineSubject]:
+        """Lines with posted entries that are open and not reserved, ascending by list and index.
+
+        A line whose payee is held is among them: it is planned, and waits.
+        """
+        ...
+
+
 class ApprovedCommits(Protocol):
     """Epochs that may be committed."""
 
@@ -71,7 +90,7 @@ class Finality(Protocol):
 
 
 class PayoutChain(Protocol):
-    """One chain and its `EpochPayouts`, as one node shows it.
+    """One chain and the contracts that pay, as one node shows them.
 
     Every method may raise `ChainUnavailable`; `send_raw` never raises.
     """
@@ -80,8 +99,8 @@ class PayoutChain(Protocol):
         """The newest block of the node."""
         ...
 
-    def is_paused(self, at: BlockRef) -> bool:
-        """Whether the contract is paused."""
+    def paused(self, contracts: Collection[Address], at: BlockRef) -> frozenset[Address]:
+        """Those of the contracts that are paused."""
         ...
 
     def nonce_count(self, sender: Address, at: BlockRef) -> int:
@@ -96,7 +115,7 @@ class PayoutChain(Protocol):
         ...
 
     def usages(self, operations: Sequence[Operation], at: BlockRef) -> list[Usage]:
-        """What the contract says of each op-id, in order."""
+        """What its contract says of each operation, in order."""
         ...
 
     def receipts(self, hashes: Sequence[Hash32]) -> Mapping[Hash32, Receipt]:
@@ -108,12 +127,14 @@ class PayoutChain(Protocol):
         ...
 
     def objections(
-        self, calls: Sequence[bytes], *, sender: Address, at: BlockRef
+        self, operations: Sequence[Operation], *, sender: Address, at: BlockRef
     ) -> list[Objection | None]:
-        """Why each call would revert after block `at`, in order; None where it would not."""
+        """Why each would not be paid after block `at`, in order; None where it would."""
         ...
 
-    def estimate_gas(self, call: bytes, *, sender: Address, at: BlockRef) -> int | Objection:
+    def estimate_gas(
+        self, contract: Address, call: bytes, *, sender: Address, at: BlockRef
+    ) -> int | Objection:
         """Gas that the call needs after block `at`."""
         ...
 
@@ -125,8 +146,11 @@ class PayoutChain(Protocol):
         """Money of `sender` for gas, in wei."""
         ...
 
-    def backing(self, assets: Sequence[Address], at: BlockRef) -> list[Backing]:
-        """What the contract holds of each asset, and how much of it is accounted for."""
+    def backing(self, funds: Sequence[Fund], at: BlockRef) -> list[Backing | Objection]:
+        """What each contract holds of the asset, and how much of it is accounted for.
+
+        An objection where the asset is none: nothing that tells a balance stands there.
+        """
         ...
 
     def data_fee(self, data: bytes, at: BlockRef) -> int:
@@ -139,7 +163,7 @@ class PayoutChain(Protocol):
 
 
 class Signer(Protocol):
-    """Holder of one key."""
+    """Holder of one key: in the process, in a key service, or behind a service of its own."""
 
     @property
     def address(self) -> Address:
@@ -147,12 +171,24 @@ class Signer(Protocol):
         ...
 
     def sign(self, draft: TransactionDraft) -> SignedTransaction:
-        """Sign; the same draft gives the same bytes."""
+        """Sign exactly this draft.
+
+        A key in the process gives the same bytes for the same draft; one outside may not, so what
+        is stored is what was returned, and another answer for the same nonce is another version.
+        """
+        ...
+
+
+class GuardedKey(Signer, Protocol):
+    """A signer behind a policy, which says beforehand what it would not sign."""
+
+    def refusal(self, draft: TransactionDraft) -> Refusal | None:
+        """Why it would not sign `draft` now; None if it would ask the key."""
         ...
 
 
 class PayoutStore(Protocol):
-    """Intents and outcomes of one contract, held by the owner of its key.
+    """Intents and outcomes of the contracts that one key pays from, held by the key's owner.
 
     Every method is one database transaction, committed when it returns.
     """

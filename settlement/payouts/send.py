@@ -9,41 +9,57 @@ from settlement.errors import SignatureMismatch
 from settlement.payouts.broadcast import Answer
 from settlement.payouts.gas import NOOP_GAS, Fee
 from settlement.payouts.operation import Attempt, SignedTransaction, TransactionDraft
-from settlement.payouts.protocols import PayoutChain, PayoutStore, Signer
+from settlement.payouts.protocols import GuardedKey, PayoutChain, PayoutStore
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sending:
-    """One key that pays from one contract; `head` is the number of the head that signing saw."""
+    """One key at work; `head` is the number of the head that signing saw."""
 
     chain_id: ChainId
-    contract: Address
     chain: PayoutChain
     store: PayoutStore
-    signer: Signer
+    signer: GuardedKey
     head: BlockNumber
 
-    def anew(
-        self, data: bytes, op_ids: Sequence[Hash32], *, nonce: int, gas: int, fee: Fee
-    ) -> Hash32:
+    def draft(
+        self, to: Address, data: bytes, *, nonce: int, gas: int, fee: Fee
+    ) -> TransactionDraft:
+        """What the key would be asked to sign."""
+        return TransactionDraft(
+            chain_id=self.chain_id,
+            nonce=nonce,
+            to=to,
+            data=data,
+            gas=gas,
+            max_fee_wei=fee.max_fee_wei,
+            tip_wei=fee.tip_wei,
+        )
+
+    def replacement_draft(self, data: bytes, old: Attempt, *, fee: Fee) -> TransactionDraft:
+        """A call to where the nonce went at first, with the gas that was estimated then."""
+        to, gas = old.transactions[0].to, old.newest.gas
+        return self.draft(to, data, nonce=old.nonce, gas=gas, fee=fee)
+
+    def noop_draft(self, nonce: int, *, fee: Fee) -> TransactionDraft:
+        """Nothing to ourselves."""
+        return self.draft(self.signer.address, b"", nonce=nonce, gas=NOOP_GAS, fee=fee)
+
+    def anew(self, draft: TransactionDraft, op_ids: Sequence[Hash32]) -> Hash32:
         """Send a call with the next nonce."""
-        transaction = self._signed(self._draft(self.contract, data, nonce=nonce, gas=gas, fee=fee))
+        transaction = self._signed(draft)
         self.store.add_transaction(transaction, op_ids, head=self.head)
         self.broadcast(transaction)
         return transaction.tx_hash
 
-    def replacement(self, data: bytes, old: Attempt, *, fee: Fee) -> Hash32:
-        """Send a call, whose gas was estimated before, with a nonce that has one already."""
-        gas = old.newest.gas
-        return self._version(self._draft(self.contract, data, nonce=old.nonce, gas=gas, fee=fee))
-
-    def noop(self, nonce: int, *, fee: Fee) -> Hash32:
-        """Send nothing to ourselves with a nonce that is taken already."""
-        return self._version(
-            self._draft(self.signer.address, b"", nonce=nonce, gas=NOOP_GAS, fee=fee)
-        )
+    def version(self, draft: TransactionDraft) -> Hash32:
+        """Send a call, or nothing to ourselves, with a nonce that is taken already."""
+        transaction = self._signed(draft)
+        self.store.add_version(transaction, head=self.head)
+        self.broadcast(transaction)
+        return transaction.tx_hash
 
     def broadcast(self, transaction: SignedTransaction) -> None:
         """Send what is stored; whatever the node says, the next tick looks for itself."""
@@ -58,25 +74,6 @@ class Sending:
                 "answer": result.answer.value,
                 "detail": result.detail,
             },
-        )
-
-    def _version(self, draft: TransactionDraft) -> Hash32:
-        transaction = self._signed(draft)
-        self.store.add_version(transaction, head=self.head)
-        self.broadcast(transaction)
-        return transaction.tx_hash
-
-    def _draft(
-        self, to: Address, data: bytes, *, nonce: int, gas: int, fee: Fee
-    ) -> TransactionDraft:
-        return TransactionDraft(
-            chain_id=self.chain_id,
-            nonce=nonce,
-            to=to,
-            data=data,
-            gas=gas,
-            max_fee_wei=fee.max_fee_wei,
-            tip_wei=fee.tip_wei,
         )
 
     def _signed(self, draft: TransactionDraft) -> SignedTransaction:

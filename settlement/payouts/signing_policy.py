@@ -13,7 +13,9 @@ not at what the submitter says it is for. What is not allowed is refused, with a
     day_limit          more of an asset than the transactions of 24 hours may move
 
 What a call moves is counted from above: the full amount of every leaf, also where lines of it are
-settled or held and will not be paid. A nonce counts once, with the most that any version of it
+settled or held and will not be paid. Of tips a call has the numbers alone: what they are worth, and
+to whom they go, was fixed on chain when they were given, and is taken from the planned operations;
+a tip that was never planned is not paid. A nonce counts once, with the most that any version of it
 could move, since only one version can execute; and it counts for a whole day, whatever became of
 it. A no-op (to the key itself, without data) moves nothing and is always on the list.
 
@@ -21,14 +23,23 @@ It does not bind what was signed before: the node has that, and may still includ
 """
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 from eth_abi.exceptions import DecodingError
 
-from contracts.calls import COMMIT_EPOCH, WITHDRAW, WITHDRAW_BATCH, Function, NotThisCall
-from contracts.evm import Address, ChainId, Timestamp
+from contracts.calls import (
+    COMMIT_EPOCH,
+    PAY_BATCH,
+    PAY_TIPS,
+    WITHDRAW,
+    WITHDRAW_BATCH,
+    Function,
+    NotThisCall,
+)
+from contracts.evm import ZERO_ADDRESS, Address, ChainId, Timestamp
 from settlement.payouts.operation import TransactionDraft
 
 DAY_S = 86_400
@@ -38,6 +49,8 @@ _ASSET, _AMOUNTS = 3, 5  # places in the contract's `Withdrawal`
 
 Spending = Mapping[Address, int]
 """What a transaction could move, in base units by asset."""
+
+_Arguments = tuple[Any, ...]
 
 
 class RefusalKind(StrEnum):
@@ -101,26 +114,31 @@ class UnreadableCall(ValueError):
     """Calldata that its selector does not explain: what it moves is unknown."""
 
 
-def spending(data: bytes) -> Spending:
+def spending(data: bytes, tips: Mapping[int, int]) -> Spending:
     """What calldata could move, counted from above.
 
+    Args:
+        data: of a call, or empty.
+        tips: what planned tips are worth, by number: at least all of `tip_numbers(data)`.
+
     Raises:
-        UnreadableCall: the function is not known here, or the arguments are not its own.
+        UnreadableCall: the function is not known here, the arguments are not its own, or it pays a
+            tip that was never planned.
     """
     if not data:
         return {}
-    known = _SPENDING.get(data[:4])
-    if known is None:
-        raise UnreadableCall(f"selector 0x{data[:4].hex()} is not known here")
-    function, moved = known
+    function, arguments = _decoded(data)
+    return _SPENDING[function](arguments, tips)
+
+
+def tip_numbers(data: bytes) -> tuple[int, ...]:
+    """The tips that calldata would pay; none for any other call, and for what is unreadable."""
+    if data[:4] != PAY_TIPS.selector:
+        return ()
     try:
-        arguments = function.decode(data)
-    except (DecodingError, NotThisCall) as error:
-        raise UnreadableCall(f"the arguments are not those of {function.name}") from error
-    if function.encode(*arguments) != data:
-        # Bytes that two decoders could read in two ways.
-        raise UnreadableCall(f"the arguments of {function.name} are not in canonical form")
-    return moved(arguments)
+        return tuple(_decoded(data)[1][0])
+    except UnreadableCall:
+        return ()
 
 
 def refusal_of(
@@ -130,6 +148,7 @@ def refusal_of(
     sender: Address,
     stop: EmergencyStop | None,
     signed: Mapping[int, Spending],
+    tips: Mapping[int, int],
 ) -> Refusal | None:
     """Why `draft` must not be signed; None if it may be.
 
@@ -139,6 +158,7 @@ def refusal_of(
         sender: whose key it is.
         stop: the stop in force, if any.
         signed: by nonce, what the transactions signed in the last 24 hours could move.
+        tips: what planned tips are worth, by number.
     """
     if stop is not None:
         return Refusal(RefusalKind.STOPPED, f"{stop.reason} (since {stop.since})")
@@ -146,7 +166,7 @@ def refusal_of(
     if unlimited is not None:
         return unlimited
     try:
-        moved = spending(draft.data)
+        moved = spending(draft.data, tips)
     except UnreadableCall as error:
         return Refusal(RefusalKind.UNREADABLE_CALL, str(error))
     if policy.limits is None:
@@ -209,25 +229,56 @@ def _refused_amount(
     return None
 
 
-def _of_withdrawal(arguments: tuple[object, ...]) -> Spending:
-    (withdrawal,) = arguments
-    return _of_withdrawals(([withdrawal],))
+def _decoded(data: bytes) -> tuple[Function, tuple[Any, ...]]:
+    function = _KNOWN.get(data[:4])
+    if function is None:
+        raise UnreadableCall(f"selector 0x{data[:4].hex()} is not known here")
+    try:
+        arguments = function.decode(data)
+    except (DecodingError, NotThisCall) as error:
+        raise UnreadableCall(f"the arguments are not those of {function.name}") from error
+    if function.encode(*arguments) != data:
+        # Bytes that two decoders could read in two ways.
+        raise UnreadableCall(f"the arguments of {function.name} are not in canonical form")
+    return function, arguments
 
 
-def _of_withdrawals(arguments: tuple[object, ...]) -> Spending:
-    (withdrawals,) = arguments
+def _of_batch(arguments: _Arguments, tips: Mapping[int, int]) -> Spending:
+    return _of_withdrawals(arguments[0], tips)
+
+
+def _of_withdrawals(withdrawals: Iterable[Any], _: Mapping[int, int]) -> Spending:
     moved: Counter[Address] = Counter()
-    for withdrawal in withdrawals:  # type: ignore[attr-defined]  # typed by the decoder alone
+    for withdrawal in withdrawals:
         moved[Address.from_hex(withdrawal[_ASSET])] += sum(withdrawal[_AMOUNTS])
     return dict(moved)
 
 
-def _of_nothing(_: tuple[object, ...]) -> Spending:
+def _of_payments(arguments: _Arguments, _: Mapping[int, int]) -> Spending:
+    _, asset, payments = arguments
+    moved = sum(amount for _, _, amount in payments)
+    return {Address.from_hex(asset): moved} if moved else {}
+
+
+def _of_tips(arguments: _Arguments, tips: Mapping[int, int]) -> Spending:
+    """A tip that stands twice in a call is paid once, and counted twice."""
+    moved = 0
+    for number in arguments[0]:
+        if number not in tips:
+            raise UnreadableCall(f"tip {number} was never planned: what it is worth is not known")
+        moved += tips[number]
+    return {ZERO_ADDRESS: moved} if moved else {}
+
+
+def _of_nothing(_: _Arguments, __: Mapping[int, int]) -> Spending:
     return {}
 
 
-_SPENDING: dict[bytes, tuple[Function, Callable[[tuple[object, ...]], Spending]]] = {
-    WITHDRAW.selector: (WITHDRAW, _of_withdrawal),
-    WITHDRAW_BATCH.selector: (WITHDRAW_BATCH, _of_withdrawals),
-    COMMIT_EPOCH.selector: (COMMIT_EPOCH, _of_nothing),
+_SPENDING: dict[Function, Callable[[_Arguments, Mapping[int, int]], Spending]] = {
+    WITHDRAW: _of_withdrawals,
+    WITHDRAW_BATCH: _of_batch,
+    COMMIT_EPOCH: _of_nothing,
+    PAY_BATCH: _of_payments,
+    PAY_TIPS: _of_tips,
 }
+_KNOWN = {function.selector: function for function in _SPENDING}

@@ -11,17 +11,20 @@
 A crash at any point is harmless, because every tick derives everything again: what is stored but
 was not sent is sent again as it is; what was sent but not observed is observed again. Nothing is
 ever sent that is not stored. The caller holds the key (`adapters.ownership`) for the whole tick.
+
+One tick serves all contracts that the key pays from, since nonces belong to the key: what waits for
+one contract would otherwise be nobody's to replace while another one is served. A contract that is
+paused gets nothing; what waits for it gives way to no-ops once it stands in the way of others.
 """
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from enum import StrEnum
 from typing import assert_never
 
 from contracts.evm import Address, BlockRef, ChainId, Hash32
 from settlement.errors import NodeBehind, NonceDrift
-from settlement.payouts.assemble import Assembler, Held
+from settlement.payouts.assemble import Assembler
 from settlement.payouts.decision import (
     Done,
     Exhausted,
@@ -32,7 +35,7 @@ from settlement.payouts.decision import (
     spent_outcomes,
 )
 from settlement.payouts.gas import FeeAboveCap, FeeCaps, fee_for
-from settlement.payouts.keep_up import keep_up
+from settlement.payouts.keep_up import Kept, keep_up
 from settlement.payouts.nonces import Counts, Market, useful_nonces
 from settlement.payouts.observe import Sighting, observe
 from settlement.payouts.operation import (
@@ -42,18 +45,21 @@ from settlement.payouts.operation import (
     Operation,
     Outcome,
     SignedTransaction,
-    commit_operation,
-    withdraw_operation,
 )
+from settlement.payouts.owed import Owed
 from settlement.payouts.protocols import (
     ApprovedCommits,
     Finality,
+    GuardedKey,
     PayableLeaves,
+    PayableLines,
     PayoutChain,
     PayoutStore,
-    Signer,
 )
+from settlement.payouts.report import Stop, TickReport
 from settlement.payouts.send import Sending
+from settlement.payouts.sign import Signing, stopped
+from settlement.payouts.signing_policy import RefusalKind
 
 log = logging.getLogger(__name__)
 
@@ -78,47 +84,25 @@ class SubmitLimits:
     replace_after_blocks: int
 
 
-class Stop(StrEnum):
-    """Why a tick signed nothing or not all; each ends by itself or by a person's decision."""
-
-    NO_FINALIZED_BLOCK = "no_finalized_block"
-    PAUSED = "paused"
-    KEY_UNSETTLED = "key_unsettled"  # nonces that we know nothing of are not spent for good
-    FEE_ABOVE_CAP = "fee_above_cap"
-    NO_GAS_MONEY = "no_gas_money"  # for everything in flight and the next transaction
-    IN_FLIGHT_FULL = "in_flight_full"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TickReport:
-    """What one tick did; `exhausted` and most of `held` need a person.
-
-    `replaced` are replacements and no-ops, for nonces that were taken before.
-    """
-
-    planned: int = 0
-    recorded: tuple[Outcome, ...] = ()
-    sent_again: tuple[Hash32, ...] = ()
-    replaced: tuple[Hash32, ...] = ()
-    signed: tuple[Hash32, ...] = ()
-    held: tuple[Held, ...] = ()
-    exhausted: tuple[Hash32, ...] = ()
-    stop: Stop | None = None
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Submitter:
-    """Pays from one contract with one key."""
+    """Pays with one key, from `contract` (an `EpochPayouts`) and from those that owe lines."""
 
     chain_id: ChainId
     contract: Address
     leaves: PayableLeaves
     commits: ApprovedCommits
+    lines: tuple[PayableLines, ...]
     finality: Finality
     chain: PayoutChain
     store: PayoutStore
-    signer: Signer
+    signer: GuardedKey
     limits: SubmitLimits
+
+    @property
+    def contracts(self) -> tuple[Address, ...]:
+        """All contracts that are paid from."""
+        return (self.contract, *(one.contract for one in self.lines))
 
     def tick(self) -> TickReport:
         """Do everything that can be done now.
@@ -133,55 +117,62 @@ class Submitter:
         head = self.chain.head()
         if head.number < finalized.number:
             raise NodeBehind(head=head.number, finalized=finalized.number)
-        is_paused = self.chain.is_paused(head)
-        planned, commit_calls = (0, {}) if is_paused else self._plan(finalized)
+        paused = self.chain.paused(self.contracts, head)
+        planned, commit_calls = self._plan(finalized, paused)
         counts = self.counts(head, finalized)
         next_nonce = self._adopted(counts, head)
         histories, sighting = self._observe(finalized, counts)
         histories = [_with_fresh_call(one, commit_calls) for one in histories]
         recorded, due, exhausted = self._decide(histories, sighting)
-        report = TickReport(planned=planned, recorded=recorded, exhausted=exhausted)
-        if is_paused:
+        report = TickReport(
+            planned=planned,
+            recorded=recorded,
+            exhausted=exhausted,
+            paused=tuple(sorted(paused)),
+        )
+        if paused.issuperset(self.contracts):
             return replace(report, stop=Stop.PAUSED)
         over = {outcome.op_id for outcome in recorded if outcome.is_closing}
-        still = [history for history in histories if history.operation.op_id not in over]
+        still = [
+            history
+            for history in histories
+            if history.operation.op_id not in over and history.operation.contract not in paused
+        ]
         market = self.market(head)
         kept = keep_up(
             self.in_flight(counts),
             useful_nonces(still, self.signer.address),
-            sending=self._sending(market),
+            contracts=self.contracts,
+            sending=self.sending(market),
             view=sighting.view,
             counts=counts,
             market=market,
             next_nonce=next_nonce,
         )
-        report = replace(report, sent_again=kept.sent_again, replaced=kept.replaced)
-        if kept.above_cap is not None:
-            return replace(report, stop=self._at_cap(kept.above_cap))
-        if kept.is_unsettled:
-            return replace(report, stop=Stop.KEY_UNSETTLED)
-        return self._sign_due(due, report, head, counts, market=market, next_nonce=next_nonce)
+        report = replace(
+            report, sent_again=kept.sent_again, replaced=kept.replaced, refusals=kept.refusals
+        )
+        stop = self._stopped(kept)
+        if stop is not None:
+            return replace(report, stop=stop)
+        due = [operation for operation in due if operation.contract not in paused]
+        assembler = self.assembler(head, self.underway(still, counts))
+        return self._sign_due(due, report, assembler, counts, market=market, next_nonce=next_nonce)
 
-    def owed(self, finalized: BlockRef) -> tuple[list[Operation], list[Operation]]:
-        """What is owed now: commits, whose calls may vary in signatures, and withdrawals."""
-        commits = [
-            commit_operation(
-                one.approval, one.signatures, chain_id=self.chain_id, contract=self.contract
-            )
-            for one in self.commits.approved(finalized)
-        ]
+    def owed(
+        self, finalized: BlockRef, paused: Collection[Address]
+    ) -> tuple[list[Operation], list[Operation]]:
+        """What contracts that are not paused owe now: commits, and everything else."""
+        owed = Owed(
+            chain_id=self.chain_id,
+            contract=self.contract,
+            leaves=self.leaves,
+            commits=self.commits,
+            lines=self.lines,
+        )
+        commits = owed.commitments(finalized, paused)
         room = self.limits.open_operations_max - self.store.open_count() - len(commits)
-        leaves = self.leaves.payable(finalized, limit=room) if room > 0 else ()
-        withdrawals = [
-            withdraw_operation(
-                one.withdrawal,
-                settled=one.settled,
-                chain_id=self.chain_id,
-                contract=self.contract,
-            )
-            for one in leaves
-        ]
-        return commits, withdrawals
+        return commits, owed.payments(finalized, paused, limit=room)
 
     def counts(self, head: BlockRef, finalized: BlockRef) -> Counts:
         """How far the key's nonces are used, as the node shows it."""
@@ -205,13 +196,36 @@ class Submitter:
             replace_after_blocks=self.limits.replace_after_blocks,
         )
 
-    def assembler(self, head: BlockRef) -> Assembler:
+    def sending(self, market: Market) -> Sending:
+        """What signs, stores and sends."""
+        return Sending(
+            chain_id=self.chain_id,
+            chain=self.chain,
+            store=self.store,
+            signer=self.signer,
+            head=market.head,
+        )
+
+    def underway(self, histories: Iterable[History], counts: Counts) -> list[Operation]:
+        """What the head has not paid yet, but something signed with the key may."""
+        sender = self.signer.address
+        return [
+            history.operation
+            for history in histories
+            if any(
+                (attempt.sender, attempt.nonce >= counts.head) == (sender, True)
+                for attempt in history.attempts
+            )
+        ]
+
+    def assembler(self, head: BlockRef, underway: Sequence[Operation]) -> Assembler:
         """What puts due operations into calls."""
         return Assembler(
             chain=self.chain,
             sender=self.signer.address,
             head=head,
             gas_max=self.limits.gas_max,
+            underway=underway,
         )
 
     def money_left(self, in_flight: Sequence[Attempt], counts: Counts, head: BlockRef) -> int:
@@ -220,10 +234,14 @@ class Submitter:
         promised = sum(self._cost_max(transaction, head) for transaction in waiting)
         return self.chain.balance(self.signer.address, head) - promised
 
-    def _plan(self, finalized: BlockRef) -> tuple[int, dict[Hash32, bytes]]:
+    def _plan(
+        self, finalized: BlockRef, paused: frozenset[Address]
+    ) -> tuple[int, dict[Hash32, bytes]]:
         """Store what is owed now; also returns the calls of commits."""
-        commits, withdrawals = self.owed(finalized)
-        planned = self.store.plan([*commits, *withdrawals])
+        if paused.issuperset(self.contracts):
+            return 0, {}
+        commits, others = self.owed(finalized, paused)
+        planned = self.store.plan([*commits, *others])
         if planned:
             log.info("operations planned", extra={"operations": planned})
         return planned, {commit.op_id: commit.call for commit in commits}
@@ -310,7 +328,7 @@ class Submitter:
         self,
         due: Sequence[Operation],
         report: TickReport,
-        head: BlockRef,
+        assembler: Assembler,
         counts: Counts,
         *,
         market: Market,
@@ -326,52 +344,35 @@ class Submitter:
         slots = self.limits.in_flight_max - len(in_flight)
         if slots <= 0:
             return replace(report, stop=Stop.IN_FLIGHT_FULL)
-        money_wei = self.money_left(in_flight, counts, head)
-        sending = self._sending(market)
-        signed: list[Hash32] = []
-        held: list[Held] = []
-        stop: Stop | None = None
-        for one in self.assembler(head).assembled(due):
-            if isinstance(one, Held):
-                held.append(one)
-                continue
-            money_wei -= one.gas * fee.max_fee_wei + self.chain.data_fee(one.data, head)
-            if len(signed) >= slots:
-                stop = Stop.IN_FLIGHT_FULL
-            elif money_wei < 0:
-                stop = self._without_money(money_wei)
-            if stop is not None:
-                break
-            nonce = next_nonce + len(signed)
-            signed.append(sending.anew(one.data, one.op_ids, nonce=nonce, gas=one.gas, fee=fee))
-        for spoiled in held:
-            fields = {"op_id": str(spoiled.op_id), "reason": spoiled.objection.reason}
-            log.warning("operation held", extra=fields)
-        return replace(report, signed=tuple(signed), held=tuple(held), stop=stop)
+        signed = Signing(
+            assembler=assembler,
+            sending=self.sending(market),
+            fee=fee,
+            slots=slots,
+            money_wei=self.money_left(in_flight, counts, assembler.head),
+            next_nonce=next_nonce,
+        ).signed(due)
+        return replace(report, signed=signed.hashes, held=signed.held, stop=signed.stop)
+
+    def _stopped(self, kept: Kept) -> Stop | None:
+        """Why nothing new may be signed after the open nonces were looked after."""
+        for refusal in kept.refusals:
+            fields = {"reason": refusal.kind.value, "detail": refusal.detail}
+            log.error("replacement refused by the signing policy", extra=fields)
+            if refusal.kind is RefusalKind.STOPPED:
+                return stopped(refusal)
+        if kept.above_cap is not None:
+            return self._at_cap(kept.above_cap)
+        return Stop.KEY_UNSETTLED if kept.is_unsettled else None
 
     def _cost_max(self, transaction: SignedTransaction, head: BlockRef) -> int:
         data_fee = self.chain.data_fee(transaction.raw, head)
         return transaction.gas * transaction.max_fee_wei + data_fee
 
-    def _without_money(self, missing_wei: int) -> Stop:
-        fields = {"sender": str(self.signer.address), "missing_wei": str(-missing_wei)}
-        log.error("payout key lacks money for gas", extra=fields)
-        return Stop.NO_GAS_MONEY
-
     def _at_cap(self, above: FeeAboveCap) -> Stop:
         fields = {"needed_wei": str(above.needed_wei), "cap_wei": str(above.cap_wei)}
         log.error("fee above the cap", extra=fields | {"sender": str(self.signer.address)})
         return Stop.FEE_ABOVE_CAP
-
-    def _sending(self, market: Market) -> Sending:
-        return Sending(
-            chain_id=self.chain_id,
-            contract=self.contract,
-            chain=self.chain,
-            store=self.store,
-            signer=self.signer,
-            head=market.head,
-        )
 
 
 def _with_fresh_call(history: History, commit_calls: Mapping[Hash32, bytes]) -> History:

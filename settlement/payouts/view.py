@@ -9,10 +9,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from contracts.calls import EpochState, EpochStatus, Refusal
+from contracts.calls import EpochState, EpochStatus, Refusal, SkipReason
 from contracts.evm import Address, BlockNumber, BlockRef, Hash32
 from settlement.errors import UnknownLines
-from settlement.payouts.operation import Attempt, EpochSubject, LeafSubject
+from settlement.payouts.operation import Attempt, EpochSubject, Kind, LeafSubject
 
 
 class Usage(StrEnum):
@@ -20,7 +20,8 @@ class Usage(StrEnum):
 
     A withdrawal is unused while exactly those lines are settled that were settled when it was
     planned, and settled as soon as there are more: of all operations of one leaf, at most one is
-    unused. It is early if there are fewer, which takes a finalized block that was replaced.
+    unused. It is early if there are fewer, which takes a finalized block that was replaced. A line
+    of a list is one bit: unset is unused, set is settled.
     """
 
     UNUSED = "unused"
@@ -33,8 +34,8 @@ class Usage(StrEnum):
 class Receipt:
     """A receipt as the node shows it now; it may be gone after a reorg.
 
-    `settled` are the op-ids that the transaction settled, `refused` those that it refused, both as
-    the contract's events name them.
+    `settled` are the op-ids that the transaction settled, `refused` those that it refused or
+    skipped, both as the contracts' events name them.
     """
 
     tx_hash: Hash32
@@ -42,7 +43,7 @@ class Receipt:
     block_hash: Hash32
     is_success: bool
     settled: frozenset[Hash32]
-    refused: Mapping[Hash32, Refusal]
+    refused: Mapping[Hash32, Refusal | SkipReason]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,15 +78,28 @@ class ChainView:
 
 @dataclass(frozen=True, slots=True)
 class Objection:
-    """Why a call would revert now: the contract's refusal of a withdrawal, else revert data."""
+    """Why an operation would not be paid now: the contract's own reason, else revert data."""
 
-    refusal: Refusal | None
+    refusal: Refusal | SkipReason | None
     reason: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
+class Fund:
+    """Money of one asset that a contract pays operations of one kind from."""
+
+    kind: Kind
+    contract: Address
+    asset: Address
+
+
+@dataclass(frozen=True, slots=True)
 class Backing:
-    """What the contract holds of an asset, and how much of that it has accounted for."""
+    """What a contract holds of an asset, and how much of that is somebody's already.
+
+    All that `EpochPayouts` and `TipRelay` owe is accounted for; of `PayoutBatch` it is what is
+    unclaimed, and the rest is the float that lines are paid from.
+    """
 
     held: int
     accounted: int
@@ -94,6 +108,11 @@ class Backing:
     def shortfall(self) -> int:
         """What is missing; nothing should ever be."""
         return max(self.accounted - self.held, 0)
+
+    @property
+    def float_units(self) -> int:
+        """What nobody has a claim to."""
+        return max(self.held - self.accounted, 0)
 
 
 def leaf_usage(op_id: Hash32, subject: LeafSubject, paid_lines: int) -> Usage:
@@ -117,3 +136,8 @@ def commit_usage(subject: EpochSubject, state: EpochState) -> Usage:
         return Usage.UNUSED
     is_ours = state.manifest_digest == subject.manifest_digest
     return Usage.SETTLED if is_ours else Usage.SUPERSEDED
+
+
+def line_usage(word: int, bit: int) -> Usage:
+    """Read one line in a word of `settledLines`."""
+    return Usage.SETTLED if word >> bit & 1 else Usage.UNUSED

@@ -6,7 +6,8 @@
 
 Each box is one unit: it depends on finalized facts and on the units left of it alone, and is
 stored once, for ever, under its name and with its digest. A worker takes whatever unit is open and
-in nobody's hands; one that dies leaves it open. So the answer does not depend on who computed
+in nobody's hands; one that dies leaves it open. Usage is read before the couplings are needed, so
+that one worker finds them while the others read. So the answer does not depend on who computed
 what, how often, or into how many shards the epoch was cut.
 """
 
@@ -29,10 +30,11 @@ from settlement.royalties.shard_judging import Coupled, JudgedUsage, judged_usag
 from settlement.royalties.shard_lines import allocation_lines
 from settlement.royalties.shard_result import ShardResult, merged, shard_result
 from settlement.royalties.shard_rules import WorkFactors
-from settlement.royalties.shard_usage import ShardFees, shard_fees, shard_usage
+from settlement.royalties.shard_usage import ShardFees, ShardUsage, shard_fees, shard_usage
 
 SHARDS_MAX = 256
 _PREFIXES = 2**16
+_COUPLINGS = "couplings"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,8 +88,13 @@ class ShardStore(Protocol):
     Each `record_…` keeps the first, and raises `ConflictingShard` if another is stored.
     """
 
-    def claimed(self, key: ShardKey, unit: str) -> AbstractContextManager[bool]:
-        """Hold a unit for this worker, if nobody else does; the hold ends with its process."""
+    def claimed(
+        self, key: ShardKey, unit: str, *, is_awaited: bool = False
+    ) -> AbstractContextManager[bool]:
+        """Hold a unit for this worker, if nobody else does; the hold ends with its process.
+
+        If it is awaited, whoever holds it is waited for first.
+        """
 
     def couplings(self, key: ShardKey) -> tuple[Coupled, ...] | None:
         """The coupled rows, once they are known."""
@@ -162,9 +169,7 @@ def allocate_shards(
     total = store.total(order.key)
     if total is not None:
         return total
-    coupled = _couplings(order, facts, store)
-    if coupled is None:
-        return None
+    coupled = _couplings_if_free(order, facts, store)
     if len(store.stored_shards(order.key, order.shard_count)) < order.shard_count:
         _allocate_open(order, coupled, facts, store)
     if len(store.stored_shards(order.key, order.shard_count)) < order.shard_count:
@@ -182,8 +187,7 @@ def allocate_shard(
 ) -> ShardResult:
     """Allocate the fees of one range of subscribers."""
     fees, judged = _judged(bounds, coupled, order=order, factors=factors, facts=facts)
-    assets = list(asset_fees(fees, [entry.rate_ppm for entry in order.parameters.fees]))
-    return shard_result(judged, assets, factors, subscribers=len(fees))
+    return _allocated(fees, judged, order=order, factors=factors)
 
 
 def allocation_file(
@@ -212,24 +216,38 @@ def find_couplings(order: ShardOrder, facts: ShardFacts) -> tuple[Coupled, ...]:
     )
 
 
-def _couplings(
+def _couplings_if_free(
     order: ShardOrder, facts: ShardFacts, store: ShardStore
 ) -> tuple[Coupled, ...] | None:
+    """The coupled rows; None while somebody else is finding them."""
     coupled = store.couplings(order.key)
     if coupled is not None:
         return coupled
-    with store.claimed(order.key, "couplings") as is_ours:
-        if not is_ours:
-            return None
-        coupled = store.couplings(order.key)
-        if coupled is None:
-            coupled = find_couplings(order, facts)
-            store.record_couplings(order.key, coupled)
+    with store.claimed(order.key, _COUPLINGS) as is_ours:
+        return _couplings(order, facts, store) if is_ours else None
+
+
+def _awaited_couplings(
+    order: ShardOrder, facts: ShardFacts, store: ShardStore
+) -> tuple[Coupled, ...]:
+    """The coupled rows, once whoever is finding them has done so or died."""
+    with store.claimed(order.key, _COUPLINGS, is_awaited=True):
+        return _couplings(order, facts, store)
+
+
+def _couplings(order: ShardOrder, facts: ShardFacts, store: ShardStore) -> tuple[Coupled, ...]:
+    coupled = store.couplings(order.key)
+    if coupled is None:
+        coupled = find_couplings(order, facts)
+        store.record_couplings(order.key, coupled)
     return coupled
 
 
 def _allocate_open(
-    order: ShardOrder, coupled: tuple[Coupled, ...], facts: ShardFacts, store: ShardStore
+    order: ShardOrder,
+    coupled: tuple[Coupled, ...] | None,
+    facts: ShardFacts,
+    store: ShardStore,
 ) -> None:
     """Every shard that is neither done nor in another worker's hands."""
     factors = WorkFactors(order.parameters, order.registry, order.scope)
@@ -237,10 +255,14 @@ def _allocate_open(
         if shard in store.stored_shards(order.key, order.shard_count):
             continue
         with store.claimed(order.key, f"shard {shard} of {order.shard_count}") as is_ours:
-            if is_ours and shard not in store.stored_shards(order.key, order.shard_count):
-                bounds = shard_bounds(shard, order.shard_count)
-                result = allocate_shard(bounds, coupled, order=order, factors=factors, facts=facts)
-                store.record_shard(order.key, order.shard_count, shard, result)
+            if not is_ours or shard in store.stored_shards(order.key, order.shard_count):
+                continue
+            fees, usage = _read(shard_bounds(shard, order.shard_count), factors, facts)
+            if coupled is None:
+                coupled = _awaited_couplings(order, facts, store)
+            judged = _judge(usage, coupled, order=order, factors=factors)
+            result = _allocated(fees, judged, order=order, factors=factors)
+            store.record_shard(order.key, order.shard_count, shard, result)
 
 
 def _merge(order: ShardOrder, store: ShardStore) -> ShardResult | None:
@@ -263,7 +285,25 @@ def _judged(
     factors: WorkFactors,
     facts: ShardFacts,
 ) -> tuple[ShardFees, JudgedUsage]:
+    fees, usage = _read(bounds, factors, facts)
+    return fees, _judge(usage, coupled, order=order, factors=factors)
+
+
+def _read(
+    bounds: tuple[bytes, bytes | None], factors: WorkFactors, facts: ShardFacts
+) -> tuple[ShardFees, ShardUsage]:
     fees = shard_fees(facts.subscriptions(*bounds))
-    usage = shard_usage(facts.usage(*bounds), fees, factors.table)
-    judged = judged_usage(usage, factors, coupled, last_before_start=order.scope.last_before_start)
-    return fees, judged
+    return fees, shard_usage(facts.usage(*bounds), fees, factors.table)
+
+
+def _judge(
+    usage: ShardUsage, coupled: tuple[Coupled, ...], *, order: ShardOrder, factors: WorkFactors
+) -> JudgedUsage:
+    return judged_usage(usage, factors, coupled, last_before_start=order.scope.last_before_start)
+
+
+def _allocated(
+    fees: ShardFees, judged: JudgedUsage, *, order: ShardOrder, factors: WorkFactors
+) -> ShardResult:
+    assets = list(asset_fees(fees, [entry.rate_ppm for entry in order.parameters.fees]))
+    return shard_result(judged, assets, factors, subscribers=len(fees))

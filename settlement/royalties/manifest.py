@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from contracts.approvals import AssetTotals
-from contracts.event_spec import ContractName
+from contracts.event_spec import ROYALTY_CONTRACTS, ContractName
 from contracts.evm import (
     Address,
     BlockNumber,
@@ -29,7 +29,7 @@ USAGE_MODE = "attested"
 TREE_PROFILE = "quittance-v1"
 AMOUNTS = ("paid_in", "carried_in", "allocated", "escrow", "unallocated", "fees")
 """The members of `AssetTotals` after the asset."""
-CONTRACTS = tuple(name for name in ContractName if name is not ContractName.ERC20)
+CONTRACTS = ROYALTY_CONTRACTS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -34,9 +34,13 @@ USE_CASES = {
     "settlement.royalties.watch",
     "settlement.payouts.prove",
     "settlement.payouts.send",
+    "settlement.payouts.sign",
     "settlement.payouts.submit",
     "settlement.ledger.post",
+    "reconciliation.rebuild",
     "reconciliation.reconcile",
+    "reconciliation.payment_books",
+    "reconciliation.state_solvency",
 }
 """Modules that drive adapters through Protocols; everything else outside adapters/ is pure."""
 

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from scripts.embedded.places import scratch_directory
+from tests.beancount_files import bean_check
 from tests.processes import processes_of
 
 DIVIDED = ("allocated", "fees", "escrow", "unallocated")
@@ -33,12 +34,15 @@ def directory() -> Iterator[Path]:
 def result() -> dict[str, Any]:
     """What a whole demo prints; it leaves nothing behind."""
     with scratch_directory() as path:
-        process = start(path, *SMALL)
+        papers = path / "papers"
+        process = start(path, *SMALL, "--papers", str(papers))
         output, errors = process.communicate(timeout=LIMIT_S)
         assert process.returncode == 0, errors
         assert processes_of(path) == {}
         assert list((path / "demo").iterdir()) == []
-    document: dict[str, Any] = json.loads(output)
+        document: dict[str, Any] = json.loads(output)
+        document["bean_check"] = bean_check(papers / "journal.beancount")
+        document["papers"] = sorted(one.name for one in papers.iterdir())
     return document
 
 
@@ -59,7 +63,10 @@ def seeded(result: dict[str, Any]) -> dict[str, Any]:
         {name: value for name, value in epoch.items() if name != "manifest_digest"}
         for epoch in result["epochs"]
     ]
-    names = ("totals", "quarantined", "held", "payee_hold", "escrow_claim", "refused_on_chain")
+    names = (
+        *("totals", "quarantined", "held", "payee_hold", "escrow_claim", "refused_on_chain"),
+        "payments",
+    )
     return {"epochs": epochs} | {name: result[name] for name in names}
 
 
@@ -85,6 +92,14 @@ def test_demo__small__settles_three_epochs(result: dict[str, Any]) -> None:
     assert result["omission_refused_at"] > 0
 
 
+def test_demo__papers__journal_passes_bean_check(result: dict[str, Any]) -> None:
+    close, *journals = result["papers"]
+
+    assert result["bean_check"] == ""
+    assert re.fullmatch(r"close-\d{4}-\d{2}\.html", close)
+    assert journals == ["journal.beancount", "journal.csv", "journal.jsonl"]
+
+
 def test_demo__payee_held__paid_exactly_that_later(result: dict[str, Any]) -> None:
     hold = result["payee_hold"]
 
@@ -105,6 +120,43 @@ def test_demo__wrong_root__vetoed_by_the_watcher(result: dict[str, Any]) -> None
 
     assert (veto["epoch"], veto["attempt"]) == (2, 1)
     assert re.fullmatch("0x[0-9a-f]{64}", veto["transaction"])
+
+
+def test_demo__single_payments__final_refunded_or_gone(result: dict[str, Any]) -> None:
+    sales = {sale["what"]: sale for sale in result["payments"]["sales"]}
+    states = {what: sale["state"] for what, sale in sales.items()}
+
+    assert {what for what, state in states.items() if state == "refunded"} == {
+        "a ticket, then given back"
+    }
+    assert {what for what, state in states.items() if state == "gone"} == {
+        "a content, reorganised away"
+    }
+    assert sorted(states.values()) == ["final"] * 7 + ["gone", "refunded"]
+    fees = {what: (int(sale["amount"]), int(sale["fee"])) for what, sale in sales.items()}
+    assert fees["a content, paid directly"] == (10_000_000, 1_000_000)
+    assert fees["a content, relayed with a permit"] == (5_000_000, 1_000_000)
+    assert fees["a tip by a smart account"] == (20_000_000, 1_000_000)
+    assert fees["a tip in native coins"] == (10**16, 5 * 10**14)
+    assert fees["a ticket, then sold on"] == (30_000_000, 3_000_000)
+    at_once = [sale["payer"] for what, sale in sales.items() if "at once" in what]
+    assert at_once == [sales["a tip by a smart account"]["payer"]] * 2
+
+
+def test_demo__who_is_let_in__by_what_the_chain_says_then(result: dict[str, Any]) -> None:
+    answers = {one["who"]: one["answer"] for one in result["payments"]["admissions"]}
+
+    assert answers["the reader, whose relayer paid the gas"] == "granted: paid"
+    assert answers["a stranger"] == "denied: nothing_found"
+    assert answers["the fan, who sold it on"] == "denied: ticket_transferred"
+    assert answers["the collector, at the gate"] == "granted: ticket_redeemed"
+    assert answers["the waverer, who gave it back"] == "denied: ticket_burned"
+    assert answers["the spender, who paid"] == "granted: paid"
+    assert answers["the spender, after the reorganisation"] == "denied: payment_gone"
+
+
+def test_demo__tip_in_native_coins__passed_on_whole(result: dict[str, Any]) -> None:
+    assert 0 < int(result["payments"]["tipped"]) == int(result["payments"]["passed_on"])
 
 
 def test_demo__kill_9__leaves_nothing_running(directory: Path) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from eth_abi.abi import decode
 
-from contracts.event_spec import ContractName
+from contracts.event_spec import ROYALTY_CONTRACTS, ContractName
 from contracts.evm import Address, Hash32, Timestamp, keccak
 from contracts.typed_data import split_account_of
 from scripts.demo.actors import Stage, parameters_json
@@ -91,9 +91,7 @@ def logs_of(node: DevNode, at: Address, topic: Hash32) -> list[dict[str, Any]]:
 def test_deploy__contracts__all_that_a_settlement_names(
     node: DevNode, deployment: Deployment
 ) -> None:
-    expected = set(ContractName) - {ContractName.ERC20}
-
-    assert set(deployment.settlement.contracts) == expected
+    assert set(deployment.settlement.contracts) == set(ROYALTY_CONTRACTS)
     for at in (*deployment.settlement.contracts.values(), deployment.timelock):
         assert node.request("eth_getCode", str(at), "latest") != "0x"
 

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import Connection, Engine
 
 from contracts.addresses import Settlement
-from contracts.event_spec import ContractName, EventSpec
+from contracts.event_spec import ROYALTY_CONTRACTS, ContractName, EventSpec
 from contracts.events import (
     CONSUMPTION_SUBMITTED,
     EPOCH_CLOCK_STARTED,
@@ -75,7 +75,7 @@ SEVEN = Epoch(7)
 
 
 def settlement(seed: int) -> Settlement:
-    kinds = [kind for kind in ContractName if kind is not ContractName.ERC20]
+    kinds = ROYALTY_CONTRACTS
     addresses: dict[ContractName, Address] = {
         kind: Address(bytes((seed, place)) * 10) for place, kind in enumerate(kinds)
     }

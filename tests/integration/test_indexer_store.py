@@ -69,10 +69,11 @@ class TestPostgresFacts(FactStoreContract):
         return lambda: snapshot(reader)
 
 
-def test_tables__registry__every_event_block_and_log() -> None:
+def test_tables__registry__every_event_block_log_and_reading() -> None:
     names = [fact.table.name for fact in FACT_TABLES]
 
-    assert names == ["block", "log", *(spec.table for spec in EVENTS)]
+    events = [spec.table for spec in EVENTS]
+    assert names == ["block", "log", *events, "gate_reading", "gate_admission"]
     assert all(fact.height.table is fact.table for fact in FACT_TABLES)
 
 

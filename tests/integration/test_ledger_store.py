@@ -1,4 +1,8 @@
-"""The books in Postgres: the same contract as in memory, and what the database itself refuses."""
+"""The books in Postgres: the same contract as in memory, and what the database itself refuses.
+
+Subjects also: settlement.ledger.adapters.columns, settlement.ledger.adapters.commitment_rows,
+settlement.ledger.adapters.record, settlement.ledger.adapters.trigger_functions.
+"""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -15,7 +19,7 @@ from contracts.units import UINT256_MAX
 from scripts.embedded.postgres import PostgresServer
 from settlement.errors import EntryConflict
 from settlement.ledger.accounts import CASH, AccountKind, Book, paid_in, unclaimed
-from settlement.ledger.adapters import tables
+from settlement.ledger.adapters import schema, tables
 from settlement.ledger.adapters.bulk import ROWS_MAX, chunks, insert_new
 from settlement.ledger.adapters.queries import select_balances
 from settlement.ledger.adapters.reads import LedgerReads
@@ -44,7 +48,7 @@ from tests.ledger_builders import (
 )
 from tests.ledger_contract import LEAF, BooksContract, active_epoch, posted
 
-EVERYTHING = (*tables.APPEND_ONLY, tables.CURSOR)
+EVERYTHING = schema.TABLES
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +56,7 @@ def database_with_tables(postgres_server: PostgresServer) -> Iterator[Engine]:
     engine = create_engine(postgres_server.url("ledger_store"))
     with engine.begin() as connection:
         SQLModel.metadata.create_all(connection, tables=EVERYTHING)
-        for statement in tables.EXTRA_DDL:
+        for statement in schema.EXTRA_DDL:
             connection.exec_driver_sql(statement)
     yield engine
     engine.dispose()
@@ -94,7 +98,7 @@ def settled(engine: Engine) -> MoneyChain:
 OPEN_LEAF = leaf({BOB: 5}, work_id=work(8))
 
 
-@pytest.mark.parametrize("table", [table.name for table in tables.APPEND_ONLY])
+@pytest.mark.parametrize("table", [table.name for table in schema.APPEND_ONLY])
 @pytest.mark.parametrize("change", ["DELETE FROM {}", "TRUNCATE {} CASCADE", "UPDATE {} SET {}"])
 def test_books__changed_by_sql__refused(
     engine: Engine, settled: MoneyChain, table: str, change: str
@@ -108,14 +112,14 @@ def test_books__changed_by_sql__refused(
 
 _ENTRY = (
     "INSERT INTO journal_entry (id, chain_id, contract, source_kind, source_id, leg, version,"
-    " status, effective_at, posting_count, content_digest)"
-    " VALUES (:id, 31337, :contract, 'log', :id, 0, 0, 'posted', 1, :count, :id)"
+    " status, effective_at, effective_block, booked_at, period, posting_count, content_digest)"
+    " VALUES (:id, 31337, :contract, 'log', :id, 0, 0, 'posted', 1, 1, 1, 197001, :count, :id)"
 )
 _POSTING = (
     "INSERT INTO posting (entry_id, ordinal, version, status, posting_count, asset, amount,"
-    " debit_account, credit_account)"
+    " debit_account, credit_account, effective_block, is_late)"
     " VALUES (:id, :ordinal, :version, :status, :count, :asset, CAST(:amount AS NUMERIC),"
-    " :debit, :credit)"
+    " :debit, :credit, :block, false)"
 )
 
 
@@ -127,8 +131,8 @@ def raw_entry(connection: Connection, count: int = 1) -> None:
 def raw_pair(engine: Engine, *, entry_count: int = 1, **changes: object) -> None:
     """One entry and one posting, in one transaction."""
     with engine.begin() as connection:
-        raw_entry(connection, entry_count)
         raw_posting(connection, **changes)
+        raw_entry(connection, entry_count)
 
 
 def raw_posting(connection: Connection, **changes: object) -> None:
@@ -142,6 +146,7 @@ def raw_posting(connection: Connection, **changes: object) -> None:
         "amount": "1",
         "debit": bytes(BOOK.account_id(CASH)),
         "credit": bytes(BOOK.account_id(unclaimed(BOB))),
+        "block": 1,
     }
     connection.execute(text(_POSTING), values | changes)
 
@@ -159,7 +164,7 @@ def test_raw_sql__balanced_entry__accepted(engine: Engine, settled: MoneyChain) 
         ({"debit": None}, "debit_account"),
         ({"credit": None}, "credit_account"),
         ({"credit": bytes(BOOK.account_id(CASH))}, "posting_moves_between_two_accounts"),
-        ({"credit": bytes(32)}, "posting_credit_account_fkey"),
+        ({"credit": bytes(32)}, "accounts of one book"),
         ({"amount": "0"}, "posting_amount_is_a_uint256_above_zero"),
         ({"amount": "-1"}, "posting_amount_is_a_uint256_above_zero"),
         ({"amount": str(2**256)}, "posting_amount_is_a_uint256_above_zero"),
@@ -167,10 +172,11 @@ def test_raw_sql__balanced_entry__accepted(engine: Engine, settled: MoneyChain) 
         ({"asset": None}, "asset"),
         ({"ordinal": 1}, "posting_has_a_place_in_its_entry"),
         ({"ordinal": -1}, "posting_has_a_place_in_its_entry"),
-        ({"count": 2}, "posting_is_of_its_entry"),
-        ({"status": "pending"}, "posting_is_of_its_entry"),
-        ({"version": 1}, "posting_is_of_its_entry"),
-        ({"id": b"\x02" * 32}, "posting_is_of_its_entry"),
+        ({"count": 2}, "lacks postings"),
+        ({"status": "pending"}, "lacks postings"),
+        ({"version": 1}, "lacks postings"),
+        ({"block": 2}, "lacks postings"),
+        ({"id": b"\x02" * 32}, "lacks postings"),
     ],
 )
 def test_raw_sql__half_a_posting__refused(
@@ -180,11 +186,29 @@ def test_raw_sql__half_a_posting__refused(
         raw_pair(engine, **changes)
 
 
-def test_raw_sql__entry_with_fewer_postings__refused_at_commit(
-    engine: Engine, settled: MoneyChain
-) -> None:
+def test_raw_sql__entry_with_fewer_postings__refused(engine: Engine, settled: MoneyChain) -> None:
     with pytest.raises(DBAPIError, match="lacks postings"):
         raw_pair(engine, entry_count=2, count=2)
+
+
+def test_raw_sql__posting_without_its_entry__refused_at_commit(
+    engine: Engine, settled: MoneyChain
+) -> None:
+    with (
+        pytest.raises(DBAPIError, match="posting_is_of_its_entry"),
+        engine.begin() as connection,
+    ):
+        raw_posting(connection)
+
+
+def test_raw_sql__posting_between_two_books__refused(engine: Engine, settled: MoneyChain) -> None:
+    other = Book(chain_id=BOOK.chain_id, contract=ALICE)
+    with engine.begin() as connection:
+        row = account_row(CASH, other)
+        insert_new(connection, tables.ACCOUNT, [row], returning=tables.ACCOUNT.c.id)
+
+    with pytest.raises(DBAPIError, match="accounts of one book"):
+        raw_pair(engine, credit=bytes(row["id"]))
 
 
 def test_raw_sql__posting_added_to_a_stored_entry__refused(
@@ -318,6 +342,7 @@ def test_record__other_content_under_a_stored_id__conflict(
             leg=entry.leg,
             status=entry.status,
             effective_at=Timestamp(entry.effective_at + 1),
+            effective_block=entry.effective_block,
             evidence=entry.evidence,
             postings=entry.postings,
         )
@@ -508,8 +533,8 @@ def test_journal__digest_differs_from_content__conflict(
     engine: Engine, settled: MoneyChain
 ) -> None:
     with engine.begin() as connection:
-        raw_entry(connection)
         raw_posting(connection)
+        raw_entry(connection)
 
         with pytest.raises(EntryConflict, match=str(Hash32(b"\x01" * 32))):
             LedgerReads(connection, BOOK).journal(after=None, entries_max=99)

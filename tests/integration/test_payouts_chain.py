@@ -1,17 +1,21 @@
 """The node adapter against a real node."""
 
+from dataclasses import replace
+
 import pytest
 
-from contracts.calls import Refusal, veto_call, withdraw_batch_call, withdraw_call
+from contracts.calls import Refusal, veto_call, withdraw_batch_call
 from contracts.evm import Address, Epoch, Hash32
 from scripts.embedded.anvil import AnvilNode
 from settlement.errors import ChainUnavailable
-from settlement.payouts.adapters.chain import BATCH_MAX, OP_STACK_ORACLE, NodePayoutChain
+from settlement.payouts.adapters.chain import OP_STACK_ORACLE, NodePayoutChain
+from settlement.payouts.adapters.endpoint import BATCH_MAX
 from settlement.payouts.adapters.signer import LocalSigner
 from settlement.payouts.broadcast import Answer
 from settlement.payouts.gas import NOOP_GAS, Fee, FeeCaps, FeeQuote, replacement_fee
-from settlement.payouts.operation import SignedTransaction, TransactionDraft, withdraw_operation
-from settlement.payouts.view import Objection, Usage
+from settlement.payouts.obligations import withdraw_operation
+from settlement.payouts.operation import Kind, SignedTransaction, TransactionDraft
+from settlement.payouts.view import Backing, Fund, Objection, Usage
 from tests.payouts_settlement import CHAIN_ID, SENDER_KEY, DevNode, Place, deployed, withdrawals
 
 SIGNER = LocalSigner.from_hex(SENDER_KEY)
@@ -23,7 +27,7 @@ class Site:
     def __init__(self, node: DevNode) -> None:
         self.node = node
         self.place: Place = deployed(node)
-        self.chain = NodePayoutChain(node.url, CHAIN_ID, self.place.payouts, timeout_s=10)
+        self.chain = NodePayoutChain(node.url, CHAIN_ID, [self.place.payouts], timeout_s=10)
 
     def noop(self, nonce: int, *, fee: Fee) -> SignedTransaction:
         return SIGNER.sign(
@@ -67,7 +71,7 @@ def test_reads__pinned_to_a_block__do_not_follow_the_head(site: Site) -> None:
     assert after.parent_hash == before.hash
     assert site.chain.nonce_count(SIGNER.address, before) == 0
     assert site.chain.nonce_count(SIGNER.address, after) == 1
-    assert not site.chain.is_paused(after)
+    assert site.chain.paused([site.place.payouts], after) == frozenset()
 
 
 def test_reads__block_that_was_reorged_away__unavailable(site: Site) -> None:
@@ -189,7 +193,9 @@ def test_balance_and_backing__at_a_block__what_key_and_contract_have(site: Site)
     site.node.mine()
     site.node.call("anvil_setBalance", str(SIGNER.address), hex(5))
     site.node.mine()
-    (backing,) = site.chain.backing([site.place.token], before)
+    fund = Fund(Kind.WITHDRAW, site.place.payouts, site.place.token)
+    (backing,) = site.chain.backing([fund], before)
+    assert isinstance(backing, Backing)
 
     assert site.chain.balance(SIGNER.address, before) == 10**19
     assert site.chain.balance(SIGNER.address, site.chain.head()) == 5
@@ -210,7 +216,7 @@ def test_data_fee__oracle_of_an_op_stack_chain__asked_for_the_call_and_its_envel
     chain = NodePayoutChain(
         site.node.url,
         CHAIN_ID,
-        site.place.payouts,
+        [site.place.payouts],
         timeout_s=10,
         data_fee_oracle=OP_STACK_ORACLE,
     )
@@ -221,10 +227,11 @@ def test_data_fee__oracle_of_an_op_stack_chain__asked_for_the_call_and_its_envel
 
 def test_objections__refused_and_reverting_calls__named(site: Site) -> None:
     first, *_ = withdrawals(site.place)
-    calls = [withdraw_call(first), veto_call(Epoch(0), Hash32(bytes(32)))]
+    one = withdraw_operation(first, chain_id=CHAIN_ID, contract=site.place.payouts)
+    operations = [one, replace(one, call=veto_call(Epoch(0), Hash32(bytes(32))))]
     head = site.chain.head()
 
-    refused, reverting = site.chain.objections(calls, sender=SIGNER.address, at=head)
+    refused, reverting = site.chain.objections(operations, sender=SIGNER.address, at=head)
 
     assert refused == Objection(Refusal.EPOCH_NOT_ACTIVE, "epoch_not_active")
     assert reverting is not None
@@ -236,9 +243,10 @@ def test_estimate_gas__batch_and_reverting_call__gas_or_objection(site: Site) ->
     head = site.chain.head()
     batch = withdraw_batch_call(withdrawals(site.place))
 
-    gas = site.chain.estimate_gas(batch, sender=SIGNER.address, at=head)
+    contract = site.place.payouts
+    gas = site.chain.estimate_gas(contract, batch, sender=SIGNER.address, at=head)
     objection = site.chain.estimate_gas(
-        veto_call(Epoch(0), Hash32(bytes(32))), sender=SIGNER.address, at=head
+        contract, veto_call(Epoch(0), Hash32(bytes(32))), sender=SIGNER.address, at=head
     )
 
     assert isinstance(gas, int)
@@ -254,7 +262,7 @@ def test_fees__head__base_fee_of_the_block(site: Site) -> None:
 
 
 def test_nobody_listens__reads_and_broadcast__unavailable_and_unclear() -> None:
-    chain = NodePayoutChain("http://127.0.0.1:9", CHAIN_ID, Address(b"\x01" * 20), timeout_s=1)
+    chain = NodePayoutChain("http://127.0.0.1:9", CHAIN_ID, [Address(b"\x01" * 20)], timeout_s=1)
 
     with pytest.raises(ChainUnavailable, match="eth_getBlockByNumber"):
         chain.head()

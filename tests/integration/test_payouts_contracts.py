@@ -10,13 +10,13 @@ from settlement.payouts.adapters.chain import NodePayoutChain
 from settlement.payouts.adapters.ownership import payouts_owner
 from settlement.payouts.adapters.signer import LocalSigner
 from settlement.payouts.adapters.store import SqlPayoutStore
+from settlement.payouts.obligations import withdraw_operation
 from settlement.payouts.operation import (
     Operation,
     SignedTransaction,
     TransactionDraft,
-    withdraw_operation,
 )
-from tests.fakes_payout_chain import CONTRACT, SENDER
+from tests.fakes_payout_chain import BATCH, CONTRACT, RELAY, SENDER
 from tests.payout_chain_contract import FEE_WEI, PayoutChainContract
 from tests.payout_store_contract import PayoutStoreContract
 from tests.payouts_settlement import (
@@ -38,7 +38,7 @@ class AnvilSite:
 
     def __init__(self, node: DevNode) -> None:
         self.node, self.place = node, deployed(node)
-        self.chain = NodePayoutChain(node.url, CHAIN_ID, self.place.payouts, timeout_s=10)
+        self.chain = NodePayoutChain(node.url, CHAIN_ID, [self.place.payouts], timeout_s=10)
 
     def signed(self, nonce: int, *, fee_wei: int = FEE_WEI) -> SignedTransaction:
         draft = TransactionDraft(
@@ -80,6 +80,7 @@ class TestPostgres(PayoutStoreContract):
     def store(self, empty_database: str) -> Iterator[SqlPayoutStore]:
         engine = database_engine(empty_database)
         create_tables(engine)
-        with payouts_owner(engine, CHAIN_ID, sender=SENDER, contract=CONTRACT) as owner:
-            yield SqlPayoutStore(owner, CHAIN_ID, CONTRACT, NoReservations())
+        contracts = [CONTRACT, RELAY, BATCH]
+        with payouts_owner(engine, CHAIN_ID, sender=SENDER, contracts=contracts) as owner:
+            yield SqlPayoutStore(owner, CHAIN_ID, contracts, NoReservations())
         engine.dispose()

@@ -16,8 +16,9 @@ from scripts.embedded.anvil import AnvilNode
 from settlement.errors import ChainUnavailable
 from settlement.payouts.adapters.state import NodeState
 from settlement.payouts.errors import OtherLeafSettled, ProofRefused
-from settlement.payouts.operation import LeafSubject, Operation, withdraw_operation
-from settlement.payouts.prove import ProvedLeaf, prove_leaf
+from settlement.payouts.obligations import withdraw_operation
+from settlement.payouts.operation import Operation
+from settlement.payouts.prove import ProvedLeaf, prove_operation
 from tests.payouts_settlement import (
     CHAIN_ID,
     VETO_WINDOW,
@@ -50,15 +51,10 @@ class Site:
     def prove(
         self, operation: Operation, block: BlockRef, *, leaf_hash: Hash32 | None = None
     ) -> ProvedLeaf:
-        assert isinstance(operation.subject, LeafSubject)
-        return prove_leaf(
-            operation.subject,
-            leaf_hash or operation.content_digest,
-            contract=self.place.payouts,
-            block=block,
-            header=self.header(block),
-            source=self.state,
-        )
+        ours = replace(operation, content_digest=leaf_hash or operation.content_digest)
+        proved = prove_operation(ours, block=block, header=self.header(block), source=self.state)
+        assert isinstance(proved, ProvedLeaf)
+        return proved
 
     def header(self, block: BlockRef) -> bytes:
         answer = self.node.call("eth_getBlockByNumber", hex(block.number), False)

@@ -13,6 +13,7 @@ from settlement.payouts.adapters.ownership import PayoutsOwner, payouts_owner
 from settlement.payouts.adapters.rows import operation_row
 from settlement.payouts.adapters.store import SqlHistories, SqlPayoutStore
 from settlement.payouts.adapters.tables import PAYOUT_OPERATION, TABLES
+from settlement.payouts.obligations import commit_operation
 from settlement.payouts.operation import (
     Adoption,
     Attempt,
@@ -21,7 +22,6 @@ from settlement.payouts.operation import (
     Outcome,
     SignedTransaction,
     TransactionDraft,
-    commit_operation,
 )
 from tests.fakes_payout_chain import (
     CHAIN_ID,
@@ -52,7 +52,7 @@ def engine(empty_database: str) -> Iterator[Engine]:
 
 @pytest.fixture
 def owner(engine: Engine) -> Iterator[PayoutsOwner]:
-    with payouts_owner(engine, CHAIN_ID, sender=SENDER, contract=CONTRACT) as owned:
+    with payouts_owner(engine, CHAIN_ID, sender=SENDER, contracts=[CONTRACT]) as owned:
         yield owned
 
 
@@ -61,12 +61,12 @@ def store(request: pytest.FixtureRequest) -> Store:
     if request.param == "memory":
         return MemoryStore()
     owner = request.getfixturevalue("owner")
-    return SqlPayoutStore(owner, CHAIN_ID, CONTRACT, NoReservations())
+    return SqlPayoutStore(owner, CHAIN_ID, [CONTRACT], NoReservations())
 
 
 @pytest.fixture
 def sql_store(owner: PayoutsOwner) -> SqlPayoutStore:
-    return SqlPayoutStore(owner, CHAIN_ID, CONTRACT, NoReservations())
+    return SqlPayoutStore(owner, CHAIN_ID, [CONTRACT], NoReservations())
 
 
 def signed(nonce: int, *, sender: Address = SENDER) -> SignedTransaction:
@@ -347,7 +347,7 @@ def test_plan__reservation_fails__operation_not_written(owner: PayoutsOwner) -> 
         def reserve(self, connection: Connection, operation: Operation) -> None:
             raise RuntimeError("nothing to reserve")
 
-    store = SqlPayoutStore(owner, CHAIN_ID, CONTRACT, NoMoney())
+    store = SqlPayoutStore(owner, CHAIN_ID, [CONTRACT], NoMoney())
 
     with pytest.raises(RuntimeError, match="nothing to reserve"):
         store.plan([operation(0)])
@@ -364,7 +364,7 @@ def test_plan__planned_again__asks_the_books_again(owner: PayoutsOwner) -> None:
             self.reserved.append(operation.op_id)
 
     books = Counting()
-    store = SqlPayoutStore(owner, CHAIN_ID, CONTRACT, books)
+    store = SqlPayoutStore(owner, CHAIN_ID, [CONTRACT], books)
 
     store.plan([operation(0)])
     store.plan([operation(0), operation(1)])
@@ -377,19 +377,19 @@ def test_payouts_owner__key_or_contract_held__second_owner_refused(
 ) -> None:
     with (
         pytest.raises(PayoutsOwnedElsewhere, match=str(SENDER)),
-        payouts_owner(engine, CHAIN_ID, sender=SENDER, contract=Address(b"\x09" * 20)),
+        payouts_owner(engine, CHAIN_ID, sender=SENDER, contracts=[Address(b"\x09" * 20)]),
     ):
         pass
     with (
         pytest.raises(PayoutsOwnedElsewhere, match=str(CONTRACT)),
-        payouts_owner(engine, CHAIN_ID, sender=OTHER_SENDER, contract=CONTRACT),
+        payouts_owner(engine, CHAIN_ID, sender=OTHER_SENDER, contracts=[CONTRACT]),
     ):
         pass
 
 
 def test_payouts_owner__left__next_one_may_enter(engine: Engine) -> None:
     for _ in range(2):
-        with payouts_owner(engine, CHAIN_ID, sender=SENDER, contract=CONTRACT):
+        with payouts_owner(engine, CHAIN_ID, sender=SENDER, contracts=[CONTRACT]):
             pass
 
 
@@ -401,7 +401,7 @@ def test_payouts_owner__session_ended_by_the_server__can_store_nothing(
     with engine.begin() as other:
         other.execute(text("SELECT pg_terminate_backend(:pid, 5000)"), {"pid": session})
 
-    with payouts_owner(engine, CHAIN_ID, sender=SENDER, contract=CONTRACT):
+    with payouts_owner(engine, CHAIN_ID, sender=SENDER, contracts=[CONTRACT]):
         for _ in range(2):  # also not by a connection that is quietly made anew
             with pytest.raises(OwnershipLost):
                 sql_store.plan([operation(0)])

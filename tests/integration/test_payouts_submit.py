@@ -20,8 +20,8 @@ from settlement.payouts.adapters.tables import TABLES
 from settlement.payouts.decision import State
 from settlement.payouts.operation import Fate
 from settlement.payouts.protocols import OwedLeaf
+from settlement.payouts.report import Stop, TickReport
 from settlement.payouts.status import payout_status
-from settlement.payouts.submit import Stop, TickReport
 from tests.fakes_payout_chain import FakeBooks
 from tests.payouts_settlement import (
     AMOUNT,
@@ -55,7 +55,7 @@ class Site:
         self.node, self.url, self.engine = node, database_url, engine
         create_tables(engine)
         self.place = deployed(node)
-        self.chain = NodePayoutChain(node.url, CHAIN_ID, self.place.payouts, timeout_s=10)
+        self.chain = NodePayoutChain(node.url, CHAIN_ID, [self.place.payouts], timeout_s=10)
 
     def tick(self, books: FakeBooks) -> TickReport:
         """One tick of a fresh process."""
@@ -81,9 +81,9 @@ class Site:
     def stored_hashes(self) -> list[Hash32]:
         """Everything that was ever signed, by nonce; the first is the commit."""
         with payouts_owner(
-            self.engine, CHAIN_ID, sender=SENDER, contract=self.place.payouts
+            self.engine, CHAIN_ID, sender=SENDER, contracts=[self.place.payouts]
         ) as owner:
-            store = SqlPayoutStore(owner, CHAIN_ID, self.place.payouts, NoReservations())
+            store = SqlPayoutStore(owner, CHAIN_ID, [self.place.payouts], NoReservations())
             attempts = store.open_attempts(SENDER, first_nonce=0)
         return [tx_hash for attempt in attempts for tx_hash in attempt.hashes]
 

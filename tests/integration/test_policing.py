@@ -17,7 +17,7 @@ from sqlalchemy import Engine, insert, text
 from typer.testing import CliRunner
 
 from contracts.addresses import settlements_to_json
-from contracts.calls import Withdrawal, withdraw_call
+from contracts.calls import Withdrawal
 from contracts.events import SUBSCRIBED
 from contracts.evm import Address, BlockRef, ChainId, Hash32, Timestamp, keccak
 from contracts.holds import HOLD_DURATION_MAX_S, place_hold_call
@@ -36,7 +36,8 @@ from settlement.ledger.paid import PaidLine
 from settlement.payouts.adapters.policy_store import PolicyRecords
 from settlement.payouts.adapters.tables import PAYOUT_INCLUSION, PAYOUT_OPERATION
 from settlement.payouts.errors import HoldStands, NotAnApproval
-from settlement.payouts.operation import withdraw_operation
+from settlement.payouts.obligations import commit_operation, withdraw_operation
+from settlement.payouts.operation import Operation
 from settlement.payouts.policy_terms import AssetPolicy, LeafVerdict, Policy, Rule, Stage
 from settlement.payouts.view import Objection
 from settlement.royalties.adapters.tables import COMPUTED_CREDIT
@@ -55,7 +56,7 @@ from tests.api_world import (
     name_hash,
     timestamp,
 )
-from tests.fakes_payout_chain import FakeChain
+from tests.fakes_payout_chain import FakeChain, approved_commit
 
 KEYS = {"ann": b"\x41" * 32, "ben": b"\x42" * 32, "eve": b"\x43" * 32}
 APPROVERS = {name: Address.from_hex(Account.from_key(key).address) for name, key in KEYS.items()}
@@ -186,7 +187,7 @@ def plan(world: World, *works: Hash32, is_signed: bool = False) -> None:
     for work in works:
         operation = withdraw_operation(found[work], **place)
         with world.engine.begin() as connection:
-            LedgerReservations(book_of(world.settlement)).reserve(connection, operation)
+            LedgerReservations().reserve(connection, operation)
             subject: Any = operation.subject
             names = ("work_id", "part", "asset", "amount", "settled", "lines", "proof_nodes")
             connection.execute(
@@ -373,7 +374,7 @@ def test_signing__list_updated_since_the_plan__objection_until_it_is_taken_back(
     chain = PolicedChain(node, desk.gate, finality)
     found = {one.leaf_id: one for one in (verdict.leaf for verdict in desk.verdicts().values())}
     assert {found[desk.world.op_id_of(one)].stage for one in (SONG_0, FILM_0)} == {Stage.RESERVED}
-    calls = [withdraw_call(node.with_leaf(one)) for one in (SONG_0, FILM_0)]
+    calls = [withdrawal_of(desk.world, one) for one in (SONG_0, FILM_0)]
     at = finalized(desk.world)
 
     before = chain.objections(calls, sender=SENDER, at=at)
@@ -391,12 +392,17 @@ def test_signing__list_updated_since_the_plan__objection_until_it_is_taken_back(
     assert str(BOB) in objection.reason
 
 
-def test_signing__other_calls_and_unknown_leaves__not_judged_and_refused(desk: Desk) -> None:
+def test_signing__commits_and_unknown_leaves__not_judged_and_refused(desk: Desk) -> None:
     finality = FinalizedFacts(desk.world.engine, desk.world.settlement)
     node = Node()
     chain = PolicedChain(node, desk.gate, finality)
     unknown = leaf(7, SONG, {ALICE: 1})
-    calls = [b"\x01\x02\x03\x04", withdraw_call(node.with_leaf(unknown))]
+    commit = approved_commit()
+    place: dict[str, Any] = {"chain_id": CHAIN_ID, "contract": desk.world.settlement.payouts}
+    calls = [
+        commit_operation(commit.approval, commit.signatures, **place),
+        withdrawal_of(desk.world, unknown),
+    ]
     at = finalized(desk.world)
 
     assert chain.objections(calls, sender=SENDER, at=at) == [None, NOT_OWED]
@@ -410,13 +416,17 @@ class Node(FakeChain):
 
     objection: Objection | None = None
 
-    def objections(self, calls: Any, *, sender: Address, at: BlockRef) -> list[Objection | None]:
+    def objections(
+        self, operations: Any, *, sender: Address, at: BlockRef
+    ) -> list[Objection | None]:
         assert sender == SENDER
-        return [self.objection for _ in calls]
+        return [self.objection for _ in operations]
 
-    @staticmethod
-    def with_leaf(one: Leaf) -> Withdrawal:
-        return Withdrawal(one, ())
+
+def withdrawal_of(world: World, one: Leaf) -> Operation:
+    return withdraw_operation(
+        Withdrawal(one, ()), chain_id=CHAIN_ID, contract=world.settlement.payouts
+    )
 
 
 @dataclass(frozen=True)

@@ -16,23 +16,30 @@ from contracts.evm import BlockNumber
 from indexer.adapters.rewind import facts_above, rewind_facts
 from indexer.adapters.store import owned_chain
 from indexer.errors import ReorgTooDeep, RewindRefused
-from reconciliation.adapters.store import SqlRuns
-from reconciliation.reconcile import Run
+from reconciliation.adapters.store import SqlRegister
+from reconciliation.ports import Run
 from scripts.bootstrap import open_database
 from scripts.cli import chain as chain_command
 from scripts.errors import IndexerRuns
 from scripts.rewinding import RewindReport, rewind_chain, rewind_planned, rewinding
 from settlement.errors import FinalizedBlockChanged, PayoutsOwnedElsewhere
 from settlement.ledger.adapters.reads import LedgerReads
+from settlement.payments.adapters.store import SqlPayments
+from settlement.payments.evidence import Place, Source
+from settlement.payments.families import family_named
+from settlement.payments.policies import Outcome as PaymentOutcome
+from settlement.payments.ports import RecordedVerdict, Submission
+from settlement.payments.states import State
 from settlement.payouts.adapters.ownership import payouts_owner
 from settlement.payouts.adapters.retraction import outcomes_above
 from settlement.payouts.adapters.store import SqlHistories, SqlPayoutStore
 from settlement.payouts.operation import Fate, Outcome
 from settlement.royalties.adapters.attempts import ComputedAttempts
-from tests.api_world import ALICE, BOB, FILM_0, REGISTRANT, SONG_0, USD, World
+from tests.api_world import ALICE, BOB, FILM_0, REGISTRANT, SONG_0, USD, World, name_hash
 from tests.chain_command import ChainCommand
 from tests.fakes_chain import CHAIN_ID, FakeChain
 from tests.integration.test_ledger_rewind import NET
+from tests.payments_builders import intent_of
 from tests.payouts_settlement import NoReservations
 from tests.rewind_world import (
     BOOK,
@@ -110,9 +117,9 @@ def settle_song(world: Indexed, chain: FakeChain) -> None:
     """The submitter saw that the song was paid in block 11."""
     block = chain.canonical[11].header
     with payouts_owner(
-        world.engine, CHAIN_ID, sender=REGISTRANT, contract=SETTLEMENT.payouts
+        world.engine, CHAIN_ID, sender=REGISTRANT, contracts=[SETTLEMENT.payouts]
     ) as owner:
-        store = SqlPayoutStore(owner, CHAIN_ID, SETTLEMENT.payouts, NoReservations())
+        store = SqlPayoutStore(owner, CHAIN_ID, [SETTLEMENT.payouts], NoReservations())
         store.record(
             [
                 Outcome(
@@ -262,7 +269,7 @@ def test_rewind__payouts_being_submitted__refused(world: Indexed) -> None:
     world.plan_payouts([FILM_0])
 
     with (
-        payouts_owner(world.engine, CHAIN_ID, sender=REGISTRANT, contract=SETTLEMENT.payouts),
+        payouts_owner(world.engine, CHAIN_ID, sender=REGISTRANT, contracts=[SETTLEMENT.payouts]),
         pytest.raises(PayoutsOwnedElsewhere),
     ):
         rewound(world)
@@ -349,6 +356,44 @@ def test_payouts__settled_below_the_block__stay_closed(world: Indexed, chain: Fa
     assert report.operations == 0
 
 
+def test_payments__final_above_the_block__reopened_and_still_claimed(
+    world: Indexed, engine: Engine
+) -> None:
+    intent = intent_of(family_named("ppv"), chain_id=CHAIN_ID)
+    store = SqlPayments(engine, CHAIN_ID, [intent.contract])
+    submission = Submission(intent.intent_id, name_hash("payment"))
+    store.declare(intent)
+    store.submit(submission, at_most=1)
+    place = Place(
+        chain_id=CHAIN_ID,
+        transaction_hash=submission.transaction_hash,
+        contract=intent.contract,
+        topic0=intent.family.event.topic0,
+        ordinal=0,
+    )
+    store.bind(intent.intent_id, place, attempt=0)
+    final = RecordedVerdict(
+        intent_id=intent.intent_id,
+        transaction_hash=submission.transaction_hash,
+        state=State.FINAL,
+        is_terminal=True,
+        outcome=PaymentOutcome.ACCEPTED,
+        failed=(),
+        source=Source.FACTS,
+        block_number=BlockNumber(LAST_GOOD + 1),
+        block_hash=name_hash("a block"),
+        log_index=0,
+        reason="every check passed",
+    )
+    store.record(final, after=None)
+
+    report = rewound(world)
+
+    assert report.payments == 1
+    assert store.open_submissions(after=None, limit=2) == [submission]
+    assert store.claims(intent.intent_id) == [place]
+
+
 def test_epochs__computed_from_removed_blocks__named_and_kept(world: Indexed) -> None:
     stored = World(world.engine)
     digests = [stored.compute(epoch, 1, [SONG_0], paid_in=1_000) for epoch in (-1, 0)]
@@ -367,13 +412,14 @@ def test_epochs__computed_from_removed_blocks__named_and_kept(world: Indexed) ->
 def test_reconciliation__runs_before_a_rewind__are_no_clean_ground(
     world: Indexed, chain: FakeChain
 ) -> None:
-    runs = SqlRuns(world.engine, CHAIN_ID, SETTLEMENT.payouts)
-    runs.record(Run(block=chain.canonical[12].header.ref, checks=1, discrepancies=()))
+    runs = SqlRegister(world.engine, CHAIN_ID, SETTLEMENT.payouts)
+    clean = [Run(block=chain.canonical[n].header.ref, checks=1, discrepancies=()) for n in (12, 9)]
+    runs.record(clean[0], lambda _: None)
     before = runs.last_clean_block()
 
     rewound(world)
     after = runs.last_clean_block()
-    runs.record(Run(block=chain.canonical[9].header.ref, checks=1, discrepancies=()))
+    runs.record(clean[1], lambda _: None)
 
     assert (before, after, runs.last_clean_block()) == (12, None, 9)
 

@@ -13,8 +13,8 @@ import pytest
 from sqlalchemy import Connection, Engine, func, insert, text
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
-from contracts.calls import withdraw_batch_call
-from contracts.evm import BlockNumber, ChainId
+from contracts.calls import PAY_TIPS, withdraw_batch_call
+from contracts.evm import ZERO_ADDRESS, BlockNumber, ChainId
 from scripts.bootstrap import open_database
 from scripts.cli.app import app, expected_errors_end
 from settlement.payouts.adapters.ownership import payouts_owner
@@ -29,9 +29,19 @@ from settlement.payouts.adapters.store import SqlPayoutStore
 from settlement.payouts.adapters.tables import PAYOUT_TRANSACTION
 from settlement.payouts.errors import SignedUnreadable, SigningHeld
 from settlement.payouts.guarded_signer import GuardedSigner
-from settlement.payouts.operation import Operation, SignedTransaction
-from settlement.payouts.signing_policy import AssetLimit, SigningPolicy
-from tests.fakes_payout_chain import ASSET, CHAIN_ID, CONTRACT, operation, withdrawal
+from settlement.payouts.obligations import lines_call
+from settlement.payouts.operation import Operation, SignedTransaction, TransactionDraft
+from settlement.payouts.signing_policy import AssetLimit, RefusalKind, SigningPolicy
+from tests.fakes_payout_chain import (
+    ASSET,
+    CHAIN_ID,
+    CONTRACT,
+    RELAY,
+    line,
+    operation,
+    tip,
+    withdrawal,
+)
 from tests.signing_builders import KEY, SENDER, draft
 
 HOUR = 3_600
@@ -154,8 +164,8 @@ def test_guard__restart__the_day_goes_on(engine: Engine) -> None:
     def fresh() -> GuardedSigner:
         return GuardedSigner(signer=SIGNER, policy=policy, record=SqlSigningRecord(engine))
 
-    with payouts_owner(engine, CHAIN_ID, sender=SENDER, contract=CONTRACT) as owner:
-        store = SqlPayoutStore(owner, CHAIN_ID, CONTRACT, NoReservations())
+    with payouts_owner(engine, CHAIN_ID, sender=SENDER, contracts=[CONTRACT]) as owner:
+        store = SqlPayoutStore(owner, CHAIN_ID, [CONTRACT], NoReservations())
         store.plan([operation(0), operation(1)])
         for nonce in (0, 1):
             signed = fresh().sign(draft(nonce=nonce))
@@ -167,6 +177,41 @@ def test_guard__restart__the_day_goes_on(engine: Engine) -> None:
         last = fresh().sign(draft(nonce=2, data=SMALL))
 
     assert last.nonce == 2
+
+
+def test_tips__planned__counted_by_what_they_are_worth(engine: Engine) -> None:
+    policy = SigningPolicy(
+        chain_id=CHAIN_ID,
+        calls=frozenset({(RELAY, PAY_TIPS.selector)}),
+        limits={ZERO_ADDRESS: AssetLimit(transaction_units=300, day_units=401)},
+        gas_max=500_000,
+        fee_per_gas_wei_max=200,
+    )
+    record = SqlSigningRecord(engine)
+    guard = GuardedSigner(signer=SIGNER, policy=policy, record=record)
+    tips = [tip(number) for number in range(4)]  # worth 100, 101, 102 and 103
+
+    def to_pay(*numbers: int, nonce: int) -> TransactionDraft:
+        return draft(nonce=nonce, to=RELAY, data=lines_call([tips[n] for n in numbers]))
+
+    with payouts_owner(engine, CHAIN_ID, sender=SENDER, contracts=[RELAY]) as owner:
+        store = SqlPayoutStore(owner, CHAIN_ID, [RELAY], NoReservations())
+        unplanned = guard.refusal(to_pay(0, nonce=0))
+        store.plan([line(one) for one in tips])
+        too_much = guard.refusal(to_pay(0, 1, 2, nonce=0))
+        signed = guard.sign(to_pay(0, 1, nonce=0))
+        store.add_transaction(signed, [line(one).op_id for one in tips[:2]], head=BlockNumber(1))
+        for_today = guard.refusal(to_pay(2, 3, nonce=1))
+
+    found = [None if one is None else one.kind for one in (unplanned, too_much, for_today)]
+    assert found == [
+        RefusalKind.UNREADABLE_CALL,
+        RefusalKind.TRANSACTION_LIMIT,
+        RefusalKind.DAY_LIMIT,
+    ]
+    assert record.signed_today(CHAIN_ID, SENDER) == {0: {ZERO_ADDRESS: 201}}
+    assert record.tip_amounts(CHAIN_ID, RELAY, [1, 9]) == {1: 101}
+    assert record.tip_amounts(CHAIN_ID, CONTRACT, [1]) == {}
 
 
 def test_switch__never_turned__signing_is_on(record: SqlSigningRecord) -> None:

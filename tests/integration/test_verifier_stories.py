@@ -12,7 +12,7 @@ import pytest
 
 from contracts.addresses import Settlement
 from contracts.batches import LogColumns
-from contracts.event_spec import ContractName
+from contracts.event_spec import ROYALTY_CONTRACTS
 from contracts.events import EVENTS
 from contracts.evm import (
     ZERO_HASH,
@@ -40,7 +40,7 @@ NINE = Settlement(
     contracts={name: Address(CONTRACTS[name.value]) for name in SETTLEMENT.contracts},
     tokens=(),
 )
-SPECS = {one.name: one for one in EVENTS if one.contract is not ContractName.ERC20}
+SPECS = {one.name: one for one in EVENTS if one.contract in ROYALTY_CONTRACTS}
 HERE = {SETTLEMENT.contracts[name]: address for name, address in NINE.contracts.items()}
 
 

@@ -25,7 +25,7 @@ from settlement.errors import StoredRootDiffers
 from settlement.ledger.adapters.reads import LedgerReads
 from settlement.ledger.commitments import Distribution
 from settlement.ledger.errors import NothingToReserve
-from settlement.payouts.operation import commit_operation, withdraw_operation
+from settlement.payouts.obligations import commit_operation, withdraw_operation
 from settlement.payouts.protocols import ApprovedCommit, OwedLeaf
 from settlement.royalties.adapters.store import Approvals, ComputedEpochs
 from settlement.royalties.approve import SignedApproval
@@ -84,7 +84,7 @@ def reserve(world: World, withdrawal: Withdrawal) -> None:
     place = {"chain_id": world.settlement.chain_id, "contract": world.settlement.payouts}
     operation = withdraw_operation(withdrawal, **place)  # type: ignore[arg-type]
     with world.engine.begin() as connection:
-        LedgerReservations(book_of(world.settlement)).reserve(connection, operation)
+        LedgerReservations().reserve(connection, operation)
 
 
 def test_snapshot__write__refused(engine: Engine) -> None:
@@ -268,7 +268,7 @@ def test_reservations__remainder__reserves_what_is_open_of_its_leaf(world: World
     )
 
     with world.engine.begin() as connection:
-        LedgerReservations(book_of(world.settlement)).reserve(connection, operation)
+        LedgerReservations().reserve(connection, operation)
         leaves = LedgerReads(connection, book_of(world.settlement)).payable_leaves()
 
     (reserved,) = [leaf for leaf in leaves if leaf.work_id == SONG]
@@ -334,7 +334,7 @@ def test_reservations__commit__moves_nothing(world: World) -> None:
     with world.engine.begin() as connection:
         entries = text("SELECT count(*) FROM journal_entry")
         before = connection.execute(entries).scalar_one()
-        LedgerReservations(book_of(world.settlement)).reserve(connection, operation)
+        LedgerReservations().reserve(connection, operation)
 
         assert connection.execute(entries).scalar_one() == before
 

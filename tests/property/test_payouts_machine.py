@@ -3,7 +3,8 @@
 Hypothesis drives a submitter, a chain and a network in any order: blocks, finality, reorgs, a
 mempool that forgets, a node that hides receipts or whole transactions, broadcasts that are lost or
 time out before or after they arrive, fees that rise above what was bid and above the cap, reverts,
-verdicts, holds of payees that come and go, strangers who withdraw our leaves, books that lag, a key
+verdicts, holds of payees that come and go, strangers who withdraw our leaves, tips and lines of
+lists that other contracts owe, pauses of one contract, a float that runs dry, books that lag, a key
 that is used elsewhere, a database restored from a backup, and the end of the process at any border.
 After every step:
 
@@ -14,8 +15,8 @@ After every step:
 Once a backup has forgotten a transaction that waits above a gap, where no count shows it, only the
 contract keeps it from reaching a line that is settled: the first two are not claimed from then on.
 
-When the faults stop, every line is paid and recorded, and the books reserved each leaf once, and
-once more for each remainder that a hold had left.
+When the faults stop, everything is paid and recorded, and the books reserved each leaf, tip and
+line of a list once, and once more for each remainder that a hold had left.
 """
 
 from hypothesis import HealthCheck, settings
@@ -23,24 +24,32 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from contracts.calls import Withdrawal
-from contracts.evm import Hash32
+from contracts.evm import Address, Hash32
 from settlement.errors import Transient
 from settlement.payouts.gas import FeeQuote
 from settlement.payouts.operation import Fate, Kind, Outcome
 from tests.fakes_payout_chain import (
     ADOPTION_BORDERS,
+    BATCH,
     BORDERS,
+    CONTRACT,
+    RELAY,
     SENDER,
     Crash,
     FakeBooks,
     World,
     approved_commit,
     item_of,
+    line,
+    payment,
+    tip,
     withdrawal,
 )
 
 LEAVES_MAX = 6
 LINES_MAX = 3
+LISTED_MAX = 4
+FLOAT = 10**9
 
 
 def owed(work: int) -> Withdrawal:
@@ -53,7 +62,7 @@ MOODS = st.sampled_from(["down", "hides_receipts", "hides_transactions", "paused
 
 
 class Payouts(RuleBasedStateMachine):
-    """One key, one contract, up to six leaves and one commit."""
+    """One key, three contracts: up to six leaves, a commit, four tips and four lines of a list."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -88,6 +97,27 @@ class Payouts(RuleBasedStateMachine):
     def owe_another_leaf(self) -> None:
         if len(self.world.books.leaves) < LEAVES_MAX:
             self.world.books.leaves.append(owed(len(self.world.books.leaves)))
+
+    @rule()
+    def owe_a_tip(self) -> None:
+        tips = self.world.books.tips
+        if len(tips) < LISTED_MAX:
+            tips.append(tip(len(tips)))
+
+    @rule()
+    def owe_a_payment(self) -> None:
+        payments = self.world.books.payments
+        if len(payments) < LISTED_MAX:
+            payments.append(payment(len(payments)))
+
+    @rule(contracts=st.sets(st.sampled_from([CONTRACT, RELAY, BATCH]), max_size=2))
+    def pause_some(self, contracts: set[Address]) -> None:
+        self.world.chain.paused_contracts = contracts
+
+    @rule(units=st.sampled_from([0, 150, FLOAT]))
+    def change_the_float(self, units: int) -> None:
+        """The blocks that were mined saw another float: the history is as it was at the time."""
+        self.world.chain.set_float(units)
 
     @rule()
     def owe_a_commit(self) -> None:
@@ -205,19 +235,24 @@ class Payouts(RuleBasedStateMachine):
     def teardown(self) -> None:
         chain, store = self.world.chain, self.world.store
         chain.under_verdict, chain.held, self.world.books.lag = set(), set(), 0
+        chain.paused_contracts = set()
+        chain.set_float(FLOAT)
         self.change_fees(10**9, 0)
         # Each round may clear one nonce that a reorg freed again, and then pays in order.
         taken = store.next_nonce(SENDER) or 0
-        self.world.settle(rounds=max(taken, chain.pending_count(SENDER)) + 2 * LEAVES_MAX)
+        self.world.settle(rounds=max(taken, chain.pending_count(SENDER)) + 2 * LEAVES_MAX + 2)
 
         effects = chain.effects()
         self.at_most_once()
         for leaf in self.world.books.leaves:
             assert effects.lines(item_of(leaf).event_op_id) == item_of(leaf).lines()
+        for line_owed in (*self.world.books.tips, *self.world.books.payments):
+            assert effects.lines(line(line_owed).op_id) == 1
         assert store.open_histories() == []
-        withdrawals = [one for one in store.operations.values() if one.kind is Kind.WITHDRAW]
-        assert sorted(store.reserved) == sorted(one.op_id for one in withdrawals)
-        assert len({one.event_op_id for one in withdrawals}) <= len(self.world.books.leaves)
+        payments = [one for one in store.operations.values() if one.kind is not Kind.COMMIT]
+        assert sorted(store.reserved) == sorted(one.op_id for one in payments)
+        leaves = {one.event_op_id for one in payments if one.kind is Kind.WITHDRAW}
+        assert len(leaves) <= len(self.world.books.leaves)
         for outcome in store.outcomes:
             self._check_attribution(outcome)
 

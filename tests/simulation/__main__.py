@@ -2,18 +2,23 @@
 
 python -m tests.simulation --seeds 10000 [--first S] [--workers 2] [--stop-at-first]
 python -m tests.simulation --replay SEED
+python -m tests.simulation --real 4 [--first S]      on Postgres and anvil, with real kills
 """
 
 import argparse
 import logging
 import sys
 import time
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
+from typing import TypeVar
 
+from tests.simulation.real import RealRun, Strike, real_settlement, run_real
 from tests.simulation.run import Report, Run, run_seed
 
 _PROGRESS_S = 5
+_Run = TypeVar("_Run", Run, RealRun)
 
 
 def main() -> int:
@@ -24,8 +29,11 @@ def main() -> int:
     parser.add_argument("--workers", type=int, default=1, help="processes")
     parser.add_argument("--stop-at-first", action="store_true", help="stop at the first violation")
     parser.add_argument("--replay", type=int, help="print the trace of one seed")
+    parser.add_argument("--real", type=int, help="how many on real servers")
     options = parser.parse_args()
     logging.disable(logging.CRITICAL)
+    if options.real is not None:
+        return _real(range(options.first, options.first + options.real))
     if options.replay is not None:
         return _replay(options.replay)
     seeds = range(options.first, options.first + options.seeds)
@@ -36,6 +44,22 @@ def main() -> int:
             break
     sys.stdout.write("\n".join(report.lines()) + "\n")
     return 1 if report.violations else 0
+
+
+def _real(seeds: range) -> int:
+    strikes, steps, violations = Counter[Strike](), 0, 0
+    with real_settlement() as settlement:
+        for run in _with_progress((run_real(seed, settlement) for seed in seeds), len(seeds)):
+            strikes += run.strikes
+            steps += run.steps
+            if run.violation is not None:
+                violations += 1
+                sys.stdout.write(f"seed {run.seed}: {run.violation}\n")
+    sys.stdout.write(f"seeds on real servers     {len(seeds):>9,}\nsteps {steps:>29,}\n")
+    for strike in Strike:
+        sys.stdout.write(f"  {strike:<48}{strikes[strike]:>9,}\n")
+    sys.stdout.write(f"violations                {violations:>9,}\n")
+    return 1 if violations else 0
 
 
 def _replay(seed: int) -> int:
@@ -52,7 +76,7 @@ def _runs(seeds: range, workers: int) -> Iterator[Run]:
         yield from pool.map(run_seed, seeds, chunksize=10)
 
 
-def _with_progress(runs: Iterable[Run], total: int) -> Iterator[Run]:
+def _with_progress(runs: Iterable[_Run], total: int) -> Iterator[_Run]:
     """Say now and then how far it is, how fast, and how long it takes still."""
     start = last = time.monotonic()
     for done, run in enumerate(runs, 1):

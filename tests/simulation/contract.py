@@ -17,6 +17,7 @@ from contracts.calls import (
     EpochState,
     EpochStatus,
     Refusal,
+    SkipReason,
     Withdrawal,
     withdrawal_from_call,
 )
@@ -202,7 +203,7 @@ class Executor:
         state.funds -= gas_of(one.data) * min(one.max_fee_wei, base_fee_wei + one.tip_wei)
         call = decoded(one.data) if one.to == BOOK.contract else ()
         settled: set[Hash32] = set()
-        refused: dict[Hash32, Refusal] = {}
+        refused: dict[Hash32, Refusal | SkipReason] = {}
         is_success = not (runs_dry or state.is_paused or gas_of(one.data) > one.gas)
         if is_success and isinstance(call, Commit):
             is_success = self.commit_objection(call) is None
@@ -251,7 +252,11 @@ class Executor:
         return None if totals.paid_in == state.paid_in[call.epoch] else "reverts with 0x70"
 
     def _item(
-        self, one: Transaction, leaf: Leaf, settled: set[Hash32], refused: dict[Hash32, Refusal]
+        self,
+        one: Transaction,
+        leaf: Leaf,
+        settled: set[Hash32],
+        refused: dict[Hash32, Refusal | SkipReason],
     ) -> None:
         op_id, state = op_id_of(leaf), self.state
         place = Reached(one.sender, one.nonce, op_id, state.ours.get(op_id, 0))

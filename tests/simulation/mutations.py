@@ -112,12 +112,12 @@ GUARDS = (
     Mutation(
         "rrelayer_99",
         f"{_PAYOUTS}/keep_up.py",
-        "                signed.append(sending.noop(attempt.nonce, fee=fee))\n",
-        "                pass\n",
+        "                draft = sending.noop_draft(attempt.nonce, fee=fee)\n",
+        "                continue\n",
     ),
     Mutation(
         "rrelayer_113_funds",
-        f"{_PAYOUTS}/submit.py",
+        f"{_PAYOUTS}/sign.py",
         "            elif money_wei < 0:\n",
         "            elif money_wei < -(10**30):\n",
     ),
@@ -158,8 +158,8 @@ GUARDS = (
     Mutation(
         "midaz_2485",
         f"{_LEDGER}/journal.py",
-        """            source.kind.value.encode() + b":" + source.id""",
-        """            id(self).to_bytes(16, "big") + source.id""",
+        """keccak(source.kind.value.encode() + b":" + source.id""",
+        """keccak(id(source).to_bytes(16, "big") + source.id""",
     ),
 )
 

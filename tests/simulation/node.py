@@ -4,7 +4,7 @@ What is pinned to a block is answered from that block or not at all. Everything 
 head, receipts, the mempool, objections, estimates, and the answer to a broadcast.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 
 from contracts.calls import Refusal
@@ -12,8 +12,16 @@ from contracts.evm import Address, BlockRef, Hash32, Timestamp
 from settlement.errors import ChainUnavailable
 from settlement.payouts.broadcast import Answer, SendResult, read_error
 from settlement.payouts.gas import FeeQuote
-from settlement.payouts.operation import LeafSubject, Operation
-from settlement.payouts.view import Backing, Objection, Receipt, Usage, commit_usage, leaf_usage
+from settlement.payouts.operation import EpochSubject, LeafSubject, Operation
+from settlement.payouts.view import (
+    Backing,
+    Fund,
+    Objection,
+    Receipt,
+    Usage,
+    commit_usage,
+    leaf_usage,
+)
 from tests.simulation.chain import BLOCK_TIME, Block, State
 from tests.simulation.contract import Commit, Executor, decoded, gas_of
 from tests.simulation.error_texts import CLASSES, ERROR_TEXTS
@@ -39,8 +47,9 @@ class Node:
     def head(self) -> BlockRef:
         return self._ask("head").ref
 
-    def is_paused(self, at: BlockRef) -> bool:
-        return self._state("is_paused", at).is_paused
+    def paused(self, contracts: Collection[Address], at: BlockRef) -> frozenset[Address]:
+        is_paused = self._state("paused", at).is_paused
+        return frozenset(contracts if is_paused else ())
 
     def nonce_count(self, sender: Address, at: BlockRef) -> int:
         return self._state("nonce_count", at).counts[sender]
@@ -54,9 +63,9 @@ class Node:
     def balance(self, sender: Address, at: BlockRef) -> int:
         return self._state("balance", at).funds
 
-    def backing(self, assets: Sequence[Address], at: BlockRef) -> list[Backing]:
+    def backing(self, funds: Sequence[Fund], at: BlockRef) -> list[Backing | Objection]:
         cash = self._state("backing", at).cash
-        return [Backing(held=cash, accounted=cash) for _ in assets]
+        return [Backing(held=cash, accounted=cash) for _ in funds]
 
     def data_fee(self, data: bytes, at: BlockRef) -> int:
         self._ask("data_fee")
@@ -88,12 +97,14 @@ class Node:
         return frozenset(found)
 
     def objections(
-        self, calls: Sequence[bytes], *, sender: Address, at: BlockRef
+        self, operations: Sequence[Operation], *, sender: Address, at: BlockRef
     ) -> list[Objection | None]:
         state = self._state("objections", at)
-        return [self._objection(call, state, at) for call in calls]
+        return [self._objection(one.call, state, at) for one in operations]
 
-    def estimate_gas(self, call: bytes, *, sender: Address, at: BlockRef) -> int | Objection:
+    def estimate_gas(
+        self, contract: Address, call: bytes, *, sender: Address, at: BlockRef
+    ) -> int | Objection:
         state = self._state("estimate_gas", at)
         what = decoded(call)
         if self._faults.strikes(Fault.SPOILT_ESTIMATE):
@@ -192,4 +203,5 @@ def usage_in(state: State, operation: Operation) -> Usage:
     if isinstance(subject, LeafSubject):
         lines = state.lines.get(operation.event_op_id, 0)
         return leaf_usage(operation.op_id, subject, lines)
+    assert isinstance(subject, EpochSubject)
     return commit_usage(subject, state.epoch(subject.epoch))

@@ -4,6 +4,7 @@ from functools import lru_cache
 
 from contracts.evm import Address, Hash32, keccak
 from settlement.payouts.operation import SignedTransaction, TransactionDraft
+from settlement.payouts.signing_policy import Refusal
 from tests.simulation.chain import Transaction
 from tests.simulation.contract import SENDER
 
@@ -16,6 +17,10 @@ class SpellingSigner:
     @property
     def address(self) -> Address:
         return SENDER
+
+    def refusal(self, draft: TransactionDraft) -> Refusal | None:
+        """It signs everything."""
+        return None
 
     def sign(self, draft: TransactionDraft) -> SignedTransaction:
         numbers = (draft.chain_id, draft.nonce, draft.gas, draft.max_fee_wei, draft.tip_wei)

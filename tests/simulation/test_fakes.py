@@ -6,11 +6,11 @@ import pytest
 
 from contracts.calls import Withdrawal, withdraw_batch_call
 from contracts.evm import Epoch
+from settlement.payouts.obligations import withdraw_operation
 from settlement.payouts.operation import (
     Operation,
     SignedTransaction,
     TransactionDraft,
-    withdraw_operation,
 )
 from tests.ledger_builders import BOOK
 from tests.ledger_contract import BooksContract

@@ -10,7 +10,7 @@ import pytest
 
 from contracts.evm import Epoch, Hash32
 from settlement.payouts.broadcast import Answer, read_error
-from settlement.payouts.submit import Stop, TickReport
+from settlement.payouts.report import Stop, TickReport
 from tests.ledger_builders import BOOK
 from tests.simulation.chain import Transaction
 from tests.simulation.contract import SENDER, Change, SpendNonce, Withdraw, decoded, op_id_of

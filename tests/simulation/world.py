@@ -10,7 +10,8 @@ from contracts.evm import Epoch
 from settlement.errors import Transient
 from settlement.ledger.errors import NothingToReserve
 from settlement.ledger.post import post_step
-from settlement.payouts.submit import Submitter, TickReport
+from settlement.payouts.report import TickReport
+from settlement.payouts.submit import Submitter
 from tests.ledger_builders import BOOK
 from tests.simulation.chain import CALM_BASE_FEE
 from tests.simulation.contract import (
@@ -302,6 +303,7 @@ class World:
             contract=BOOK.contract,
             leaves=Owed(self.database, self.index, self.border),
             commits=self.royalties,
+            lines=(),
             finality=self.index,
             chain=self.node,
             store=Store(self.database, session),

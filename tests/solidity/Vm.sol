@@ -27,6 +27,10 @@ interface Vm {
     function assume(bool condition) external pure;
     function deal(address account, uint256 balance) external;
     function lastCallGas() external view returns (Gas memory);
+    function snapshotGasLastCall(string calldata group, string calldata name)
+        external
+        returns (uint256 gasUsed);
+    function snapshotValue(string calldata group, string calldata name, uint256 value) external;
     function etch(address target, bytes calldata code) external;
     function getNonce(address account) external view returns (uint64);
     function computeCreateAddress(address deployer, uint256 nonce) external pure returns (address);
@@ -74,6 +78,10 @@ interface Vm {
         external
         pure
         returns (bytes32[] memory);
+    function parseJsonString(string calldata json, string calldata key)
+        external
+        pure
+        returns (string memory);
     function toString(uint256 value) external pure returns (string memory);
 
     function assertTrue(bool condition) external pure;
@@ -87,6 +95,7 @@ interface Vm {
     function assertEq(bytes32 left, bytes32 right, string calldata reason) external pure;
     function assertEq(address[] calldata left, address[] calldata right) external pure;
     function assertEq(bytes calldata left, bytes calldata right) external pure;
+    function assertEq(string calldata left, string calldata right) external pure;
     function assertNotEq(bytes32 left, bytes32 right) external pure;
     function assertGe(uint256 left, uint256 right, string calldata reason) external pure;
     function assertLe(uint256 left, uint256 right, string calldata reason) external pure;

@@ -3,11 +3,12 @@ pragma solidity 0.8.37;
 
 import {Ownable} from "@openzeppelin/contracts/access/Ownable.sol";
 import {ERC20} from "@openzeppelin/contracts/token/ERC20/ERC20.sol";
+import {ERC20Permit} from "@openzeppelin/contracts/token/ERC20/extensions/ERC20Permit.sol";
 
 /// @title Demo Dollar
 /// @notice A stablecoin for demonstrations: the owner mints, and can refuse recipients the way a
-/// regulated issuer does.
-contract DemoToken is ERC20, Ownable {
+/// regulated issuer does; holders permit by signature, as with USDC.
+contract DemoToken is ERC20Permit, Ownable {
     /* ERRORS */
 
     /// @notice The issuer refuses transfers to this address.
@@ -25,7 +26,11 @@ contract DemoToken is ERC20, Ownable {
 
     /* CONSTRUCTOR */
 
-    constructor(address owner_) ERC20("Demo Dollar", "DUSD") Ownable(owner_) {}
+    constructor(address owner_)
+        ERC20("Demo Dollar", "DUSD")
+        ERC20Permit("Demo Dollar")
+        Ownable(owner_)
+    {}
 
     /* EXTERNAL */
 

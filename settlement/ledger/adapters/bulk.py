@@ -1,6 +1,6 @@
-"""Many rows in one statement: one array per column, unnested in lockstep by Postgres."""
+"""Many rows at once: one array per column, unnested in lockstep by Postgres; or COPY."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, TypeVar
 
 from sqlalchemy import Column, Connection, Table, func, literal, select
@@ -40,3 +40,16 @@ def chunks(items: Sequence[T]) -> Iterator[Sequence[T]]:
     """The items in parts of at most `ROWS_MAX`."""
     for start in range(0, len(items), ROWS_MAX):
         yield items[start : start + ROWS_MAX]
+
+
+def copy_in(connection: Connection, statement: str, rows: Iterable[str]) -> None:
+    """COPY rows, as its text format spells them, in the caller's transaction."""
+    # The driver's own cursor: SQLAlchemy has no COPY. A connection out of its pool has one as well.
+    driver: Any = connection.connection.dbapi_connection
+    with driver.cursor() as cursor, cursor.copy(statement) as copy:
+        copy.write("\n".join(rows) + "\n")
+
+
+def copied_bytes(value: bytes) -> str:
+    """Bytes as COPY reads them: the backslash is its own escape."""
+    return "\\\\x" + value.hex()

@@ -5,7 +5,7 @@ from collections.abc import Collection
 from sqlalchemy import Connection, select
 
 from contracts.evm import Hash32, Timestamp
-from settlement.ledger.accounts import AccountKind, Book
+from settlement.ledger.accounts import RESERVABLE, Book
 from settlement.ledger.adapters.queries import current_version, is_current, is_of
 from settlement.ledger.adapters.tables import ACCOUNT, JOURNAL_ENTRY, LEAF, POSTING
 from settlement.ledger.journal import SourceKind
@@ -24,7 +24,7 @@ def paid_lines(connection: Connection, book: Book, since: Timestamp) -> list[Pai
             JOURNAL_ENTRY.c.status == "posted",
             JOURNAL_ENTRY.c.source_kind != SourceKind.REWIND.value,
             JOURNAL_ENTRY.c.effective_at >= since,
-            ACCOUNT.c.kind == AccountKind.PAYABLE.value,
+            ACCOUNT.c.kind.in_(RESERVABLE),
         )
         .order_by(JOURNAL_ENTRY.c.effective_at, JOURNAL_ENTRY.c.id, POSTING.c.ordinal)
     )

@@ -16,7 +16,7 @@ from sqlalchemy import (
     union_all,
 )
 
-from contracts.evm import BlockNumber
+from contracts.evm import BlockNumber, Hash32
 from settlement.ledger.accounts import Book
 from settlement.ledger.adapters.rows import account_columns
 from settlement.ledger.adapters.tables import (
@@ -126,6 +126,15 @@ def is_settled_above(since: BlockNumber) -> ColumnElement[bool]:
         )
         .exists()
     )
+
+
+def names_account(account_id: Hash32) -> ColumnElement[bool]:
+    """Whether a posting of an entry names an account, on either side."""
+    named = [
+        select(POSTING.c.entry_id).where(side == account_id)
+        for side in (POSTING.c.debit_account, POSTING.c.credit_account)
+    ]
+    return JOURNAL_ENTRY.c.id.in_(union_all(*named))
 
 
 def current_version(book: Book) -> ScalarSelect[int]:

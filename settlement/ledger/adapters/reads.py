@@ -23,14 +23,17 @@ from sqlalchemy.dialects.postgresql import ARRAY, aggregate_order_by
 from sqlalchemy.sql.base import ReadOnlyColumnCollection
 
 from contracts.columns import AddressColumn, Uint256Column
-from contracts.evm import Address, BlockNumber, ChainId, Epoch, Hash32
+from contracts.evm import Address, BlockNumber, ChainId, Epoch, Hash32, LogRef
 from contracts.leaves import SplitLine
-from settlement.ledger.accounts import AccountKind, Book
+from settlement.ledger.accounts import MAY_BE_NEGATIVE, Account, AccountKind, Book
+from settlement.ledger.adapters.checkpoints import Totals, assets_of, totals_at
+from settlement.ledger.adapters.line_tables import LINE
 from settlement.ledger.adapters.queries import (
     current_version,
     is_current,
     is_of,
     is_settled_above,
+    names_account,
     select_balances,
     select_open_reservations,
     settled_of_line,
@@ -52,10 +55,11 @@ from settlement.ledger.balances import (
     JournalKey,
     LeafLines,
     PayableLeaf,
+    PayableLine,
     StandingCommitment,
     TrialBalanceLine,
 )
-from settlement.ledger.journal import JournalEntry, SourceKind
+from settlement.ledger.journal import JournalEntry, SourceKind, log_source, named_entry
 
 _LEAF = ("op_id", "epoch", "work_id", "part", "asset")
 
@@ -99,12 +103,13 @@ class LedgerReads:
     def overdrawn(self) -> list[Balance]:
         """Balances below zero: there are none, unless the books are broken."""
         lines = select_balances(self._book).subquery()
-        is_cash = lines.c.kind == AccountKind.CASH.value
+        is_debit_normal = lines.c.kind.in_([kind for kind in AccountKind if kind.is_debit_normal])
         query = select(lines).where(
             or_(
-                and_(is_cash, lines.c.debits < lines.c.credits),
-                and_(~is_cash, lines.c.credits < lines.c.debits),
-            )
+                and_(is_debit_normal, lines.c.debits < lines.c.credits),
+                and_(~is_debit_normal, lines.c.credits < lines.c.debits),
+            ),
+            lines.c.kind.not_in(MAY_BE_NEGATIVE),
         )
         return [_balance(row) for row in self._connection.execute(query)]
 
@@ -155,6 +160,49 @@ class LedgerReads:
             )
             for row in self._connection.execute(query)
         ]
+
+    def payable_lines(self) -> list[PayableLine]:
+        """Lines with a posted balance, reserved ones too, ascending by (list, index)."""
+        settling = POSTING.alias("settling")
+        is_settled = (
+            select(settling.c.entry_id)
+            .where(
+                settling.c.debit_account == LINE.c.account_id,
+                settling.c.asset == LINE.c.asset,
+                settling.c.version == LINE.c.version,
+                settling.c.status == "posted",
+            )
+            .exists()
+        )
+        is_of_line = (RESERVATION.c.line == LINE.c.op_id, RESERVATION.c.version == LINE.c.version)
+        is_reserved = select_open_reservations().where(*is_of_line).exists()
+        query = (
+            select(LINE, is_reserved.label("is_reserved"))
+            .where(*is_current(LINE, self._book), ~is_settled)
+            .order_by(LINE.c.list_id, LINE.c.list_index)
+        )
+        return [
+            PayableLine(
+                op_id=row.op_id,
+                list_id=row.list_id,
+                index=row.list_index,
+                payee=row.payee,
+                asset=row.asset,
+                amount=row.amount,
+                entry_id=row.entry_id,
+                owed_since=row.owed_since,
+                payers=() if row.payer is None else (row.payer,),
+                is_reserved=row.is_reserved,
+            )
+            for row in self._connection.execute(query)
+        ]
+
+    def entry_of(self, ref: LogRef) -> Hash32 | None:
+        """The entry that an event made in the current version of this book."""
+        version = self._connection.execute(select(current_version(self._book))).scalar_one()
+        found = named_entry(log_source(ref, version))
+        query = select(JOURNAL_ENTRY.c.id).where(*is_of(JOURNAL_ENTRY, self._book))
+        return self._connection.execute(query.where(JOURNAL_ENTRY.c.id == found)).scalar()
 
     def leaf_lines(self, since: BlockNumber) -> list[LeafLines]:
         """Settled lines of every leaf that has an open line or was settled above block `since`.
@@ -211,9 +259,9 @@ class LedgerReads:
             for row in self._connection.execute(query)
         ]
 
-    def trial_balance(self) -> list[TrialBalanceLine]:
-        """Posted debits and credits by kind of account and asset."""
-        lines = select_balances(self._book).subquery()
+    def trial_balance(self, at: BlockNumber | None = None) -> list[TrialBalanceLine]:
+        """Posted debits and credits by kind of account and asset, at the end of block `at`."""
+        lines = select_balances(self._book, *self._until(at)).subquery()
         query = select(
             lines.c.kind, lines.c.asset, func.sum(lines.c.debits), func.sum(lines.c.credits)
         )
@@ -251,10 +299,43 @@ class LedgerReads:
             for row in self._connection.execute(query)
         ]
 
-    def journal(self, *, after: JournalKey | None, entries_max: int) -> list[JournalEntry]:
-        """A page of the journal, each entry checked against its digest."""
-        query = select_page(*is_of(JOURNAL_ENTRY, self._book), after=after, entries_max=entries_max)
+    def balances_at(self, account: Account, at: BlockNumber | None) -> dict[Address, Totals]:
+        """Posted debits and credits of one account at the end of a block, by asset.
+
+        Takes a few milliseconds, however busy the account is; None stands for now.
+        """
+        version = self._connection.execute(select(current_version(self._book))).scalar_one()
+        keys = assets_of(self._connection, [self._book.account_id(account)])
+        totals = totals_at(self._connection, keys, version=version, block=at)
+        return {asset: totals[key] for key in keys if key in totals for asset in (key[1],)}
+
+    def journal(
+        self,
+        *,
+        after: JournalKey | None,
+        entries_max: int,
+        account: Account | None = None,
+        at: BlockNumber | None = None,
+    ) -> list[JournalEntry]:
+        """A page of the journal, each entry checked against its digest.
+
+        With `account` only entries that name it, with `at` only those of the current version that
+        take effect up to that block.
+        """
+        conditions = is_of(JOURNAL_ENTRY, self._book)
+        if account is not None:
+            conditions.append(names_account(self._book.account_id(account)))
+        if at is not None:
+            conditions.append(JOURNAL_ENTRY.c.version == current_version(self._book))
+            conditions.append(JOURNAL_ENTRY.c.effective_block <= at)
+        query = select_page(*conditions, after=after, entries_max=entries_max)
         return entries_from_rows(self._connection.execute(query))
+
+    def _until(self, at: BlockNumber | None) -> list[ColumnElement[bool]]:
+        if at is None:
+            return []
+        is_in_version = POSTING.c.version == current_version(self._book)
+        return [POSTING.c.effective_block <= at, is_in_version]
 
 
 def books_of(connection: Connection, chain_id: ChainId) -> list[Book]:

@@ -50,44 +50,6 @@ def account_from_row(row: Row[Any], prefix: str = "") -> Account:
     return Account(**values | {"kind": AccountKind(values["kind"])})
 
 
-def entry_row(entry: JournalEntry, book: Book) -> dict[str, Any]:
-    """The head of an entry of `book` as a row."""
-    return {
-        "id": entry.id,
-        "chain_id": book.chain_id,
-        "contract": book.contract,
-        "source_kind": entry.source.kind.value,
-        "source_id": entry.source.id,
-        "leg": entry.leg,
-        "version": entry.source.version,
-        "status": entry.status.value,
-        "effective_at": entry.effective_at,
-        "block_number": entry.evidence.block_number if entry.evidence else None,
-        "block_hash": entry.evidence.block_hash if entry.evidence else None,
-        "posting_count": len(entry.postings),
-        "content_digest": entry.content_digest,
-    }
-
-
-def posting_rows(entry: JournalEntry, book: Book) -> list[dict[str, Any]]:
-    """The postings of an entry of `book` as rows, in order."""
-    entry_id = entry.id
-    return [
-        {
-            "entry_id": entry_id,
-            "ordinal": ordinal,
-            "version": entry.source.version,
-            "status": entry.status.value,
-            "posting_count": len(entry.postings),
-            "asset": posting.asset,
-            "amount": posting.amount,
-            "debit_account": book.account_id(posting.debit),
-            "credit_account": book.account_id(posting.credit),
-        }
-        for ordinal, posting in enumerate(entry.postings)
-    ]
-
-
 def select_entries() -> Select[Any]:
     """Every posting with its entry and both accounts; narrow it, and order by entry."""
     return (
@@ -132,21 +94,35 @@ def entries_from_rows(rows: Iterable[Row[Any]]) -> list[JournalEntry]:
         EntryConflict: what is stored does not have the id or digest that is stored with it.
     """
     return [
-        _checked_entry(Hash32(entry_id), list(group))
+        checked_entry(Hash32(entry_id), list(group))
         for entry_id, group in groupby(rows, key=lambda row: bytes(row.id))
     ]
 
 
-def _checked_entry(entry_id: Hash32, rows: list[Row[Any]]) -> JournalEntry:
+def checked_entry(entry_id: Hash32, rows: list[Row[Any]]) -> JournalEntry:
+    """The rows of one entry, its postings in order, as `entries_from_rows` reads them."""
+    entry = entry_from_rows(rows)
+    if entry.id != entry_id or entry.content_digest != rows[0].content_digest:
+        raise EntryConflict("journal entry", entry_id)
+    return entry
+
+
+def entry_from_rows(rows: list[Row[Any]]) -> JournalEntry:
+    """What the rows of one entry say, whatever id and digest stand beside it.
+
+    Raises:
+        BadEntry: they are no entry.
+    """
     head = rows[0]
     evidence = None
     if head.block_number is not None:
         evidence = Evidence(block_number=head.block_number, block_hash=head.block_hash)
-    entry = JournalEntry(
+    return JournalEntry(
         source=Source(SourceKind(head.source_kind), bytes(head.source_id), head.version),
         leg=head.leg,
         status=EntryStatus(head.status),
         effective_at=head.effective_at,
+        effective_block=head.effective_block,
         evidence=evidence,
         postings=tuple(
             Posting(
@@ -158,6 +134,3 @@ def _checked_entry(entry_id: Hash32, rows: list[Row[Any]]) -> JournalEntry:
             for row in rows
         ),
     )
-    if entry.id != entry_id or entry.content_digest != head.content_digest:
-        raise EntryConflict("journal entry", entry_id)
-    return entry

@@ -1,8 +1,8 @@
 """The books of one settlement in Postgres, inside a transaction of the caller.
 
-Implements `post.Books`, `reserve.ReservationBooks` and `rewind.RewindBooks`. The transaction must
-be READ COMMITTED (the default): what is read after `lock` is then what the writer before has
-committed.
+Implements `books.Books`, `post_payments.LineBooks`, `reserve.ReservationBooks`,
+`rewind.RewindBooks`, `manual.ManualBooks` and `periods.PeriodBooks`. The transaction must be READ
+COMMITTED (the default): what is read after `lock` is then what the writer before has committed.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -12,38 +12,28 @@ from sqlalchemy import ColumnElement, Connection, Table, and_, func, select
 from sqlalchemy.dialects.postgresql import insert
 
 from contracts.evm import (
-    Address,
-    BlockNumber,
     BlockRef,
     Epoch,
     Hash32,
-    LogIndex,
     LogRef,
     keccak,
 )
 from contracts.leaves import Leaf, SplitLine
-from settlement.errors import EntryConflict
-from settlement.ledger.accounts import Account, Book
+from settlement.ledger.accounts import AccountKind, AssetAccount, Book
+from settlement.ledger.adapters import commitment_rows, line_rows, manual_rows
 from settlement.ledger.adapters.bulk import chunks, insert_new
+from settlement.ledger.adapters.checkpoints import Drawing, draw_totals, totals_at
+from settlement.ledger.adapters.period_tables import PERIOD_CLOSE
 from settlement.ledger.adapters.queries import (
     current_version,
     is_current,
     is_of,
-    select_balances,
     select_open_reservations,
 )
-from settlement.ledger.adapters.rows import (
-    account_row,
-    entries_from_rows,
-    entry_row,
-    posting_rows,
-    select_entries,
-    select_page,
-)
+from settlement.ledger.adapters.record import Recorder
+from settlement.ledger.adapters.rows import entries_from_rows, select_page
 from settlement.ledger.adapters.tables import (
     ACCOUNT,
-    COMMITMENT,
-    COMMITMENT_OUTCOME,
     CURSOR,
     JOURNAL_ENTRY,
     LEAF,
@@ -54,18 +44,24 @@ from settlement.ledger.adapters.tables import (
 )
 from settlement.ledger.balances import JournalKey
 from settlement.ledger.commitments import Commitment, CommitmentOutcome
+from settlement.ledger.documents import AcceptedDocument
 from settlement.ledger.journal import JournalEntry, SourceKind
+from settlement.ledger.lines import OwedLine
+from settlement.ledger.manual import Decided, ManualEntry
 from settlement.ledger.reserve import Reservation, ReservationOutcome
 from settlement.ledger.rewind import BookRewind
+
+_DRAWING = Drawing()
 
 
 class LedgerStore:
     """One book in one transaction."""
 
-    def __init__(self, connection: Connection, book: Book) -> None:
-        self._connection = connection
+    def __init__(self, connection: Connection, book: Book, *, drawing: Drawing = _DRAWING) -> None:
+        self._connection, self._drawing = connection, drawing
         self.book = book
         self._key = {"chain_id": book.chain_id, "contract": book.contract}
+        self._recorder = Recorder(connection, book)
 
     def lock(self) -> None:
         """Keep every other writer of this book out until the transaction ends."""
@@ -91,7 +87,7 @@ class LedgerStore:
         )
 
     def advance(self, to: BlockRef) -> None:
-        """Move the cursor; Postgres refuses to move it back."""
+        """Move the cursor, which Postgres refuses to move back, and draw balances that are due."""
         values = {
             "block_number": to.number,
             "block_hash": to.hash,
@@ -102,6 +98,9 @@ class LedgerStore:
         self._connection.execute(
             statement.on_conflict_do_update(index_elements=list(CURSOR.primary_key), set_=values)
         )
+        draw_totals(
+            self._connection, self.book, self._drawing, version=self.version(), upto=to.number
+        )
 
     def record(self, entries: Sequence[JournalEntry]) -> int:
         """Insert entries, or verify that they are stored as they are; the number of new ones.
@@ -109,65 +108,24 @@ class LedgerStore:
         Raises:
             EntryConflict: an entry of this id has other content.
         """
-        accounts = {
-            account
-            for entry in entries
-            for posting in entry.postings
-            for account in (posting.debit, posting.credit)
-        }
-        account_rows = [account_row(account, self.book) for account in accounts]
-        insert_new(self._connection, ACCOUNT, account_rows, returning=ACCOUNT.c.id)
-        heads: dict[Hash32, dict[str, Any]] = {}
-        for entry in entries:
-            row = entry_row(entry, self.book)
-            stored = heads.setdefault(row["id"], row)
-            if stored["content_digest"] != row["content_digest"]:
-                raise EntryConflict("journal entry", row["id"])
-        new = insert_new(
-            self._connection,
-            JOURNAL_ENTRY,
-            list(heads.values()),
-            returning=JOURNAL_ENTRY.c.id,
-        )
-        self._verify_stored([row for entry_id, row in heads.items() if entry_id not in new])
-        fresh = {entry_id: entry for entry in entries if (entry_id := entry.id) in new}
-        rows = [row for entry in fresh.values() for row in posting_rows(entry, self.book)]
-        insert_new(self._connection, POSTING, rows, returning=POSTING.c.entry_id)
-        return len(fresh)
+        return self._recorder.record(entries)
 
-    def posted_balances(self, accounts: Collection[Account]) -> dict[tuple[Account, Address], int]:
-        """Posted balances on the accounts' normal sides."""
-        names = {self.book.account_id(account): account for account in accounts}
-        balances: dict[tuple[Account, Address], int] = {}
-        for chunk in chunks(list(names)):
-            query = select_balances(self.book, ACCOUNT.c.id.in_(chunk))
-            for row in self._connection.execute(query):
-                account = names[row.id]
-                balances[account, row.asset] = account.balance(
-                    debits=int(row.debits), credits=int(row.credits)
-                )
-        return balances
+    def posted_balances(self, accounts: Collection[AssetAccount]) -> dict[AssetAccount, int]:
+        """Posted balances on the accounts' normal sides, where anything was posted."""
+        names = {(self._recorder.account_id(pair[0]), pair[1]): pair for pair in accounts}
+        totals = totals_at(self._connection, names, version=self.version(), block=None)
+        return {
+            names[key]: names[key][0].balance(debits=debits, credits=credits)
+            for key, (debits, credits) in totals.items()
+        }
 
     def add_commitment(self, commitment: Commitment) -> None:
         """Insert or verify; its entry must be recorded."""
-        row = self._versioned() | {
-            "epoch": commitment.epoch,
-            "attempt": commitment.attempt,
-            "block_number": commitment.ref.block_number,
-            "log_index": commitment.ref.log_index,
-            "manifest_digest": commitment.manifest_digest,
-            "root": commitment.root,
-            "active_at": commitment.active_at,
-            "entry_id": commitment.entry.id if commitment.entry else None,
-        }
-        self._insert(COMMITMENT, [row])
-        if self.commitment(commitment.epoch, commitment.attempt) != commitment:
-            raise EntryConflict("commitment", (commitment.epoch, commitment.attempt))
+        commitment_rows.add(self._connection, self.book, self.version(), commitment)
 
     def commitment(self, epoch: Epoch, attempt: int) -> Commitment | None:
         """A commitment, open or not."""
-        found = self._commitments(COMMITMENT.c.epoch == epoch, COMMITMENT.c.attempt == attempt)
-        return found[0] if found else None
+        return commitment_rows.find(self._connection, self.book, epoch, attempt)
 
     def open_commitment(self) -> Commitment | None:
         """The commitment that is neither activated nor vetoed.
@@ -175,30 +133,11 @@ class LedgerStore:
         Raises:
             EntryConflict: there are several, which the contract rules out.
         """
-        keys = ("chain_id", "contract", "version", "epoch", "attempt")
-        is_closed = (
-            select(COMMITMENT_OUTCOME.c.epoch)
-            .where(and_(*(COMMITMENT_OUTCOME.c[key] == COMMITMENT.c[key] for key in keys)))
-            .exists()
-        )
-        found = self._commitments(~is_closed)
-        if len(found) > 1:
-            raise EntryConflict("open commitment", [each.epoch for each in found])
-        return found[0] if found else None
+        return commitment_rows.find_open(self._connection, self.book)
 
     def close_commitment(self, commitment: Commitment, outcome: CommitmentOutcome) -> None:
         """Insert or verify how a commitment ended."""
-        key = self._versioned() | {"epoch": commitment.epoch, "attempt": commitment.attempt}
-        self._insert(COMMITMENT_OUTCOME, [key | {"outcome": outcome.value}])
-        stored = self._connection.execute(
-            select(COMMITMENT_OUTCOME.c.outcome).where(
-                *self._is_current(COMMITMENT_OUTCOME),
-                COMMITMENT_OUTCOME.c.epoch == commitment.epoch,
-                COMMITMENT_OUTCOME.c.attempt == commitment.attempt,
-            )
-        ).scalar_one()
-        if stored != outcome.value:
-            raise EntryConflict("commitment outcome", (commitment.epoch, commitment.attempt))
+        commitment_rows.close(self._connection, self.book, self.version(), commitment, outcome)
 
     def add_leaves(self, leaves: Mapping[Hash32, tuple[Leaf, JournalEntry]]) -> None:
         """Insert payable leaves; their entries, which hold all they say, are verified already."""
@@ -269,9 +208,9 @@ class LedgerStore:
     def add_reservation(self, op_id: Hash32, attempt: int, entry: JournalEntry) -> None:
         """Insert a reservation with its pending entry."""
         self.record([entry])
-        version = entry.source.version
+        version, is_line = entry.source.version, entry.postings[0].debit.kind is AccountKind.OWED
         row = {"op_id": op_id, "version": version, "attempt": attempt, "entry_id": entry.id}
-        self._connection.execute(insert(RESERVATION), [row])
+        self._connection.execute(insert(RESERVATION), [row | {"is_line": is_line}])
 
     def void_reservation(self, op_id: Hash32, attempt: int) -> None:
         """End an open reservation as voided."""
@@ -331,40 +270,54 @@ class LedgerStore:
     def _is_current_reservation(self) -> ColumnElement[bool]:
         return RESERVATION.c.version == current_version(self.book)
 
-    def _insert(self, table: Table, rows: list[dict[str, Any]]) -> None:
-        if rows:
-            self._connection.execute(insert(table).on_conflict_do_nothing(), rows)
+    def booked_lists(self) -> set[Hash32]:
+        """Lists of documents that are booked in this version."""
+        return line_rows.booked_lists(self._connection, self.book)
 
-    def _verify_stored(self, rows: Sequence[dict[str, Any]]) -> None:
-        """Entries that were there before have the same content."""
-        for chunk in chunks(rows):
-            query = select(JOURNAL_ENTRY.c.id, JOURNAL_ENTRY.c.content_digest).where(
-                *is_of(JOURNAL_ENTRY, self.book),
-                JOURNAL_ENTRY.c.id.in_([row["id"] for row in chunk]),
-            )
-            stored = {row.id: row.content_digest for row in self._connection.execute(query)}
-            for row in chunk:
-                if stored.get(row["id"]) != row["content_digest"]:
-                    raise EntryConflict("journal entry", row["id"])
+    def add_document(self, document: AcceptedDocument) -> None:
+        """Say that a document is booked."""
+        line_rows.add_document(self._connection, self.book, self.version(), document)
 
-    def _commitments(self, *conditions: Any) -> list[Commitment]:  # noqa: ANN401
-        query = select(COMMITMENT).where(*self._is_current(COMMITMENT), *conditions)
-        return [
-            Commitment(
-                ref=LogRef(
-                    self.book.chain_id, BlockNumber(row.block_number), LogIndex(row.log_index)
-                ),
-                epoch=row.epoch,
-                attempt=row.attempt,
-                manifest_digest=row.manifest_digest,
-                root=row.root,
-                active_at=row.active_at,
-                entry=self._entry(row.entry_id) if row.entry_id else None,
-            )
-            for row in self._connection.execute(query).all()
-        ]
+    def add_lines(self, lines: Sequence[tuple[OwedLine, JournalEntry]]) -> None:
+        """Insert lines, or verify them, with the entries that owe them."""
+        line_rows.add_lines(self._connection, self.book, lines)
 
-    def _entry(self, entry_id: Hash32) -> JournalEntry:
-        query = select_entries().where(JOURNAL_ENTRY.c.id == entry_id)
-        rows = self._connection.execute(query.order_by(POSTING.c.ordinal))
-        return entries_from_rows(rows)[0]
+    def lines(self, op_ids: Sequence[Hash32]) -> dict[Hash32, OwedLine]:
+        """Lines by op-id, as far as they are known in this version."""
+        return line_rows.lines(self._connection, self.book, op_ids)
+
+    def unbooked_manuals(self, upto: BlockRef) -> list[ManualEntry]:
+        """Approved manual entries that are not booked in this version; by id."""
+        return manual_rows.unbooked(self._connection, self.book, self.version(), upto)
+
+    def add_manual(self, manual: ManualEntry) -> None:
+        """Insert a proposal; the same one again is harmless."""
+        manual_rows.add(self._connection, manual)
+
+    def manual(self, manual_id: Hash32) -> tuple[ManualEntry, Decided | None] | None:
+        """A proposal and what was decided."""
+        return manual_rows.find(self._connection, manual_id)
+
+    def decide_manual(self, manual: ManualEntry, decided: Decided) -> None:
+        """Insert the decision; Postgres refuses one by the maker."""
+        manual_rows.decide(self._connection, manual, decided)
+
+    def closed_period(self) -> int | None:
+        """The last month that is closed."""
+        query = select(func.max(PERIOD_CLOSE.c.period)).where(*is_of(PERIOD_CLOSE, self.book))
+        return self._connection.execute(query).scalar()
+
+    def first_period(self) -> int | None:
+        """The month of the first entry; None while there is none."""
+        query = (
+            select(JOURNAL_ENTRY.c.period)
+            .where(*is_of(JOURNAL_ENTRY, self.book))
+            .order_by(JOURNAL_ENTRY.c.arrival)
+            .limit(1)
+        )
+        return self._connection.execute(query).scalar()
+
+    def close_period(self, period: int, closed_by: str) -> None:
+        """Close a month, in which nothing can be recorded from then on."""
+        row = self._key | {"period": period, "closed_by": closed_by}
+        self._connection.execute(insert(PERIOD_CLOSE), [row])

@@ -3,8 +3,11 @@
 - **An entry cannot be out of balance.** A row of `posting` is one unsigned amount with a debited
   and a credited account, both required and different. Whatever rows there are, the debits of an
   asset equal its credits, in every entry and in the whole book; no statement can say otherwise.
-- **An entry is whole.** It says how many postings it has; a deferred trigger refuses a commit with
-  fewer, and numbered postings leave no room for one more, then or ever.
+- **An entry is whole.** It says how many postings it has. They are inserted before it, and a
+  trigger refuses an entry with fewer; numbered postings leave no room for one more, ever.
+- **A posting stays in its book.** A trigger refuses one between accounts that are not there, or
+  not of one book. Both triggers look at a whole statement: row by row they would take most of the
+  time of a load.
 - **Nothing is changed.** UPDATE, DELETE and TRUNCATE are refused on every table but the cursor,
   and the cursor never moves back.
 - **One open reservation of a leaf.** Attempt n refers to attempt n - 1 as ended.
@@ -13,16 +16,15 @@
 - Amounts are above zero and below 2²⁵⁶; an account has exactly the attributes of its kind.
 """
 
-from typing import Any
-
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     CheckConstraint,
     Column,
     Computed,
-    DateTime,
     ForeignKey,
     ForeignKeyConstraint,
+    Identity,
     Index,
     Integer,
     LargeBinary,
@@ -30,30 +32,29 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
-    func,
+    false,
+    literal_column,
 )
 from sqlmodel import SQLModel
 
 from contracts.columns import AddressColumn, Hash32Column, Uint256Column
 from contracts.units import UINT256_MAX
 from settlement.ledger.accounts import DIMENSIONS
+from settlement.ledger.adapters.columns import (
+    append_only_ddl,
+    book_columns,
+    recorded_at,
+    version_column,
+)
+from settlement.ledger.adapters.line_tables import DOCUMENT, LINE
+from settlement.ledger.adapters.trigger_functions import (
+    ACCOUNTS_OF_ONE_BOOK,
+    CURSOR_NEVER_BACK,
+    ENTRY_IS_WHOLE,
+    REFUSE_CHANGE,
+)
 
 _ATTRIBUTES = ("epoch", "work_id", "part", "payee")
-
-
-def _book() -> tuple[Column[Any], Column[Any]]:
-    return (
-        Column("chain_id", BigInteger, nullable=False),
-        Column("contract", AddressColumn, nullable=False),
-    )
-
-
-def _version() -> Column[Any]:
-    return Column("version", Integer, nullable=False)
-
-
-def _recorded_at() -> Column[Any]:
-    return Column("recorded_at", DateTime(timezone=True), nullable=False, server_default=func.now())
 
 
 def _shape_of_kinds() -> str:
@@ -68,11 +69,23 @@ def _shape_of_kinds() -> str:
     )
 
 
+def _by_account(name: str, account: str) -> Index:
+    """Balances are sums over these, without a look at the rows."""
+    included = ["amount", "status", "version", "is_late"]
+    return Index(name, account, "asset", "effective_block", postgresql_include=included)
+
+
+def _late_by_account(name: str, account: str) -> Index:
+    return Index(
+        name, account, "asset", "effective_block", postgresql_where=literal_column("is_late")
+    )
+
+
 ACCOUNT = Table(
     "ledger_account",
     SQLModel.metadata,
     Column("id", Hash32Column, primary_key=True),
-    *_book(),
+    *book_columns(),
     Column("kind", Text, nullable=False),
     Column("epoch", BigInteger),
     Column("work_id", Hash32Column),
@@ -98,55 +111,64 @@ JOURNAL_ENTRY = Table(
     "journal_entry",
     SQLModel.metadata,
     Column("id", Hash32Column, primary_key=True),
-    *_book(),
+    *book_columns(),
     Column("source_kind", Text, nullable=False),
     Column("source_id", LargeBinary, nullable=False),
     Column("leg", Integer, nullable=False),
-    _version(),
+    version_column(),
     Column("status", Text, nullable=False),
     Column("effective_at", BigInteger, nullable=False),
     Column("block_number", BigInteger),
     Column("block_hash", Hash32Column),
     Column("posting_count", Integer, nullable=False),
     Column("content_digest", Hash32Column, nullable=False),
-    _recorded_at(),
-    UniqueConstraint(
-        "source_kind", "source_id", "leg", "version", name="journal_entry_source_is_unique"
-    ),
-    UniqueConstraint(
-        "id", "version", "status", "posting_count", name="journal_entry_as_postings_see_it"
-    ),
+    recorded_at(),
+    Column("effective_block", BigInteger, nullable=False),
+    Column("booked_at", BigInteger, nullable=False),
+    Column("period", Integer, nullable=False),
+    Column("arrival", BigInteger, Identity(always=True), nullable=False),
     CheckConstraint("status IN ('pending', 'posted')", name="journal_entry_status_is_known"),
     CheckConstraint("posting_count > 0", name="journal_entry_is_not_empty"),
     CheckConstraint("version >= 0", name="journal_entry_version_counts_from_zero"),
     CheckConstraint(
         "(block_number IS NULL) = (block_hash IS NULL)", name="journal_entry_evidence_is_whole"
     ),
+    CheckConstraint(
+        "block_number IS NULL OR block_number = effective_block",
+        name="journal_entry_takes_effect_with_its_evidence",
+    ),
+    CheckConstraint(
+        "booked_at >= effective_at", name="journal_entry_is_not_booked_before_its_time"
+    ),
+    CheckConstraint("period % 100 BETWEEN 1 AND 12", name="journal_entry_period_is_a_month"),
     Index("journal_entry_in_time", "chain_id", "contract", "effective_at", "id"),
+    Index("journal_entry_by_arrival", "chain_id", "contract", "arrival"),
+    Index("journal_entry_by_block", "chain_id", "contract", "effective_block"),
 )
+"""`booked_at` is the chain time at which the books learned of an entry, `period` the month that it
+counts for, `arrival` its place in the order of recording, in which writers of a book take turns."""
 
 POSTING = Table(
     "posting",
     SQLModel.metadata,
     Column("entry_id", Hash32Column, nullable=False),
     Column("ordinal", Integer, nullable=False),
-    _version(),
+    version_column(),
     Column("status", Text, nullable=False),
     Column("posting_count", Integer, nullable=False),
     Column("asset", AddressColumn, nullable=False),
     Column("amount", Uint256Column, nullable=False),
-    Column("debit_account", Hash32Column, ForeignKey("ledger_account.id"), nullable=False),
-    Column("credit_account", Hash32Column, ForeignKey("ledger_account.id"), nullable=False),
+    Column("debit_account", Hash32Column, nullable=False),
+    Column("credit_account", Hash32Column, nullable=False),
+    Column("effective_block", BigInteger, nullable=False),
+    Column("is_late", Boolean, nullable=False),
     PrimaryKeyConstraint("entry_id", "ordinal"),
     ForeignKeyConstraint(
-        ["entry_id", "version", "status", "posting_count"],
-        [
-            "journal_entry.id",
-            "journal_entry.version",
-            "journal_entry.status",
-            "journal_entry.posting_count",
-        ],
+        ["entry_id"],
+        ["journal_entry.id"],
         name="posting_is_of_its_entry",
+        deferrable=True,
+        initially="DEFERRED",
     ),
     CheckConstraint(
         "ordinal >= 0 AND ordinal < posting_count", name="posting_has_a_place_in_its_entry"
@@ -155,16 +177,19 @@ POSTING = Table(
         f"amount > 0 AND amount <= {UINT256_MAX}", name="posting_amount_is_a_uint256_above_zero"
     ),
     CheckConstraint("debit_account <> credit_account", name="posting_moves_between_two_accounts"),
-    Index("posting_by_debit", "debit_account", "asset"),
-    Index("posting_by_credit", "credit_account", "asset"),
+    _by_account("posting_by_debit", "debit_account"),
+    _by_account("posting_by_credit", "credit_account"),
+    _late_by_account("posting_late_by_debit", "debit_account"),
+    _late_by_account("posting_late_by_credit", "credit_account"),
 )
+"""`is_late` where the posting takes effect at or below a block that balances were drawn at."""
 
 LEAF = Table(
     "ledger_leaf",
     SQLModel.metadata,
     Column("op_id", Hash32Column, nullable=False),
-    _version(),
-    *_book(),
+    version_column(),
+    *book_columns(),
     Column("epoch", BigInteger, nullable=False),
     Column("work_id", Hash32Column, nullable=False),
     Column("part", BigInteger, nullable=False),
@@ -187,8 +212,8 @@ LEAF = Table(
 COMMITMENT = Table(
     "ledger_commitment",
     SQLModel.metadata,
-    *_book(),
-    _version(),
+    *book_columns(),
+    version_column(),
     Column("epoch", BigInteger, nullable=False),
     Column("attempt", BigInteger, nullable=False),
     Column("block_number", BigInteger, nullable=False),
@@ -203,12 +228,12 @@ COMMITMENT = Table(
 COMMITMENT_OUTCOME = Table(
     "ledger_commitment_outcome",
     SQLModel.metadata,
-    *_book(),
-    _version(),
+    *book_columns(),
+    version_column(),
     Column("epoch", BigInteger, nullable=False),
     Column("attempt", BigInteger, nullable=False),
     Column("outcome", Text, nullable=False),
-    _recorded_at(),
+    recorded_at(),
     PrimaryKeyConstraint("chain_id", "contract", "version", "epoch", "attempt"),
     ForeignKeyConstraint(
         ["chain_id", "contract", "version", "epoch", "attempt"],
@@ -230,15 +255,23 @@ RESERVATION = Table(
     "reservation",
     SQLModel.metadata,
     Column("op_id", Hash32Column, nullable=False),
-    _version(),
+    version_column(),
     Column("attempt", BigInteger, nullable=False),
     Column("entry_id", Hash32Column, ForeignKey("journal_entry.id"), nullable=False, unique=True),
     Column("previous_attempt", BigInteger, Computed("NULLIF(attempt - 1, 0)", persisted=True)),
+    Column("is_line", Boolean, nullable=False, server_default=false()),
+    Column("leaf", Hash32Column, Computed("CASE WHEN NOT is_line THEN op_id END", persisted=True)),
+    Column("line", Hash32Column, Computed("CASE WHEN is_line THEN op_id END", persisted=True)),
     PrimaryKeyConstraint("op_id", "version", "attempt"),
     ForeignKeyConstraint(
-        ["op_id", "version"],
+        ["leaf", "version"],
         ["ledger_leaf.op_id", "ledger_leaf.version"],
         name="reservation_is_of_a_leaf",
+    ),
+    ForeignKeyConstraint(
+        ["line", "version"],
+        ["ledger_line.op_id", "ledger_line.version"],
+        name="reservation_is_of_a_line",
     ),
     CheckConstraint("attempt >= 1", name="reservation_attempt_counts_from_one"),
 )
@@ -247,12 +280,12 @@ RESERVATION_OUTCOME = Table(
     "reservation_outcome",
     SQLModel.metadata,
     Column("op_id", Hash32Column, nullable=False),
-    _version(),
+    version_column(),
     Column("attempt", BigInteger, nullable=False),
     Column("outcome", Text, nullable=False),
     Column("block_number", BigInteger),
     Column("log_index", BigInteger),
-    _recorded_at(),
+    recorded_at(),
     PrimaryKeyConstraint("op_id", "version", "attempt"),
     ForeignKeyConstraint(
         ["op_id", "version", "attempt"],
@@ -269,8 +302,8 @@ RESERVATION_OUTCOME = Table(
 CURSOR = Table(
     "ledger_cursor",
     SQLModel.metadata,
-    *_book(),
-    _version(),
+    *book_columns(),
+    version_column(),
     Column("block_number", BigInteger, nullable=False),
     Column("block_hash", Hash32Column, nullable=False),
     Column("parent_hash", Hash32Column, nullable=False),
@@ -281,12 +314,12 @@ CURSOR = Table(
 REWIND = Table(
     "ledger_rewind",
     SQLModel.metadata,
-    *_book(),
-    _version(),
+    *book_columns(),
+    version_column(),
     Column("block_number", BigInteger, nullable=False),
     Column("block_hash", Hash32Column, nullable=False),
     Column("reason", Text, nullable=False),
-    _recorded_at(),
+    recorded_at(),
     PrimaryKeyConstraint("chain_id", "contract", "version"),
     CheckConstraint("version >= 1", name="ledger_rewind_version_counts_from_one"),
     CheckConstraint("reason <> ''", name="ledger_rewind_has_a_reason"),
@@ -298,6 +331,8 @@ APPEND_ONLY = (
     JOURNAL_ENTRY,
     POSTING,
     LEAF,
+    LINE,
+    DOCUMENT,
     COMMITMENT,
     COMMITMENT_OUTCOME,
     RESERVATION,
@@ -305,50 +340,18 @@ APPEND_ONLY = (
     REWIND,
 )
 
-_REFUSE_CHANGE = """
-CREATE OR REPLACE FUNCTION ledger_refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$
-BEGIN
-    RAISE EXCEPTION USING
-        ERRCODE = 'integrity_constraint_violation',
-        MESSAGE = 'the books are append-only, no ' || TG_OP || ' on ' || TG_TABLE_NAME;
-END $$
-"""
-
-_ENTRY_IS_WHOLE = """
-CREATE OR REPLACE FUNCTION ledger_entry_is_whole() RETURNS trigger LANGUAGE plpgsql AS $$
-BEGIN
-    IF (SELECT count(*) FROM posting WHERE entry_id = NEW.id) <> NEW.posting_count THEN
-        RAISE EXCEPTION USING
-            ERRCODE = 'integrity_constraint_violation',
-            MESSAGE = 'journal entry lacks postings, ' || encode(NEW.id, 'hex');
-    END IF;
-    RETURN NULL;
-END $$
-"""
-
-_CURSOR_NEVER_BACK = """
-CREATE OR REPLACE FUNCTION ledger_cursor_never_back() RETURNS trigger LANGUAGE plpgsql AS $$
-BEGIN
-    IF NEW.block_number < OLD.block_number THEN
-        RAISE EXCEPTION USING
-            ERRCODE = 'integrity_constraint_violation',
-            MESSAGE = 'the ledger cursor never moves back, not to ' || NEW.block_number;
-    END IF;
-    RETURN NEW;
-END $$
-"""
-
 EXTRA_DDL: tuple[str, ...] = (
-    _REFUSE_CHANGE,
-    *(
-        f"CREATE TRIGGER {table.name}_is_append_only BEFORE UPDATE OR DELETE OR TRUNCATE"
-        f" ON {table.name} FOR EACH STATEMENT EXECUTE FUNCTION ledger_refuse_change()"
-        for table in APPEND_ONLY
-    ),
-    _ENTRY_IS_WHOLE,
-    "CREATE CONSTRAINT TRIGGER journal_entry_is_whole AFTER INSERT ON journal_entry"
-    " DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION ledger_entry_is_whole()",
-    _CURSOR_NEVER_BACK,
+    REFUSE_CHANGE,
+    *(append_only_ddl(table) for table in APPEND_ONLY),
+    ENTRY_IS_WHOLE,
+    "CREATE TRIGGER journal_entry_is_whole AFTER INSERT ON journal_entry"
+    " REFERENCING NEW TABLE AS recorded FOR EACH STATEMENT"
+    " EXECUTE FUNCTION ledger_entry_is_whole()",
+    ACCOUNTS_OF_ONE_BOOK,
+    "CREATE TRIGGER posting_is_between_accounts AFTER INSERT ON posting"
+    " REFERENCING NEW TABLE AS recorded FOR EACH STATEMENT"
+    " EXECUTE FUNCTION ledger_accounts_of_one_book()",
+    CURSOR_NEVER_BACK,
     "CREATE TRIGGER ledger_cursor_moves_on BEFORE UPDATE ON ledger_cursor"
     " FOR EACH ROW EXECUTE FUNCTION ledger_cursor_never_back()",
     "ALTER TABLE reservation ADD CONSTRAINT reservation_follows_an_ended_one"

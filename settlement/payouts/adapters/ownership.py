@@ -1,13 +1,14 @@
-"""One owner for each payout key and each contract that is paid from.
+"""One owner for each payout key and each contract that it pays from.
 
 The locks are Postgres session locks on a connection of their own, and everything the owner writes
 goes through that same connection: whoever loses the locks (the process died, the server ended the
 session) can no longer store, hence no longer sign or send. SQLAlchemy would quietly open a new
 connection in place of a broken one, which holds no lock; `transaction` refuses to go on with it.
-The contract is locked too, so that two keys cannot pay from one contract at the same time.
+Nonces belong to the key, whatever contract a transaction goes to, so the key is locked once for all
+its contracts. The contracts are locked too, so that two keys cannot pay from one at the same time.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 
 from sqlalchemy import Connection, Engine, text
@@ -45,9 +46,9 @@ class PayoutsOwner:
 
 @contextmanager
 def payouts_owner(
-    engine: Engine, chain_id: ChainId, *, sender: Address, contract: Address
+    engine: Engine, chain_id: ChainId, *, sender: Address, contracts: Collection[Address]
 ) -> Iterator[PayoutsOwner]:
-    """Hold key and contract while the context lasts.
+    """Hold key and contracts while the context lasts.
 
     Raises:
         PayoutsOwnedElsewhere: another process holds one of them.
@@ -56,7 +57,7 @@ def payouts_owner(
     connection.detach()  # closing ends the session, and with it the locks
     owner = PayoutsOwner(connection)
     try:
-        for owned in sorted({sender, contract}):
+        for owned in sorted({sender, *contracts}):
             name = {"key": lock_key(chain_id, owned)}
             with owner.transaction():
                 is_ours = connection.scalar(text("SELECT pg_try_advisory_lock(:key)"), name)

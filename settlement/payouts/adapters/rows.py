@@ -5,22 +5,33 @@ from typing import Any
 
 from sqlalchemy import Row
 
-from contracts.calls import Refusal
+from contracts.calls import Refusal, SkipReason
 from contracts.evm import BlockNumber
 from settlement.payouts.operation import (
     EpochSubject,
     Fate,
     Kind,
     LeafSubject,
+    LineSubject,
     Operation,
     Outcome,
     SignedTransaction,
+    Subject,
 )
+
+_LEAF = ("epoch", "work_id", "part", "asset", "amount", "settled", "lines", "proof_nodes")
+_EPOCH = ("epoch", "attempt", "manifest_digest")
+_LINE = ("payee", "asset", "amount")
 
 
 def operation_row(operation: Operation) -> dict[str, object]:
     """The columns of an operation."""
     subject = operation.subject
+    names: Iterable[str] = _LINE
+    if isinstance(subject, LeafSubject):
+        names = _LEAF
+    elif isinstance(subject, EpochSubject):
+        names = _EPOCH
     row: dict[str, object] = {
         "op_id": operation.op_id,
         "kind": operation.kind.value,
@@ -30,33 +41,13 @@ def operation_row(operation: Operation) -> dict[str, object]:
         "list_index": operation.index,
         "content_digest": operation.content_digest,
         "call": operation.call,
-        "epoch": subject.epoch,
         "settled": 0,
     }
-    names: Iterable[str] = ("attempt", "manifest_digest")
-    if isinstance(subject, LeafSubject):
-        names = ("work_id", "part", "asset", "amount", "settled", "lines", "proof_nodes")
     return row | {name: getattr(subject, name) for name in names}
 
 
 def operation_of(row: Row[Any]) -> Operation:
     """Read an operation."""
-    subject: LeafSubject | EpochSubject
-    if row.kind == Kind.WITHDRAW.value:
-        subject = LeafSubject(
-            epoch=row.epoch,
-            work_id=row.work_id,
-            part=row.part,
-            asset=row.asset,
-            amount=row.amount,
-            settled=row.settled,
-            lines=row.lines,
-            proof_nodes=row.proof_nodes,
-        )
-    else:
-        subject = EpochSubject(
-            epoch=row.epoch, attempt=row.attempt, manifest_digest=row.manifest_digest
-        )
     return Operation(
         op_id=row.op_id,
         chain_id=row.chain_id,
@@ -65,8 +56,18 @@ def operation_of(row: Row[Any]) -> Operation:
         index=row.list_index,
         content_digest=row.content_digest,
         call=bytes(row.call),
-        subject=subject,
+        subject=_subject_of(row),
     )
+
+
+def _subject_of(row: Row[Any]) -> Subject:
+    kind = Kind(row.kind)
+    if kind is Kind.WITHDRAW:
+        return LeafSubject(**{name: getattr(row, name) for name in _LEAF})
+    if kind is Kind.COMMIT:
+        return EpochSubject(**{name: getattr(row, name) for name in _EPOCH})
+    values = {name: getattr(row, name) for name in _LINE}
+    return LineSubject(kind=kind, list_id=row.list_id, index=row.list_index, **values)
 
 
 def transaction_row(
@@ -103,12 +104,13 @@ def transaction_of(row: Row[Any]) -> SignedTransaction:
     )
 
 
-def outcome_of(row: Row[Any]) -> Outcome:
-    """Read an outcome."""
+def outcome_of(row: Row[Any], kind: Kind) -> Outcome:
+    """Read an outcome of an operation of this kind, which says whose reasons its refusal names."""
+    reasons = SkipReason if kind in (Kind.TIP, Kind.PAYOUT) else Refusal
     return Outcome(
         op_id=row.op_id,
         fate=Fate(row.fate),
-        refusal=None if row.refusal is None else Refusal(row.refusal),
+        refusal=None if row.refusal is None else reasons(row.refusal),
         sender=row.sender,
         nonce=row.nonce,
         tx_hash=row.tx_hash,

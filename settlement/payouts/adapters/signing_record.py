@@ -4,14 +4,16 @@ Time is the database's, as it stands beside each row: our own clock has no part 
 """
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
-from sqlalchemy import Engine, func, insert, select, text
+from sqlalchemy import Connection, Engine, func, insert, select, text
 
 from contracts.evm import Address, ChainId, Hash32, Timestamp
+from contracts.operations import tip_operation_id
 from settlement.payouts.adapters.signing_tables import SIGNING_SWITCH
-from settlement.payouts.adapters.tables import PAYOUT_TRANSACTION
+from settlement.payouts.adapters.tables import PAYOUT_OPERATION, PAYOUT_TRANSACTION
 from settlement.payouts.errors import SignedUnreadable
+from settlement.payouts.operation import Kind
 from settlement.payouts.signing_policy import (
     DAY_S,
     EmergencyStop,
@@ -19,6 +21,7 @@ from settlement.payouts.signing_policy import (
     UnreadableCall,
     largest,
     spending,
+    tip_numbers,
 )
 from settlement.payouts.transaction import BadTransaction, decoded
 
@@ -60,6 +63,15 @@ class SqlSigningRecord:
         """The stop in force; None if signing was never stopped, or resumed since."""
         return self._switch.stop()
 
+    def tip_amounts(
+        self, chain_id: ChainId, relay: Address, numbers: Sequence[int]
+    ) -> Mapping[int, int]:
+        """What those of the tips are worth that were planned, by number."""
+        if not numbers:
+            return {}
+        with self._engine.connect() as connection:
+            return _tip_amounts(connection, chain_id, relay, numbers)
+
     def signed_today(self, chain_id: ChainId, sender: Address) -> Mapping[int, Spending]:
         """By nonce, the most that could be moved by what was signed in the last 24 hours.
 
@@ -80,7 +92,7 @@ class SqlSigningRecord:
             unread = [row.tx_hash for row in rows if row.tx_hash not in self._read]
             wanted = select(table.tx_hash, table.raw).where(table.tx_hash.in_(unread))
             raws = connection.execute(wanted).all() if unread else []
-        fresh = {row.tx_hash: _moved(row.tx_hash, row.raw) for row in raws}
+            fresh = {row.tx_hash: _moved(connection, row.tx_hash, row.raw) for row in raws}
         # What is no longer young is forgotten, so that the memory is bounded by a day.
         self._read = {row.tx_hash: (self._read | fresh)[row.tx_hash] for row in rows}
         by_nonce: defaultdict[int, list[Spending]] = defaultdict(list)
@@ -89,8 +101,22 @@ class SqlSigningRecord:
         return {nonce: largest(moved) for nonce, moved in by_nonce.items()}
 
 
-def _moved(tx_hash: Hash32, raw: bytes) -> Spending:
+def _moved(connection: Connection, tx_hash: Hash32, raw: bytes) -> Spending:
     try:
-        return spending(decoded(raw).draft.data)
+        draft = decoded(raw).draft
+        numbers = tip_numbers(draft.data)
+        tips = _tip_amounts(connection, draft.chain_id, draft.to, numbers) if numbers else {}
+        return spending(draft.data, tips)
     except (BadTransaction, UnreadableCall) as error:
         raise SignedUnreadable(tx_hash, str(error)) from error
+
+
+def _tip_amounts(
+    connection: Connection, chain_id: ChainId, relay: Address, numbers: Sequence[int]
+) -> dict[int, int]:
+    table = PAYOUT_OPERATION.c
+    ids = [tip_operation_id(one, chain_id=chain_id, contract=relay) for one in numbers]
+    planned = select(table.list_index, table.amount).where(
+        table.op_id.in_(ids), table.kind == Kind.TIP.value
+    )
+    return {row.list_index: row.amount for row in connection.execute(planned)}

@@ -1,7 +1,7 @@
 """Intents and outcomes in Postgres."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, Protocol
 
 from sqlalchemy import ColumnElement, Connection, Row, Select, and_, func, select
@@ -43,7 +43,7 @@ class Reservations(Protocol):
     """The books' side of planning."""
 
     def reserve(self, connection: Connection, operation: Operation) -> None:
-        """Write the pending entry of a new withdrawal, inside the given transaction."""
+        """Write the pending entry of an operation that pays, inside the given transaction."""
         ...
 
 
@@ -61,17 +61,17 @@ class SqlHistories:
 
 
 class SqlPayoutStore:
-    """The owner's store of one contract."""
+    """The owner's store of the contracts that are paid from."""
 
     def __init__(
         self,
         owner: PayoutsOwner,
         chain_id: ChainId,
-        contract: Address,
+        contracts: Collection[Address],
         reservations: Reservations,
     ) -> None:
         self._owner = owner
-        self._chain_id, self._contract = chain_id, contract
+        self._chain_id, self._contracts = chain_id, tuple(contracts)
         self._reservations = reservations
 
     def plan(self, operations: Sequence[Operation]) -> int:
@@ -210,7 +210,7 @@ class SqlPayoutStore:
             raise OperationConflict(
                 operation.op_id, stored=stored, planned=operation.content_digest
             )
-        if operation.kind is Kind.WITHDRAW:
+        if operation.kind is not Kind.COMMIT:
             self._reservations.reserve(connection, operation)
         return is_new
 
@@ -235,7 +235,7 @@ class SqlPayoutStore:
         )
         return select(table).where(
             table.c.chain_id == self._chain_id,
-            table.c.contract == self._contract,
+            table.c.contract.in_(self._contracts),
             ~closed.exists(),
         )
 
@@ -283,9 +283,10 @@ def _histories(connection: Connection, wanted: Select[Any]) -> list[History]:
     carries = select(carrying.op_id).where(is_same_nonce).exists()
     attempts = _attempts(connection, select(transaction).where(carries))
     outcomes: defaultdict[Hash32, list[Outcome]] = defaultdict(list)
+    kinds = {operation.op_id: operation.kind for operation in operations}
     recorded = select(PAYOUT_OUTCOME).where(PAYOUT_OUTCOME.c.op_id.in_(ids), stands())
     for row in connection.execute(recorded.order_by(PAYOUT_OUTCOME.c.nonce)):
-        outcomes[row.op_id].append(outcome_of(row))
+        outcomes[row.op_id].append(outcome_of(row, kinds[row.op_id]))
     return [
         History(
             operation=operation,

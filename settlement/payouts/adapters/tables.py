@@ -1,5 +1,7 @@
 """Tables of payouts: operations, signed transactions, what they carry, and what became of them.
 
+A line of a list (kinds `tip` and `payout`) has a payee, an asset and an amount, and no epoch.
+
 All are append-only: triggers refuse UPDATE, DELETE and TRUNCATE. A transaction is one signed
 version of a nonce; `ordinal` counts the versions, so one nonce may have many hashes, and
 `signed_at` is the number of the head at that time. An inclusion ties an operation to a nonce, hence
@@ -59,7 +61,7 @@ PAYOUT_OPERATION = Table(
     Column("list_index", Uint256Column, nullable=False),
     Column("content_digest", Hash32Column, nullable=False),
     Column("call", LargeBinary, nullable=False),
-    Column("epoch", BigInteger, nullable=False),
+    Column("epoch", BigInteger),
     Column("work_id", Hash32Column),
     Column("part", BigInteger),
     Column("asset", AddressColumn),
@@ -69,6 +71,7 @@ PAYOUT_OPERATION = Table(
     Column("proof_nodes", SmallInteger),
     Column("attempt", BigInteger),
     Column("manifest_digest", Hash32Column),
+    Column("payee", AddressColumn),
     Column(
         "event_op_id",
         Hash32Column,
@@ -83,10 +86,13 @@ PAYOUT_OPERATION = Table(
         name="payout_operation_leaves_lines_open",
     ),
     CheckConstraint(
-        "CASE kind WHEN 'withdraw' THEN num_nulls(work_id, part, asset, amount, lines, proof_nodes)"
-        " = 0 AND num_nonnulls(attempt, manifest_digest) = 0"
-        " ELSE num_nonnulls(work_id, part, asset, amount, lines, proof_nodes)"
-        " = 0 AND num_nulls(attempt, manifest_digest) = 0 END",
+        "CASE kind WHEN 'withdraw' THEN"
+        " num_nulls(epoch, work_id, part, asset, amount, lines, proof_nodes) = 0"
+        " AND num_nonnulls(attempt, manifest_digest, payee) = 0"
+        " WHEN 'commit' THEN num_nulls(epoch, attempt, manifest_digest) = 0"
+        " AND num_nonnulls(work_id, part, asset, amount, lines, proof_nodes, payee) = 0"
+        " ELSE num_nulls(payee, asset, amount) = 0 AND"
+        " num_nonnulls(epoch, work_id, part, lines, proof_nodes, attempt, manifest_digest) = 0 END",
         name="payout_operation_subject",
     ),
     Index("payout_operation_contract", "chain_id", "contract"),

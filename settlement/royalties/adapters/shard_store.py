@@ -36,11 +36,16 @@ class SqlShards:
         self._engine = engine
 
     @contextmanager
-    def claimed(self, key: ShardKey, unit: str) -> Iterator[bool]:
-        """Hold a unit for this worker, if nobody else does."""
+    def claimed(self, key: ShardKey, unit: str, *, is_awaited: bool = False) -> Iterator[bool]:
+        """Hold a unit for this worker, if nobody else does; or when nobody else does any more."""
+        number = _lock_number(key, unit)
         with self._engine.connect() as connection, connection.begin():
-            name = func.pg_try_advisory_xact_lock(_lock_number(key, unit))
-            yield bool(connection.execute(select(name)).scalar_one())
+            if is_awaited:
+                connection.execute(select(func.pg_advisory_xact_lock(number)))
+                yield True
+            else:
+                held = connection.execute(select(func.pg_try_advisory_xact_lock(number)))
+                yield bool(held.scalar_one())
 
     def couplings(self, key: ShardKey) -> tuple[Coupled, ...] | None:
         """The coupled rows, once they are known."""

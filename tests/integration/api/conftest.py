@@ -5,26 +5,14 @@ from itertools import count
 
 import pytest
 from sqlalchemy import Engine, create_engine
-from sqlmodel import SQLModel
 
-import reconciliation.adapters.tables
-import settlement.ledger.adapters.tables
-import settlement.payouts.adapters.tables
-import settlement.royalties.adapters.tables
+import scripts.tables
 from api.context import Deps, Limits
 from contracts.evm import BlockNumber
+from reconciliation.adapters.tables import REGISTER_VIEW
 from scripts.embedded.postgres import PostgresServer
 from tests.api_client import APIClient, running_api
 from tests.api_world import World, tell, timestamp
-
-_REGISTERED = (
-    reconciliation.adapters.tables,
-    settlement.ledger.adapters.tables,
-    settlement.payouts.adapters.tables,
-    settlement.royalties.adapters.tables,
-)
-"""Their tables are in the metadata from import on; triggers are left out, so that a test may tamper
-with a row."""
 
 _TEMPLATE = "api_story"
 _names = count()
@@ -34,7 +22,10 @@ _names = count()
 def template(postgres_server: PostgresServer) -> World:
     """The story in a database to which nobody is connected any more."""
     engine = _engine(postgres_server.url(_TEMPLATE))
-    SQLModel.metadata.create_all(engine)
+    # Triggers are left out, so that a test may tamper with a row.
+    scripts.tables.METADATA.create_all(engine)
+    with engine.begin() as connection:
+        connection.exec_driver_sql(REGISTER_VIEW)
     world = World(engine)
     tell(world)
     engine.dispose()
@@ -50,9 +41,15 @@ def story(template: World, postgres_server: PostgresServer) -> Iterator[World]:
 
 
 @pytest.fixture(scope="session")
-def shared(story: World) -> Iterator[APIClient]:
+def story_deps(story: World) -> Deps:
+    """Dependencies over the shared story."""
+    return _deps(story)
+
+
+@pytest.fixture(scope="session")
+def shared(story_deps: Deps) -> Iterator[APIClient]:
     """The API over the shared story."""
-    with running_api(_deps(story)) as client:
+    with running_api(story_deps) as client:
         yield client
 
 

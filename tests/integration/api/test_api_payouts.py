@@ -4,21 +4,28 @@ Subjects: api.routes.payouts, api.adapters.payouts,
 api.schemas.payouts.
 """
 
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import insert
 
-from contracts.calls import Withdrawal
-from contracts.evm import BlockNumber, Hash32
+from api.context import Deps
+from contracts.calls import SkipReason, Withdrawal
+from contracts.event_spec import ContractName
+from contracts.evm import ZERO_ADDRESS, Address, BlockNumber, Hash32
+from contracts.operations import TIP_LIST
+from contracts.payment_event_specs import RELAY_LINE_PAID
+from contracts.units import BaseUnits
 from settlement.payouts.adapters.retraction import retract_outcomes
+from settlement.payouts.adapters.rows import operation_row
 from settlement.payouts.adapters.tables import (
     PAYOUT_INCLUSION,
     PAYOUT_OPERATION,
     PAYOUT_OUTCOME,
     PAYOUT_TRANSACTION,
 )
-from settlement.payouts.operation import withdraw_operation
-from tests.api_client import APIClient, problem_of
+from settlement.payouts.obligations import line_operation, tip_line, withdraw_operation
+from tests.api_client import APIClient, problem_of, running_api
 from tests.api_world import (
     ALICE,
     BOB,
@@ -128,6 +135,64 @@ def _plan(world: World) -> None:
         contract=world.settlement.payouts,
     )
     _plan_operation(world, operation)
+
+
+def test_payout__tip__planned_then_paid_in_an_indexed_block_or_skipped(
+    deps: Deps, world: World
+) -> None:
+    relay = Address(b"\xc1" * 20)
+    settlement = replace(world.settlement, payments={ContractName.TIP_RELAY: relay})
+    tips = [tip_line(number, payee=ALICE, amount=BaseUnits(70)) for number in range(2)]
+    paid, skipped = (line_operation(tip, chain_id=CHAIN_ID, contract=relay) for tip in tips)
+    with world.engine.begin() as connection:
+        rows = [operation_row(one) for one in (paid, skipped)]
+        connection.execute(insert(PAYOUT_OPERATION), rows)
+    _sign(world, skipped.op_id)
+    with world.engine.begin() as connection:
+        connection.execute(
+            insert(PAYOUT_OUTCOME).values(
+                op_id=skipped.op_id,
+                fate="refused",
+                refusal=SkipReason.PAYEE_HELD,
+                sender=REGISTRANT,
+                nonce=4,
+                tx_hash=name_hash("transaction"),
+                block_number=25,
+                block_hash=block_hash(25),
+                version=0,
+            )
+        )
+    with running_api(replace(deps, settlements=(settlement,))) as api:
+        planned = api.get(f"/v1/payouts/{paid.op_id}").json()
+        assert "state" in planned, planned
+        held = api.get(f"/v1/payouts/{skipped.op_id}").json()
+        here = replace(
+            settlement, contracts={**settlement.contracts, ContractName.TIP_RELAY: relay}
+        )
+        world.settlement = here
+        world.emit(
+            RELAY_LINE_PAID,
+            op_id=paid.op_id,
+            list_id=TIP_LIST,
+            payee=ALICE,
+            index=0,
+            asset=ZERO_ADDRESS,
+            amount=70,
+        )
+        mined = api.get(f"/v1/payouts/{paid.op_id}").json()
+
+    assert (planned["state"], planned["lines"]) == ("planned", [])
+    operation = planned["operation"]
+    assert (operation["kind"], operation["contract"]) == ("tip", str(relay))
+    assert (operation["payee"], operation["amount"]) == (str(ALICE), "70")
+    assert (operation["list_id"], operation["list_index"]) == (str(TIP_LIST), "0")
+    assert operation["epoch"] is None
+    assert (held["state"], held["outcomes"][0]["refusal"]) == ("refused_final", "payee_held")
+    assert mined["state"] == "used_elsewhere"
+    ((line, outcome, is_final),) = [
+        (one["line"], one["outcome"], one["is_final"]) for one in mined["lines"]
+    ]
+    assert (line, outcome, is_final) == (0, "paid", False)
 
 
 def _plan_operation(world: World, operation: Any) -> None:

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Writes tests/vectors/leaves.json, solidity_tree.json and operations.json with OpenZeppelin's own
-// merkle-tree package and its ABI encoder, so that neither the Solidity nor the Python encodings
-// are their own oracle. Run from the repository root: node tests/solidity/oracle/vectors.cjs
+// Writes tests/vectors/leaves.json, solidity_tree.json, operations.json and orders.json with
+// OpenZeppelin's own merkle-tree package and its ABI encoder, so that neither the Solidity nor the
+// Python encodings are their own oracle. Run from the repository root: node tests/solidity/oracle/vectors.cjs
 "use strict";
 
 const fs = require("node:fs");
@@ -146,3 +146,77 @@ const tips = [[0n], [0n, 1n, 2n], [255n, 256n, 2n ** 64n - 1n]].map((numbers) =>
   call: callOf("payTips", ["uint256[]"], [numbers]),
 }));
 write("tests/vectors/operations.json", { batches, tips });
+
+const ORDER_TEXT =
+  "Order(bytes32 orderId,address payer,address creator,bytes32 subject,uint32 tierId," +
+  "uint256 price,uint256 maxFee,uint64 deadline)";
+const DOMAIN_TEXT =
+  "EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)";
+const ORDER_TYPES = [
+  "bytes32", "address", "address", "bytes32", "uint32", "uint256", "uint256", "uint64",
+];
+const ORDER_NAMES = [
+  "order_id", "payer", "creator", "subject", "tier_id", "price", "max_fee", "deadline",
+];
+
+function typedDigestOf(chainId, contract, structHash) {
+  const separator = keccakOfValues(
+    ["bytes32", "bytes32", "bytes32", "uint256", "address"],
+    [keccakOfText(DOMAIN_TEXT), keccakOfText("Quittance"), keccakOfText("1"), chainId, contract],
+  );
+  return hex(keccak256(Buffer.from(`1901${separator.slice(2)}${structHash.slice(2)}`, "hex")));
+}
+
+function orderVectorOf(chainId, contract, values) {
+  const structHash = keccakOfValues(
+    ["bytes32", ...ORDER_TYPES], [keccakOfText(ORDER_TEXT), ...values],
+  );
+  const fields = values.map((value, place) => [ORDER_NAMES[place], value.toString()]);
+  return {
+    chain_id: chainId.toString(),
+    contract,
+    ...Object.fromEntries(fields),
+    digest: typedDigestOf(chainId, contract, structHash),
+    consumed_key: keccakOfValues(["address", "bytes32"], [values[1], values[0]]),
+    call: callOf("pay", [`(${ORDER_TYPES.join(",")})`], [values]),
+  };
+}
+
+const zeroWord = wordOf(0n);
+const usualOrder = [
+  keccakOfText("order"), addressOf("fan"), addressOf("alice"), keccakOfText("content"), 0n,
+  10_000_000n, 1_000_000n, 1_900_000_000n,
+];
+const withField = (place, value) => usualOrder.map((was, i) => (i === place ? value : was));
+const orders = [
+  [31337n, addressOf("splitter"), usualOrder],
+  [8453n, addressOf("splitter"), usualOrder],
+  [31337n, addressOf("another splitter"), usualOrder],
+  [31337n, addressOf("splitter"), withField(3, zeroWord)],
+  [31337n, addressOf("splitter"), withField(4, 7n)],
+  [31337n, addressOf("splitter"), withField(0, zeroWord)],
+  [2n ** 63n, `0x${"ff".repeat(20)}`, [
+    `0x${"ff".repeat(32)}`, `0x${"ff".repeat(20)}`, `0x${"00".repeat(19)}01`,
+    `0x${"ff".repeat(32)}`, UINT32_MAX, UINT256_MAX, UINT256_MAX, UINT64_MAX,
+  ]],
+].map(([chainId, contract, values]) => orderVectorOf(chainId, contract, values));
+
+const USDC = 10n ** 6n;
+const ETH = 10n ** 18n;
+const feeCases = [
+  // Amount, minimum, basis points: the worked examples first.
+  [10n * USDC, USDC, 1000n], [20n * USDC, USDC, 500n], [5n * USDC, USDC, 1000n],
+  [ETH / 100n, ETH / 2000n, 500n], [ETH / 100n + 19n, ETH / 2000n, 500n],
+  [ETH / 100n + 20n, ETH / 2000n, 500n], [ETH, ETH / 2000n, 500n],
+  [0n, 0n, 0n], [0n, 7n, 1000n], [9n, 0n, 1000n], [10n, 0n, 1000n], [9999n, 0n, 1n],
+  [10_000n, 0n, 1n], [2n ** 200n + 1n, 0n, 333n], [2n ** 200n, 2n ** 80n - 1n, 0n],
+];
+const fees = feeCases.map(([amount, minimum, bps]) => {
+  const rate = (amount * bps) / 10_000n;
+  const fee = rate < minimum ? minimum : rate;
+  return {
+    amount: amount.toString(), minimum: minimum.toString(), bps: bps.toString(),
+    fee: fee.toString(),
+  };
+});
+write("tests/vectors/orders.json", { orders, fees });

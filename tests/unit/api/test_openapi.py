@@ -21,6 +21,15 @@ PATHS = (
     "/log",
     "/log/inclusion",
     "/log/consistency",
+    "/accounts/{address}/solvency",
+    "/accounts/{address}/statements",
+    "/entitlements/{address}/{content}",
+    "/payments/intents",
+    "/payments/intents/{intent_id}",
+    "/payments/{intent_id}/submissions",
+    "/reconciliation/register",
+    "/reconciliation/register/{discrepancy}",
+    "/solvency",
 )
 
 
@@ -33,6 +42,7 @@ def test_openapi__paths__full_and_short_form_of_each() -> None:
 
     assert set(paths) == {
         *("/healthz", "/readyz", "/metrics", "/v1/status", "/v1/settlements"),
+        *("/v1/sessions", "/v1/sessions/nonce", "/v1/sessions/{session}"),
         *(f"/v1{path}" for path in PATHS),
         *(f"/v1/settlements/{{settlement}}{path}" for path in PATHS),
     }

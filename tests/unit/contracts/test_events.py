@@ -9,6 +9,9 @@ from contracts.columns import column_type
 from contracts.event_spec import ContractName, EventSpec
 from contracts.events import ERC20_TRANSFER, EVENTS
 
+STANDARD_NAMES = {"from": "source", "to": "target", "tokenId": "token_id"}
+"""What the ERC-721 standard calls the parameters of its transfer, and we do."""
+
 
 def snake(name: str) -> str:
     return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower()
@@ -16,8 +19,8 @@ def snake(name: str) -> str:
 
 @pytest.mark.parametrize(
     "spec",
-    [spec for spec in EVENTS if spec.contract is not ContractName.ERC20],
-    ids=lambda spec: spec.name,
+    [spec for spec in EVENTS if spec.contract not in (ContractName.ERC20, ContractName.ERC721)],
+    ids=lambda spec: f"{spec.contract}.{spec.name}",
 )
 def test_event_spec__abi__agrees(spec: EventSpec) -> None:
     (entry,) = (
@@ -26,7 +29,11 @@ def test_event_spec__abi__agrees(spec: EventSpec) -> None:
         if item["type"] == "event" and item["name"] == spec.name
     )
 
-    from_abi = [(snake(item["name"]), item["type"], item["indexed"]) for item in entry["inputs"]]
+    names = STANDARD_NAMES if spec.name == "Transfer" else {}
+    from_abi = [
+        (names.get(item["name"], snake(item["name"])), item["type"], item["indexed"])
+        for item in entry["inputs"]
+    ]
     from_spec = [(field.name, field.abi_type, field.indexed) for field in spec.fields]
     assert from_spec == from_abi
     for field, item in zip(spec.fields, entry["inputs"], strict=True):

@@ -49,3 +49,16 @@ def test_bytes_from_hex__other_text__refused(text: str) -> None:
 def test_scalar_field_order__is_prime_sized() -> None:
     assert SCALAR_FIELD_ORDER.bit_length() == 254
     assert pow(5, SCALAR_FIELD_ORDER - 1, SCALAR_FIELD_ORDER) == 1
+
+
+def test_hash__text__round_trips_in_lower_case() -> None:
+    text = "0x" + "Ab" * 32
+
+    assert str(Hash32.from_hex(text)) == text.lower()
+    assert bytes(Hash32.from_hex(text)) == bytes.fromhex("ab" * 32)
+    assert repr(Hash32.from_hex(text)) == f"Hash32({text.lower()})"
+
+
+def test_bytes_from_hex__empty_and_upper_case__read() -> None:
+    assert bytes_from_hex("0x") == b""
+    assert bytes_from_hex("0xFF00") == b"\xff\x00"

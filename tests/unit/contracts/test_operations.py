@@ -7,14 +7,19 @@ from typing import Any
 import pytest
 
 from contracts import calls
-from contracts.evm import Address, ChainId, Hash32
+from contracts.evm import Address, ChainId, Epoch, Hash32, keccak
 from contracts.operations import (
     KIND_PAYOUT,
     KIND_TIP,
     KIND_WITHDRAW,
+    commit_operation_id,
+    leaf_index,
+    leaf_list_id,
     operation_id,
     payout_operation_id,
+    remainder_operation_id,
     tip_operation_id,
+    withdraw_operation_id,
 )
 from contracts.units import BaseUnits
 
@@ -63,6 +68,36 @@ def test_tip__solidity__agrees(vector: dict[str, Any]) -> None:
 def test_vectors__both_kinds__are_there() -> None:
     assert len(VECTORS["batches"]) == 6
     assert len(VECTORS["tips"]) == 3
+
+
+PLACE: dict[str, Any] = {"chain_id": ChainId(10), "contract": Address(b"\x07" * 20)}
+WORK, ASSET = Hash32.from_int(0xABC), Address(b"\x09" * 20)
+
+
+def spelled(kind: str, list_id: bytes, index: int) -> Hash32:
+    """The id by its definition, word by word."""
+    words = (
+        keccak(b"quittance.operation.v1"),
+        (10).to_bytes(32, "big"),
+        bytes(12) + b"\x07" * 20,
+        keccak(kind.encode()),
+        list_id,
+        index.to_bytes(32, "big"),
+    )
+    return keccak(b"".join(words))
+
+
+def test_ids_of_epochs__their_definition__word_by_word() -> None:
+    epoch_word = (3).to_bytes(32, "big")
+    part_word, asset_word = (2).to_bytes(32, "big"), bytes(12) + ASSET
+    index = int.from_bytes(keccak(bytes(WORK) + part_word + asset_word), "big")
+    leaf = spelled("WITHDRAW", epoch_word, index)
+
+    assert leaf_list_id(Epoch(3)) == epoch_word
+    assert leaf_index(WORK, 2, ASSET) == index
+    assert withdraw_operation_id(Epoch(3), WORK, 2, ASSET, **PLACE) == leaf
+    assert commit_operation_id(Epoch(3), 4, **PLACE) == spelled("COMMIT", epoch_word, 4)
+    assert remainder_operation_id(leaf, 0b101, **PLACE) == spelled("REMAINDER", leaf, 0b101)
 
 
 def test_operation_id__another_kind__is_another_operation() -> None:

@@ -1,164 +1,188 @@
-"""`reconciliation.checks`: agreement is silent, and every check fires alone."""
+"""`reconciliation.checks`, over `reconciliation.snapshot` and `reconciliation.reading`."""
 
-from dataclasses import fields, replace
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from contracts.evm import Address, BlockNumber, BlockRef, Epoch, Hash32, Timestamp
-from reconciliation.checks import CHECKS, discrepancies
+from reconciliation.checks import (
+    Flow,
+    Roots,
+    facts_against_chain,
+    money_against_debts,
+    roots_against_chain,
+    state_against_logs,
+)
 from reconciliation.discrepancy import Kind
-from reconciliation.snapshot import BookSnapshot, ChainSnapshot, Committed, LeafKey, TrialLine
+from reconciliation.movements import LeafPlace
+from reconciliation.reading import Reading
+from reconciliation.snapshot import ChainState, Commitment, Committed, Rebuilt
 
 ASSET, OTHER_ASSET = Address(b"\xaa" * 20), Address(b"\xab" * 20)
 PAYEE = Address(b"\x01" * 20)
 EPOCH, NEXT = Epoch(3), Epoch(4)
 DIGEST, ROOT = Hash32(b"\x0d" * 32), Hash32(b"\x0e" * 32)
-LEAF = LeafKey(EPOCH, Hash32(b"\x07" * 32), 0, ASSET)
+TX = Hash32(b"\x77" * 32)
+LEAF = LeafPlace(EPOCH, Hash32(b"\x00" + b"\x07" * 31), 0, ASSET)
 BLOCK = BlockRef(
     number=BlockNumber(9),
     hash=Hash32(b"\x09" * 32),
     parent_hash=Hash32(b"\x08" * 32),
     timestamp=Timestamp(1000),
 )
-CHAIN = ChainSnapshot(
-    block=BLOCK,
-    balances={ASSET: 100},
-    accounted={ASSET: 100},
-    paid_in={(EPOCH, ASSET): 90, (NEXT, ASSET): 40},
-    remaining={(EPOCH, ASSET): 30, (NEXT, ASSET): 0},
-    escrowed={(EPOCH, ASSET): 7, (NEXT, ASSET): 0},
-    unallocated={(EPOCH, ASSET): 10},
-    announced={(EPOCH, ASSET): 4, (NEXT, ASSET): 0},
-    unclaimed={(PAYEE, ASSET): 20},
-    paid_lines={LEAF: 0b101},
-    holds={PAYEE: 5000},
-    committed={EPOCH: Committed(DIGEST, ROOT)},
+COMMITMENT = Commitment(
+    manifest_digest=DIGEST,
+    root=ROOT,
+    active_at=Timestamp(900),
+    transaction_hash=TX,
+    block_number=5,
+    block_hash=Hash32(b"\x05" * 32),
+    log_index=2,
 )
-BOOKS = BookSnapshot(
+NUMBERS: dict[str, Any] = {
+    "paid_in": {(EPOCH, ASSET): 90, (NEXT, ASSET): 40},
+    "remaining": {(EPOCH, ASSET): 30},
+    "escrowed": {(EPOCH, ASSET): 7},
+    "unallocated": {(EPOCH, ASSET): 10},
+    "announced": {(EPOCH, ASSET): 4},
+    "unclaimed": {(PAYEE, ASSET): 20},
+    "paid_lines": {LEAF: 0b101},
+    "holds": {PAYEE: 5000},
+}
+STATE = ChainState(
+    block=BLOCK,
+    balances={ASSET: Reading(value=100, is_proven=True, evidence="slot")},
+    accounted={ASSET: 100},
+    committed={EPOCH: Committed(DIGEST, ROOT)},
+    escrow_expiry_s=500,
+    **NUMBERS,
+)
+REBUILT = Rebuilt(
     block=BLOCK,
     cash={ASSET: 100},
-    owed={ASSET: 100},
-    paid_in={(EPOCH, ASSET): 90, (NEXT, ASSET): 40},
-    remaining={(EPOCH, ASSET): 30},
-    escrowed={(EPOCH, ASSET): 7},
-    unallocated={(EPOCH, ASSET): 10, (NEXT, ASSET): 0},
-    announced={(EPOCH, ASSET): 4},
-    unclaimed={(PAYEE, ASSET): 20},
-    paid_lines={LEAF: 0b101},
-    holds={PAYEE: 5000},
-    committed={EPOCH: Committed(DIGEST, ROOT)},
-    computed_roots={DIGEST: ROOT},
-    trial_balance=(
-        TrialLine(asset=ASSET, debits=130, credits=30),
-        TrialLine(asset=ASSET, debits=100, credits=200),
-    ),
-    overdrawn={},
+    unclaimed_since={(PAYEE, ASSET): Timestamp(950)},
+    settled_escrow=frozenset(),
+    commitments={EPOCH: COMMITMENT},
+    accounts={},
+    **NUMBERS,
+)
+ROOTS = Roots(
+    booked={EPOCH: Committed(DIGEST, ROOT)}, documents={DIGEST: ROOT}, stored={DIGEST: ROOT}
 )
 
 
-def test_checks__agreement__nothing_found() -> None:
-    assert discrepancies(CHAIN, BOOKS) == []
+def test_state_against_logs__agreement__nothing() -> None:
+    assert state_against_logs(STATE, REBUILT) == []
 
 
-def test_checks__every_kind__has_one_check() -> None:
-    assert len(CHECKS) == len(Kind) == len(set(CHECKS))
+def test_state_against_logs__key_that_one_side_lacks__is_zero_there() -> None:
+    state = replace(STATE, remaining={**NUMBERS["remaining"], (NEXT, ASSET): 0})
+
+    assert state_against_logs(state, REBUILT) == []
 
 
 @pytest.mark.parametrize(
-    ("kind", "change", "subject", "expected", "actual"),
+    ("field", "key"),
     [
-        (Kind.BALANCE, {"balances": {ASSET: 99}}, f"{ASSET}", "100", "99"),
-        (Kind.BALANCE, {"balances": {ASSET: 101}}, f"{ASSET}", "100", "101"),
-        (
-            Kind.BALANCE,
-            {"balances": {ASSET: 100, OTHER_ASSET: 1}},
-            f"{OTHER_ASSET}",
-            "0",
-            "1",
-        ),
-        (Kind.BALANCE, {"balances": {}}, f"{ASSET}", "100", "0"),
-        (Kind.ACCOUNTED, {"accounted": {ASSET: 101}}, f"{ASSET}", "100", "101"),
-        (Kind.PAID_IN, {"paid_in": {(EPOCH, ASSET): 90}}, f"4/{ASSET}", "40", "0"),
-        (Kind.REMAINING, {"remaining": {(EPOCH, ASSET): 31}}, f"3/{ASSET}", "30", "31"),
-        (Kind.ESCROWED, {"escrowed": {(EPOCH, ASSET): 6}}, f"3/{ASSET}", "7", "6"),
-        (Kind.ANNOUNCED, {"announced": {}}, f"3/{ASSET}", "4", "0"),
-        (Kind.HOLDS, {"holds": {PAYEE: 0}}, f"{PAYEE}", "5000", "0"),
-        (Kind.UNALLOCATED, {"unallocated": {(EPOCH, ASSET): 9}}, f"3/{ASSET}", "10", "9"),
-        (Kind.UNCLAIMED, {"unclaimed": {}}, f"{PAYEE}/{ASSET}", "20", "0"),
-        (Kind.PAID_LINES, {"paid_lines": {LEAF: 0b111}}, LEAF.subject, "0b101", "0b111"),
+        ("accounted", ASSET),
+        ("paid_in", (NEXT, ASSET)),
+        ("remaining", (EPOCH, ASSET)),
+        ("escrowed", (EPOCH, ASSET)),
+        ("unallocated", (EPOCH, ASSET)),
+        ("announced", (EPOCH, ASSET)),
+        ("unclaimed", (PAYEE, ASSET)),
+        ("paid_lines", LEAF),
     ],
 )
-def test_check__chain_says_otherwise__found_once(
-    kind: Kind, change: dict[str, Any], subject: str, expected: str, actual: str
+def test_state_against_logs__one_answer_off_by_one__one_divergence_of_its_asset(
+    field: str, key: Any
 ) -> None:
-    (found,) = discrepancies(replace(CHAIN, **change), BOOKS)
+    changed = dict(getattr(STATE, field))
+    changed[key] += 1
 
-    assert (found.kind, found.subject) == (kind, subject)
-    assert (found.expected, found.actual) == (expected, actual)
-    assert found.evidence[0] == f"block 9 {BLOCK.hash}"
+    other: dict[str, Any] = {field: changed}
+    (found,) = state_against_logs(replace(STATE, **other), REBUILT)
 
-
-def test_check_commitment__other_root_on_chain__also_not_the_computed_one() -> None:
-    other = Committed(DIGEST, Hash32(b"\x0f" * 32))
-
-    found = discrepancies(replace(CHAIN, committed={EPOCH: other}), BOOKS)
-
-    assert [(one.kind, one.subject) for one in found] == [
-        (Kind.COMMITMENT, "3"),
-        (Kind.MANIFEST, "3"),
-    ]
-    assert str(other.root) in found[0].actual
-    assert str(ROOT) in found[0].expected
+    assert (found.kind, found.asset) == (Kind.SOURCE_DIVERGENCE, ASSET)
+    assert found.evidence[0].startswith(f"{field} ")
 
 
-def test_check_commitment__vetoed_on_chain_only__found() -> None:
-    (found,) = discrepancies(replace(CHAIN, committed={}), BOOKS)
+def test_state_against_logs__many_answers__one_divergence_with_all_as_evidence() -> None:
+    state = replace(STATE, accounted={ASSET: 1}, paid_in={}, holds={})
 
-    assert found.kind is Kind.COMMITMENT
-    assert str(Hash32(bytes(32))) in found.actual
+    by_asset = {one.asset: one for one in state_against_logs(state, REBUILT)}
 
-
-def test_check_manifest__never_computed__found() -> None:
-    (found,) = discrepancies(CHAIN, replace(BOOKS, computed_roots={}))
-
-    assert (found.kind, found.expected) == (Kind.MANIFEST, "a manifest that we computed")
+    assert set(by_asset) == {ASSET, None}
+    assert len(by_asset[ASSET].evidence) == 1 + 2 + 1
 
 
-def test_check_trial_balance__debits_above_credits__found() -> None:
-    lines = (*BOOKS.trial_balance, TrialLine(asset=ASSET, debits=1, credits=0))
-
-    (found,) = discrepancies(CHAIN, replace(BOOKS, trial_balance=lines))
-
-    assert (found.kind, found.subject) == (Kind.TRIAL_BALANCE, f"{ASSET} sides")
-    assert (found.expected, found.actual) == ("231", "230")
-
-
-def test_check_trial_balance__cash_is_not_what_is_owed__found() -> None:
-    found = discrepancies(CHAIN, replace(BOOKS, owed={ASSET: 99}))
-
-    assert [(one.kind, one.subject) for one in found] == [
-        (Kind.ACCOUNTED, f"{ASSET}"),
-        (Kind.TRIAL_BALANCE, f"{ASSET} cash and owed"),
+@pytest.mark.parametrize(
+    ("held", "kind"), [(99, Kind.INSOLVENCY), (101, Kind.MISSING_IN_BOOKS), (100, None)]
+)
+def test_money_against_debts__less_or_more__both_are_found(held: int, kind: Kind | None) -> None:
+    reading = Reading(value=held, is_proven=False, evidence="balanceOf")
+    state = replace(STATE, balances={ASSET: reading})
+    flows = [
+        Flow(
+            transaction_hash=TX,
+            block_number=7,
+            block_hash=Hash32(b"\x04" * 32),
+            log_index=1,
+            asset=ASSET,
+            net=net,
+        )
+        for net in (-1, 1)
     ]
 
+    found = money_against_debts(state, {}, flows)
 
-def test_check_overdrawn__account_below_zero__found() -> None:
-    (found,) = discrepancies(CHAIN, replace(BOOKS, overdrawn={("paid_in:3", ASSET): -5}))
-
-    assert (found.kind, found.subject) == (Kind.OVERDRAWN, f"paid_in:3/{ASSET}")
-    assert found.actual == "-5"
+    assert [one.kind for one in found] == ([] if kind is None else [kind])
+    assert all(one.place.transaction_hash == TX for one in found)
+    assert all(f"moved {held - 100:+d} without an event" in one.evidence[2] for one in found)
 
 
-@pytest.mark.parametrize("side", ["chain", "books"])
-def test_checks__any_amount_off_by_one__found(side: str) -> None:
-    snapshot: Any = CHAIN if side == "chain" else BOOKS
-    for field in fields(snapshot):
-        value = getattr(snapshot, field.name)
-        amounts = isinstance(value, dict) and {
-            key: amount for key, amount in value.items() if type(amount) is int
-        }
-        for key in amounts or {}:
-            changed = replace(snapshot, **{field.name: value | {key: value[key] + 1}})
-            pair = (changed, BOOKS) if side == "chain" else (CHAIN, changed)
-            assert discrepancies(*pair), f"{side} {field.name} {key}"
+def test_money_against_debts__surplus_that_was_booked_by_hand__none() -> None:
+    reading = Reading(value=105, is_proven=True, evidence="slot")
+    state = replace(STATE, balances={ASSET: reading})
+
+    assert money_against_debts(state, {ASSET: 5}, []) == []
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"booked": {}},
+        {"booked": {EPOCH: Committed(DIGEST, DIGEST)}},
+        {"documents": {}},
+        {"documents": {DIGEST: DIGEST}},
+        {"stored": {DIGEST: DIGEST}},
+    ],
+)
+def test_roots__one_of_our_sides_differs__one_mismatch(change: dict[str, Any]) -> None:
+    assert roots_against_chain(STATE, REBUILT, ROOTS) == []
+
+    (found,) = roots_against_chain(STATE, REBUILT, replace(ROOTS, **change))
+
+    assert (found.kind, found.subject) == (Kind.ROOT_MISMATCH, "epoch 3")
+    assert (found.place.transaction_hash, found.place.log_index) == (TX, 2)
+
+
+def test_roots__contract_holds_another__one_mismatch() -> None:
+    state = replace(STATE, committed={EPOCH: Committed(DIGEST, DIGEST)})
+
+    (found,) = roots_against_chain(state, REBUILT, ROOTS)
+
+    assert found.actual == f"{DIGEST} for manifest {DIGEST}"
+
+
+def test_facts__hold_and_transfer_that_are_not_indexed__found() -> None:
+    same = facts_against_chain(STATE, holds={PAYEE: 5000}, announced={(EPOCH, ASSET): 4})
+    none = facts_against_chain(STATE, holds={}, announced={})
+    more = facts_against_chain(
+        STATE, holds={PAYEE: 5000}, announced={(EPOCH, ASSET): 4, (NEXT, ASSET): 1}
+    )
+
+    assert same == []
+    assert [one.kind for one in none] == [Kind.MISSING_IN_BOOKS] * 2
+    assert [one.kind for one in more] == [Kind.MISSING_ON_CHAIN]

@@ -1,151 +1,101 @@
-"""`reconciliation.reconcile`, with both sides in memory."""
+"""`reconciliation.reconcile` over `reconciliation.ports`: what keeps a run from being made."""
 
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, cast
 
 import pytest
 
-from contracts.evm import BlockNumber, BlockRef, Hash32
-from contracts.money_events import HoldEvent, TransferEvent
+from contracts.addresses import Settlement
+from contracts.event_spec import ROYALTY_CONTRACTS
+from contracts.evm import Address, BlockNumber, BlockRef, ChainId, Hash32
 from reconciliation.discrepancy import Kind
 from reconciliation.errors import ChainUnavailable
-from reconciliation.reconcile import Run, reconcile
-from reconciliation.snapshot import BookSnapshot, ChainSnapshot, Questions
-from tests.unit.reconciliation.test_checks import BLOCK, BOOKS, CHAIN, DIGEST, PAYEE, ROOT
-from tests.unit.reconciliation.test_standing import announced, lifted, placed
+from reconciliation.overdue import Tolerances
+from reconciliation.ports import Chain, Run, Sources
+from reconciliation.reconcile import reconcile
+from tests.unit.reconciliation.test_checks import BLOCK, DIGEST
 
-BOOKED = replace(BOOKS, computed_roots={}, holds={}, announced={})
-"""As the books know it; the rest comes from elsewhere."""
-
-
-@dataclass
-class Books:
-    booked: BookSnapshot | None = BOOKED
-    asked_since: list[BlockNumber] = field(default_factory=list)
-
-    def snapshot(self, *, since: BlockNumber) -> BookSnapshot | None:
-        self.asked_since.append(since)
-        return self.booked
+SETTLEMENT = Settlement(
+    name="main",
+    chain_id=ChainId(1),
+    start_block=BlockNumber(0),
+    contracts=dict.fromkeys(ROYALTY_CONTRACTS, Address(b"\xc0" * 20)),
+    tokens=(),
+)
 
 
 @dataclass
-class Facts:
-    """The hold and the announced transfer that `BOOKS` and `CHAIN` have."""
+class OneBlock:
+    """An endpoint of which nothing is asked but a block."""
 
-    holds: list[HoldEvent] = field(default_factory=lambda: [placed(PAYEE, 5000)])
-    transfers: list[TransferEvent] = field(default_factory=lambda: [announced(b"one", 4)])
-    asked: list[BlockRef] = field(default_factory=list)
+    host: str
+    at: BlockRef | None
 
-    def hold_events(self, upto: BlockRef) -> list[HoldEvent]:
-        self.asked.append(upto)
-        return self.holds
-
-    def transfer_events(self, upto: BlockRef) -> list[TransferEvent]:
-        self.asked.append(upto)
-        return self.transfers
+    def block(self, number: int) -> BlockRef | None:
+        return self.at
 
 
 @dataclass
-class Computed:
-    known: Mapping[Hash32, Hash32] = field(default_factory=lambda: {DIGEST: ROOT})
+class NoBooks:
+    at: BlockRef | None
 
-    def roots(self, manifest_digests: Collection[Hash32]) -> Mapping[Hash32, Hash32]:
-        return {one: self.known[one] for one in manifest_digests if one in self.known}
+    def cursor(self) -> BlockRef | None:
+        return self.at
 
-
-@dataclass
-class Chain:
-    answer: ChainSnapshot | None = CHAIN
-    asked: list[tuple[BlockRef, Questions]] = field(default_factory=list)
-
-    def snapshot(self, at: BlockRef, questions: Questions) -> ChainSnapshot:
-        self.asked.append((at, questions))
-        if self.answer is None:
-            raise ChainUnavailable("node.example", "block unknown")
-        return self.answer
+    def resolution(self, standing: object) -> Hash32 | None:
+        return None
 
 
 @dataclass
 class Runs:
-    clean: BlockNumber | None = None
     recorded: list[Run] = field(default_factory=list)
 
     def last_clean_block(self) -> BlockNumber | None:
-        return self.clean
+        return None
 
-    def record(self, run: Run) -> int:
+    def record(self, run: Run, resolution: Callable[[Any], Hash32 | None]) -> int:
         self.recorded.append(run)
         return len(self.recorded)
 
 
-def test_reconcile__agreement__clean_run_at_the_books_block() -> None:
-    books, chain, runs = Books(), Chain(), Runs()
-
-    run = reconcile(books, Facts(), Computed(), chain, runs)
-
-    assert run is not None
-    assert (run.block, run.discrepancies) == (BLOCK, ())
-    assert run.checks == len(Kind)
-    assert runs.recorded == [run]
-    assert chain.asked == [(BLOCK, BOOKS.questions())]
+def sources(cursor: BlockRef | None, *blocks: BlockRef | None) -> Sources:
+    first, *others = (
+        cast(Chain, OneBlock(f"node {place}", one)) for place, one in enumerate(blocks)
+    )
+    books = cast(Any, NoBooks(cursor))
+    return Sources(
+        chain=first, witnesses=others, books=books, documents=cast(Any, None), facts=None
+    )
 
 
-def test_reconcile__disagreement__recorded() -> None:
-    runs = Runs()
-
-    run = reconcile(Books(), Facts(), Computed({}), Chain(), runs)
-
-    assert run is not None
-    assert [one.kind for one in run.discrepancies] == [Kind.MANIFEST]
-    assert runs.recorded == [run]
+def run_of(given: Sources, runs: Runs) -> Run | None:
+    return reconcile(given, runs, settlement=SETTLEMENT, tolerances=Tolerances())
 
 
 def test_reconcile__nothing_posted__no_run() -> None:
-    chain, runs = Chain(), Runs()
+    runs = Runs()
 
-    assert reconcile(Books(None), Facts(), Computed(), chain, runs) is None
-    assert (chain.asked, runs.recorded) == ([], [])
+    assert run_of(sources(None, BLOCK), runs) is None
+    assert runs.recorded == []
 
 
-def test_reconcile__chain_does_not_answer__no_run() -> None:
+def test_reconcile__chain_without_the_block__no_run() -> None:
     runs = Runs()
 
     with pytest.raises(ChainUnavailable):
-        reconcile(Books(), Facts(), Computed(), Chain(None), runs)
+        run_of(sources(BLOCK, None), runs)
 
     assert runs.recorded == []
 
 
-@pytest.mark.parametrize(("clean", "since"), [(None, 0), (BlockNumber(5), 5)])
-def test_reconcile__after_a_clean_run__settled_leaves_since_then(
-    clean: BlockNumber | None, since: int
-) -> None:
-    books = Books()
+def test_reconcile__endpoints_on_two_forks__that_alone_and_no_whole_run() -> None:
+    fork = BlockRef(number=BLOCK.number, hash=DIGEST, parent_hash=DIGEST, timestamp=BLOCK.timestamp)
+    runs = Runs()
 
-    reconcile(books, Facts(), Computed(), Chain(), Runs(clean))
-
-    assert books.asked_since == [since]
-
-
-def test_reconcile__hold_that_the_chain_does_not_have__found() -> None:
-    """A payee that was ever held is asked about, also if the books think that the hold is over."""
-    facts, chain = Facts(holds=[placed(PAYEE, 5000), lifted(PAYEE)]), Chain()
-
-    run = reconcile(Books(), facts, Computed(), chain, Runs())
+    run = run_of(sources(BLOCK, BLOCK, fork, BLOCK), runs)
 
     assert run is not None
-    ((_, questions),) = chain.asked
-    assert questions.held == (PAYEE,)
-    (found,) = run.discrepancies
-    assert (found.kind, found.expected, found.actual) == (Kind.HOLDS, "0", "5000")
-    assert facts.asked == [BLOCK, BLOCK]
-
-
-def test_reconcile__transfer_announced_only_here__found() -> None:
-    facts = Facts(transfers=[announced(b"one", 4), announced(b"two", 3)])
-
-    run = reconcile(Books(), facts, Computed(), Chain(), Runs())
-
-    assert run is not None
-    (found,) = run.discrepancies
-    assert (found.kind, found.expected, found.actual) == (Kind.ANNOUNCED, "7", "4")
+    assert [one.kind for one in run.discrepancies] == [Kind.SOURCE_DIVERGENCE]
+    assert (run.is_complete, run.endpoints) == (False, 3)
+    assert runs.recorded == [run]

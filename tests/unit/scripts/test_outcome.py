@@ -8,7 +8,7 @@ import pytest
 
 from contracts.evm import Address, Epoch, Hash32
 from scripts.demo.outcome import AMOUNTS, DemoOutcome, EscrowClaim, PayeeHold
-from tests.demo_outcomes import epoch_outcome, good_outcome
+from tests.demo_outcomes import epoch_outcome, good_outcome, good_payments
 
 GOOD = good_outcome()
 
@@ -33,6 +33,11 @@ def test_outcome__totals__sums_over_the_epochs() -> None:
         ({"veto": None}, "no watcher vetoed the wrong root"),
         ({"hold": None}, "no held payee was paid exactly what was held"),
         ({"claim": None}, "no claimant withdrew exactly what was in escrow"),
+        ({"payments": None}, "nobody paid for a single thing"),
+        (
+            {"payments": replace(good_payments(), passed_on=1)},
+            "of tips of 10000000000000000 wei, 1 were passed on",
+        ),
     ],
 )
 def test_outcome__finding__one_problem(change: dict[str, Any], problem: str) -> None:

@@ -66,6 +66,19 @@ def test_report__findings__all_told() -> None:
     assert "✗" not in text
 
 
+def test_report__single_payments__each_with_its_unit() -> None:
+    text = printed(good_outcome())
+
+    for words in (
+        "10.000000 DUSD",
+        "1.000000 DUSD",
+        "0.000500000000000000 ETH",
+        "granted: paid",
+        "0.010000000000000000 ETH",
+    ):
+        assert words in text
+
+
 def test_report__nothing_held_claimed_vetoed__told_as_problems_alone() -> None:
     text = printed(replace(good_outcome(), hold=None, claim=None, veto=None))
 

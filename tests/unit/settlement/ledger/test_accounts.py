@@ -7,17 +7,28 @@ from settlement.errors import BadEntry
 from settlement.ledger.accounts import (
     CASH,
     DIMENSIONS,
+    FLOAT,
+    GAS,
     IN_TRANSIT,
     LIABILITIES,
+    PLATFORM_FEES,
+    SURPLUS,
+    UNEXPLAINED,
+    WALLET,
     Account,
     AccountKind,
     Book,
+    account_from_path,
     committed,
+    documents,
+    earned,
     escrow,
     escrowed,
     fees,
+    owed,
     paid_in,
     payable,
+    refunded,
     suspense,
     unallocated,
     unclaimed,
@@ -38,11 +49,26 @@ ALL = (
     escrow(EPOCH, ESCROW_ID),
     suspense(EPOCH, SUSPENSE_ID),
 )
+OF_PAYMENTS = (
+    earned(work(2), ALICE),
+    refunded(work(2), ALICE),
+    owed(work(3), ALICE),
+    documents(work(4)),
+    PLATFORM_FEES,
+    FLOAT,
+    UNEXPLAINED,
+    WALLET,
+    GAS,
+    SURPLUS,
+)
 
 
 def test_chart__every_kind__has_an_account_and_a_side() -> None:
-    assert {account.kind for account in ALL} == set(AccountKind) == set(DIMENSIONS)
-    assert set(LIABILITIES) == set(AccountKind) - {AccountKind.CASH, AccountKind.IN_TRANSIT}
+    kinds = {account.kind for account in (*ALL, *OF_PAYMENTS)}
+    of_payouts = {account.kind for account in ALL}
+
+    assert kinds == set(AccountKind) == set(DIMENSIONS)
+    assert set(LIABILITIES) == of_payouts - {AccountKind.CASH, AccountKind.IN_TRANSIT}
 
 
 def test_path__kind_and_attributes__joined() -> None:
@@ -61,6 +87,37 @@ def test_path__kind_and_attributes__joined() -> None:
         f"escrow:7:{ESCROW_ID}",
         f"suspense:7:{SUSPENSE_ID}",
     ]
+
+
+def test_path__of_payments__joined() -> None:
+    paths = [account.path for account in OF_PAYMENTS]
+
+    assert paths == [
+        f"earned:{work(2)}:0x{ALICE.hex()}",
+        f"refunded:{work(2)}:0x{ALICE.hex()}",
+        f"owed:{work(3)}:0x{ALICE.hex()}",
+        f"documents:{work(4)}",
+        "platform_fees",
+        "float",
+        "unexplained",
+        "wallet",
+        "gas",
+        "surplus",
+    ]
+
+
+@pytest.mark.parametrize("account", [*ALL, *OF_PAYMENTS], ids=lambda account: account.kind)
+def test_account_from_path__of_any_account__that_account(account: Account) -> None:
+    assert account_from_path(account.path) == account
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["", "cash:1", "paid_in", "paid_in:07", "paid_in:x", "unclaimed:0x00", "nobody", "owed:1:2"],
+)
+def test_account_from_path__no_account__refused(path: str) -> None:
+    with pytest.raises(BadEntry, match="no account is named"):
+        account_from_path(path)
 
 
 def test_account_id__other_book_or_account__differs() -> None:
@@ -91,3 +148,5 @@ def test_account__attributes_of_another_kind__refused(
 def test_balance__cash_and_others__on_the_normal_side() -> None:
     assert CASH.balance(debits=5, credits=3) == 2
     assert paid_in(EPOCH).balance(debits=5, credits=3) == -2
+    assert [one.balance(debits=5, credits=3) for one in (GAS, WALLET, UNEXPLAINED)] == [2, 2, 2]
+    assert [one.balance(debits=3, credits=5) for one in (FLOAT, SURPLUS, PLATFORM_FEES)] == [2] * 3

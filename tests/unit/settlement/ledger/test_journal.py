@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from contracts.evm import Address, BlockNumber, Epoch, Hash32, LogIndex, LogRef, Timestamp
+from contracts.evm import Address, BlockNumber, Epoch, LogIndex, LogRef, Timestamp
 from contracts.units import UINT256_MAX, BaseUnits
 from settlement.errors import BadEntry
 from settlement.ledger.accounts import CASH, IN_TRANSIT, paid_in, payable
@@ -37,7 +37,8 @@ ENTRY = JournalEntry(
     leg=0,
     status=EntryStatus.POSTED,
     effective_at=Timestamp(1000),
-    evidence=Evidence(block_number=3, block_hash=work(3)),
+    effective_block=BlockNumber(3),
+    evidence=Evidence(block_number=BlockNumber(3), block_hash=work(3)),
     postings=(POSTING,),
 )
 
@@ -104,7 +105,7 @@ def test_id__source_and_leg__all_it_depends_on() -> None:
         replace(ENTRY, leg=1),
         replace(ENTRY, effective_at=Timestamp(1001)),
         replace(ENTRY, evidence=None),
-        replace(ENTRY, evidence=Evidence(block_number=3, block_hash=Hash32(bytes(32)))),
+        replace(ENTRY, evidence=Evidence(block_number=BlockNumber(3), block_hash=work(4))),
         replace(ENTRY, postings=(POSTING, POSTING)),
         replace(ENTRY, postings=(POSTING.reversed(),)),
         replace(ENTRY, postings=(replace(POSTING, amount=BaseUnits(6)),)),
@@ -118,7 +119,7 @@ def test_content_digest__anything_else_said__differs(other: JournalEntry) -> Non
 
 def test_reversal__of_an_entry__same_amounts_the_other_way() -> None:
     source = log_source(LogRef(CHAIN_ID, BlockNumber(9), LogIndex(0)), 0)
-    evidence = Evidence(block_number=9, block_hash=work(9))
+    evidence = Evidence(block_number=BlockNumber(9), block_hash=work(9))
 
     undone = reversal(ENTRY, source=source, effective_at=Timestamp(2000), evidence=evidence)
 

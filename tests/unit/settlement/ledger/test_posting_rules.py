@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from contracts.approvals import AssetTotals
-from contracts.evm import Address, Epoch, Hash32
+from contracts.evm import Address, BlockNumber, Epoch, Hash32
 from contracts.leaves import FEES_ID, Leaf
 from contracts.money_events import PayeeHeld, PayeePaid, PayeeUnclaimed
 from contracts.units import BaseUnits
@@ -126,7 +126,7 @@ def test_activated__leaves__one_entry_each_with_a_posting_per_line() -> None:
     computed = distribution(leaves)
     made = posting_rules.commitment(MoneyChain().committed(computed, [totals(100, 100)]), 0)
 
-    entries = activation.activated(made, computed, BOOK, 0)
+    entries = activation.activated(made, computed, BOOK, version=0, block=BlockNumber(5))
 
     assert [movements(entry) for entry in entries] == [
         [("committed", "payable", 60), ("committed", "payable", 30)],
@@ -141,13 +141,15 @@ def test_activated__other_root__differs() -> None:
     made = posting_rules.commitment(MoneyChain().committed(computed, [totals(100, 90)]), 0)
 
     with pytest.raises(DistributionDiffers, match="root"):
-        activation.activated(made, replace(computed, root=op_id_of(LEAF)), BOOK, 0)
+        activation.activated(
+            made, replace(computed, root=op_id_of(LEAF)), BOOK, version=0, block=BlockNumber(5)
+        )
 
 
 def activated(*leaves: Leaf, total: AssetTotals) -> list[JournalEntry]:
     computed = distribution(leaves)
     made = posting_rules.commitment(MoneyChain().committed(computed, [total]), 0)
-    return activation.activated(made, computed, BOOK, 0)
+    return activation.activated(made, computed, BOOK, version=0, block=BlockNumber(5))
 
 
 def test_activated__every_kind_of_leaf__from_its_account_to_its_account() -> None:
@@ -319,7 +321,7 @@ def test_reserved__open_lines__pending_in_transit() -> None:
         1,
         leaf=LEAF,
         open_lines=LEAF.lines[1:],
-        planned_at=MoneyChain().blocks[0].timestamp,
+        planned_at=MoneyChain().blocks[0],
         version=0,
     )
 

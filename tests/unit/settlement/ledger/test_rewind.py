@@ -2,7 +2,6 @@
 
 import pytest
 
-from contracts.evm import Timestamp
 from settlement.ledger.journal import EntryStatus, SourceKind
 from settlement.ledger.posting_rules import funded, reserved
 from settlement.ledger.rewind import is_above, taken_back
@@ -47,7 +46,12 @@ def test_taken_back__entry__reversed_at_the_block_in_its_own_version(version: in
 
 def test_taken_back__reservation__pending_the_other_way() -> None:
     entry = reserved(
-        op_id_of(LEAF), 1, leaf=LEAF, open_lines=LEAF.lines, planned_at=Timestamp(9), version=0
+        op_id_of(LEAF),
+        1,
+        leaf=LEAF,
+        open_lines=LEAF.lines,
+        planned_at=MoneyChain().blocks[0],
+        version=0,
     )
 
     undone = taken_back(entry, MoneyChain().blocks[0])

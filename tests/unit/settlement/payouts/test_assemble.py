@@ -5,7 +5,10 @@ from collections.abc import Sequence
 from contracts.calls import COMMIT_EPOCH, WITHDRAW_BATCH, Refusal
 from contracts.evm import BlockRef
 from settlement.payouts.assemble import Assembled, Assembler, Held
-from settlement.payouts.operation import Operation, commit_operation
+from settlement.payouts.obligations import commit_operation
+from settlement.payouts.operation import (
+    Operation,
+)
 from settlement.payouts.view import Objection
 from tests.fakes_payout_chain import (
     ASSET,
@@ -31,7 +34,7 @@ def assembled(
     due: Sequence[Operation], chain: FakeChain | None = None, *, gas_max: int = GAS_MAX
 ) -> list[Assembled | Held]:
     one = chain or FakeChain()
-    assembler = Assembler(chain=one, sender=SENDER, head=one.head(), gas_max=gas_max)
+    assembler = Assembler(chain=one, sender=SENDER, head=one.head(), gas_max=gas_max, underway=())
     return list(assembler.assembled(due))
 
 
@@ -54,7 +57,9 @@ def test_assembled__one_item_spoils_the_estimate__it_alone_is_held() -> None:
     spoiler = operation(2)
 
     class Refusing(FakeChain):
-        def estimate_gas(self, call: bytes, *, sender: object, at: BlockRef) -> int | Objection:
+        def estimate_gas(
+            self, contract: object, call: bytes, *, sender: object, at: BlockRef
+        ) -> int | Objection:
             ids = [item.event_op_id for item in items_of(call)]
             if spoiler.op_id in ids:
                 return Objection(None, "reverts with 0x")
@@ -110,12 +115,14 @@ def test_assembled__nothing_taken__node_not_asked_for_later_groups() -> None:
     asked: list[bytes] = []
 
     class Counting(FakeChain):
-        def estimate_gas(self, call: bytes, *, sender: object, at: BlockRef) -> int | Objection:
+        def estimate_gas(
+            self, contract: object, call: bytes, *, sender: object, at: BlockRef
+        ) -> int | Objection:
             asked.append(call)
             return 100_000
 
     one = Counting()
-    assembler = Assembler(chain=one, sender=SENDER, head=one.head(), gas_max=300_000)
+    assembler = Assembler(chain=one, sender=SENDER, head=one.head(), gas_max=300_000, underway=())
 
     next(assembler.assembled([operation(index) for index in range(9)]))
 

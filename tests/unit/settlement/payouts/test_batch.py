@@ -8,16 +8,19 @@ from settlement.payouts.batch import (
     TRANSACTION_GAS,
     grouped,
     halves,
-    withdrawal_gas,
+    operation_gas,
 )
 from settlement.payouts.gas import TRANSACTION_GAS_MAX
-from settlement.payouts.operation import LeafSubject, Operation, commit_operation
+from settlement.payouts.obligations import commit_operation
+from settlement.payouts.operation import (
+    LeafSubject,
+    Operation,
+)
 from tests.fakes_payout_chain import CHAIN_ID, CONTRACT, approved_commit, operation
 
 
 def gas_of(group: tuple[Operation, ...]) -> int:
-    subjects = [one.subject for one in group]
-    inner = sum(withdrawal_gas(one) for one in subjects if isinstance(one, LeafSubject))
+    inner = sum(operation_gas(one) for one in group if isinstance(one.subject, LeafSubject))
     return TRANSACTION_GAS + ISOLATION_RESERVE_GAS + inner
 
 

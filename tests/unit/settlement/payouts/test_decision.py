@@ -292,6 +292,25 @@ def test_next_action__node_shows_now_what_it_denied__nonce_has_one_outcome() -> 
     assert (done.outcome.fate, done.outcome.nonce) == (Fate.SETTLED_UNSEEN, None)
 
 
+def test_next_action__lying_receipt_of_a_nonce_on_record__the_other_nonce_has_settled_it() -> None:
+    """The node now shows a reverted nonce as the payer; only one without a record counts."""
+    second = attempt(6)
+    both = history(FIRST, second)
+    reverted = spent_outcomes(
+        history(FIRST), Usage.UNUSED, view(receipt(HASH, is_success=False), spent=6)
+    )
+    stored = replace(both, outcomes=reverted)
+    receipts = (receipt(HASH, settles=True), receipt(second.hashes[-1], settles=True))
+
+    honest = action(stored, view(*receipts, spent=7), Usage.SETTLED)
+    only_the_lie = action(stored, view(receipts[0], spent=7), Usage.SETTLED)
+
+    assert isinstance(honest, Done)
+    assert isinstance(only_the_lie, Done)
+    assert (honest.outcome.fate, honest.outcome.nonce) == (Fate.SETTLED, second.nonce)
+    assert (only_the_lie.outcome.fate, only_the_lie.outcome.nonce) == (Fate.SETTLED_UNSEEN, None)
+
+
 def test_next_action__superseded_commit__done() -> None:
     done = action(history(), view(), Usage.SUPERSEDED)
 

@@ -1,6 +1,6 @@
 """A guarded key is not asked for what the policy refuses, and not believed what it answers."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -50,6 +50,11 @@ class MemoryRecord:
 
     def stop(self) -> EmergencyStop | None:
         return self.stopped
+
+    def tip_amounts(
+        self, chain_id: ChainId, relay: Address, numbers: Sequence[int]
+    ) -> Mapping[int, int]:
+        return {}
 
     def signed_today(self, chain_id: ChainId, sender: Address) -> Mapping[int, Spending]:
         assert (chain_id, sender) == (CHAIN_ID, SENDER)

@@ -3,17 +3,16 @@
 import pytest
 
 from contracts.evm import BlockNumber, BlockRef
-from settlement.payouts.errors import SigningHeld
 from settlement.payouts.gas import NOOP_GAS, FeeAboveCap, FeeCaps, FeeQuote
 from settlement.payouts.keep_up import Kept, keep_up
 from settlement.payouts.nonces import Counts, Market
 from settlement.payouts.operation import (
     Adoption,
     Operation,
-    SignedTransaction,
     TransactionDraft,
 )
 from settlement.payouts.send import Sending
+from settlement.payouts.signing_policy import Refusal, RefusalKind
 from settlement.payouts.view import ChainView
 from tests.fakes_payout_chain import (
     CHAIN_ID,
@@ -29,17 +28,19 @@ from tests.fakes_payout_chain import (
 NEW = 3
 
 
+STOPPED = Refusal(RefusalKind.STOPPED, "by a person")
+
+
 class HeldSigner(FakeSigner):
     """Signing is stopped."""
 
-    def sign(self, draft: TransactionDraft) -> SignedTransaction:
-        raise SigningHeld(self.address, draft.nonce, "stopped", "by a person")
+    def refusal(self, draft: TransactionDraft) -> Refusal | None:
+        return STOPPED
 
 
 def sending(one: World, signer: FakeSigner | None = None) -> Sending:
     return Sending(
         chain_id=CHAIN_ID,
-        contract=CONTRACT,
         chain=one.chain,
         store=one.store,
         signer=signer or FakeSigner(),
@@ -70,6 +71,7 @@ def kept(
     return keep_up(
         one.store.open_attempts(SENDER, first_nonce=0),
         {nonce: [each] for nonce, each in enumerate(carried) if each is not None},
+        contracts=[CONTRACT],
         sending=sending(one, signer),
         view=ChainView(
             finalized=one.chain.block(0),
@@ -89,7 +91,7 @@ def kept(
 
 
 ALL = tuple(operation(index) for index in range(NEW))
-NOTHING = Kept(sent_again=(), replaced=(), above_cap=None, is_unsettled=False)
+NOTHING = Kept(sent_again=(), replaced=(), refusals=(), above_cap=None, is_unsettled=False)
 
 
 def test_keep_up__all_wait_well_paid__nothing_done(world: World) -> None:
@@ -135,13 +137,13 @@ def test_keep_up__fees_above_the_cap__lost_ones_sent_as_they_are(world: World) -
 
 
 def test_keep_up__signing_is_stopped__what_is_signed_is_sent_all_the_same(world: World) -> None:
-    first, _, third = world.store.transactions
+    first, second, third = world.store.transactions
     world.chain.drop_mempool()
 
-    with pytest.raises(SigningHeld):
-        kept(world, ALL[0], None, ALL[2], signer=HeldSigner())
+    done = kept(world, ALL[0], None, ALL[2], signer=HeldSigner())
 
-    assert list(world.chain.mempool) == [first.tx_hash, third.tx_hash]
+    assert list(world.chain.mempool) == [first.tx_hash, third.tx_hash, second.tx_hash]
+    assert (done.replaced, done.refusals) == ((), (STOPPED,))
 
 
 def adopt(one: World, *, next_nonce: int) -> None:
@@ -169,7 +171,7 @@ def test_keep_up__adopted_nonces__only_the_first_that_nothing_waits_for_is_fille
     waits = kept(world, *ALL, pending=6, next_nonce=6)
     fills = kept(world, *ALL, pending=4, next_nonce=6)
 
-    assert waits == Kept(sent_again=(), replaced=(), above_cap=None, is_unsettled=True)
+    assert waits == Kept(sent_again=(), replaced=(), refusals=(), above_cap=None, is_unsettled=True)
     (filler,) = world.store.transactions[NEW:]
     assert (filler.nonce, filler.is_noop, fills.replaced) == (4, True, (filler.tx_hash,))
     assert fills.is_unsettled

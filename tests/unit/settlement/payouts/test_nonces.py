@@ -156,7 +156,7 @@ def test_care__useful_nonce__table(
     seen: ChainView, counts: Counts, now: Market, expected: object
 ) -> None:
     assert (
-        care(OURS, contract=CONTRACT, is_useful=True, view=seen, counts=counts, market=now)
+        care(OURS, contracts=[CONTRACT], is_useful=True, view=seen, counts=counts, market=now)
         == expected
     )
 
@@ -182,7 +182,7 @@ def test_care__nothing_to_be_paid__spent_as_cheaply_as_can_be(
     one: Attempt, seen: ChainView, now: Market, expected: object
 ) -> None:
     assert (
-        care(one, contract=CONTRACT, is_useful=False, view=seen, counts=COUNTS, market=now)
+        care(one, contracts=[CONTRACT], is_useful=False, view=seen, counts=COUNTS, market=now)
         == expected
     )
 
@@ -195,7 +195,7 @@ def test_care__useless_call__no_op_only_if_cheaper(gas: int, *, is_cancelled: bo
     one = attempt(transaction(5, gas=gas))
 
     need = care(
-        one, contract=CONTRACT, is_useful=False, view=view(), counts=COUNTS, market=market()
+        one, contracts=[CONTRACT], is_useful=False, view=view(), counts=COUNTS, market=market()
     )
 
     assert isinstance(need, Cancel if is_cancelled else Resend)
@@ -206,7 +206,7 @@ def test_care__cancelled_then_useful_again__stays_a_no_op() -> None:
     seen = view(CANCELLED.newest.tx_hash)
 
     need = care(
-        CANCELLED, contract=CONTRACT, is_useful=True, view=seen, counts=COUNTS, market=STALE
+        CANCELLED, contracts=[CONTRACT], is_useful=True, view=seen, counts=COUNTS, market=STALE
     )
 
     assert need == Cancel(CANCELLED, Fee(max_fee_wei=121, tip_wei=11))
@@ -221,10 +221,10 @@ def test_care__cancelled_then_useful_again__stays_a_no_op() -> None:
 def test_care__nonce_that_pays_from_another_contract__sent_again_never_replaced(
     seen: ChainView, expected: object, now: Market
 ) -> None:
-    """One key may pay from two contracts; each knows its own operations only."""
+    """One key may serve two settlements; each knows its own operations only."""
     other = Address(b"\xc1" * 20)
 
-    need = care(OURS, contract=other, is_useful=False, view=seen, counts=COUNTS, market=now)
+    need = care(OURS, contracts=[other], is_useful=False, view=seen, counts=COUNTS, market=now)
 
     assert need == expected
 

@@ -8,7 +8,11 @@ from contracts.operations import (
     remainder_operation_id,
     withdraw_operation_id,
 )
-from settlement.payouts.operation import Kind, Operation, commit_operation, withdraw_operation
+from settlement.payouts.obligations import commit_operation, withdraw_operation
+from settlement.payouts.operation import (
+    Kind,
+    Operation,
+)
 from tests.fakes_payout_chain import (
     ASSET,
     CHAIN_ID,

@@ -29,6 +29,7 @@ from settlement.payouts.policy_terms import (
 )
 from settlement.payouts.screening import ScreeningList
 
+CONTRACT = Address(b"\xc0" * 20)
 USD, EUR = Address(b"\x01" * 20), Address(b"\x02" * 20)
 ANN, BEN, CID, DAN, EVE = (Address(bytes([n]) * 20) for n in range(0xA1, 0xA6))
 NOW = Timestamp(10_000_000)
@@ -60,6 +61,7 @@ def policy(**limits: Any) -> Policy:
 
 def leaf(number: int = 1, /, *amounts: int, payees: Sequence[Address] = (ANN, BEN)) -> OpenLeaf:
     return OpenLeaf(
+        contract=CONTRACT,
         op_id=Hash32.from_int(number),
         leaf_id=Hash32.from_int(1_000 + number),
         asset=USD,
@@ -70,6 +72,7 @@ def leaf(number: int = 1, /, *amounts: int, payees: Sequence[Address] = (ANN, BE
         owed_since=OWED_SINCE,
         stage=Stage.OWED,
         payers=(),
+        is_line=False,
     )
 
 
@@ -483,3 +486,23 @@ def test_verdicts__any_leaves__what_is_allowed_never_exceeds_a_cap(
 
 def _payees(one: OpenLeaf) -> set[Address]:
     return {line.payee for line in one.lines}
+
+
+def test_verdicts__line_of_a_list__a_hold_on_the_payouts_contract_lets_nothing_pass() -> None:
+    """The contract of a leaf leaves a held line out; the one of a line asks its own holds."""
+    tip = replace(leaf(1), is_line=True)
+    ends = Timestamp(NOW + 10_000)
+    hold = ManualHold(held_by="kim", reason="case 7", held_at=OWED_SINCE)
+    held = replace(STANDING, chain_holds={ANN: ends}, holds={ANN: hold})
+
+    (of_leaf, of_line) = judge(leaf(2), tip, standing=held)
+
+    assert of_leaf.is_allowed
+    assert not of_line.is_allowed
+    assert [line.held_until for line in of_line.lines] == [None]
+
+
+def test_verdicts__lines_and_leaves__one_cap_for_both() -> None:
+    tip, royalty = replace(leaf(1), is_line=True), leaf(2)
+
+    assert allowed(judge(royalty, tip, rules=policy(settlement_day_units_max=150))) == [2]

@@ -5,12 +5,17 @@ from dataclasses import dataclass, replace
 import pytest
 import rlp  # type: ignore[import-untyped]
 
-from contracts.evm import Address, BlockNumber, BlockRef, Epoch, Hash32, Timestamp, keccak
+from contracts.evm import Address, BlockNumber, BlockRef, ChainId, Epoch, Hash32, Timestamp, keccak
 from contracts.storage import settlement_slot
 from contracts.units import BaseUnits
 from settlement.payouts.errors import HeaderDiffers, OtherLeafSettled, ProofRefused
-from settlement.payouts.operation import LeafSubject
-from settlement.payouts.prove import ProvedLeaf, SlotProof, proof_document, prove_leaf
+from settlement.payouts.operation import LeafSubject, Operation
+from settlement.payouts.prove import (
+    ProvedLeaf,
+    SlotProof,
+    proof_document,
+    prove_operation,
+)
 from tests.state_tries import StateTrie
 
 CONTRACT = Address(b"\xc0" * 20)
@@ -84,14 +89,20 @@ def proof_of(
     leaf_hash: Hash32 = LEAF_HASH,
     settled: int = 0,
 ) -> ProvedLeaf:
-    return prove_leaf(
-        replace(SUBJECT, settled=settled),
-        leaf_hash,
+    subject = replace(SUBJECT, settled=settled)
+    one = Operation(
+        op_id=keccak(b"op"),
+        chain_id=ChainId(1),
         contract=CONTRACT,
-        block=block.block(),
-        header=header.header(),
-        source=source,
+        list_id=keccak(b"list"),
+        index=0,
+        content_digest=leaf_hash,
+        call=b"",
+        subject=subject,
     )
+    proved = prove_operation(one, block=block.block(), header=header.header(), source=source)
+    assert isinstance(proved, ProvedLeaf)
+    return proved
 
 
 @pytest.mark.parametrize(
@@ -108,7 +119,10 @@ def test_prove_leaf__any_flags__as_the_state_has_them(
 
     assert (proved.paid_lines, proved.is_used) == (paid_lines, is_used)
     assert proved.open_lines == open_lines
-    assert (proved.state_root, proved.storage_root) == (state.accounts.root, state.storage.root)
+    assert (proved.at.state_root, proved.at.storage_root) == (
+        state.accounts.root,
+        state.storage.root,
+    )
 
 
 @pytest.mark.parametrize(
@@ -159,8 +173,12 @@ def test_proof_document__any_proof__enough_to_check_it_again() -> None:
     assert document["paid_lines"] == "5"
     assert document["open_lines"] == ["1"]
     assert document["header"] == "0x" + state.header().hex()
-    assert document["storage_proof"] == ["0x" + node.hex() for node in proved.proof.storage_nodes]
-    assert document["account_proof"] == ["0x" + node.hex() for node in proved.proof.account_nodes]
+    assert document["storage_proof"] == [
+        "0x" + node.hex() for node in proved.at.proof.storage_nodes
+    ]
+    assert document["account_proof"] == [
+        "0x" + node.hex() for node in proved.at.proof.account_nodes
+    ]
 
 
 def test_prove_leaf__another_leaf_was_settled_there__refused() -> None:

@@ -28,7 +28,6 @@ HEAD = BlockNumber(7)
 def sending(world: World, signer: FakeSigner | None = None) -> Sending:
     return Sending(
         chain_id=CHAIN_ID,
-        contract=CONTRACT,
         chain=world.chain,
         store=world.store,
         signer=signer or FakeSigner(),
@@ -43,7 +42,8 @@ def planned() -> World:
 
 
 def send(one: Sending, *, nonce: int = 0) -> Hash32:
-    return one.anew(b"\x01", [operation().op_id], nonce=nonce, gas=50_000, fee=FEE)
+    draft = one.draft(CONTRACT, b"\x01", nonce=nonce, gas=50_000, fee=FEE)
+    return one.anew(draft, [operation().op_id])
 
 
 def test_anew__next_nonce__stored_with_what_it_carries_and_sent() -> None:
@@ -69,8 +69,8 @@ def test_replacement_then_noop__same_nonce__versions_in_order() -> None:
     send(one)
     (first,) = world.store.open_attempts(SENDER, first_nonce=0)
 
-    replaced = one.replacement(b"\x02", first, fee=HIGHER)
-    noop = one.noop(0, fee=Fee(max_fee_wei=121, tip_wei=13))
+    replaced = one.version(one.replacement_draft(b"\x02", first, fee=HIGHER))
+    noop = one.version(one.noop_draft(0, fee=Fee(max_fee_wei=121, tip_wei=13)))
 
     (attempt,) = world.store.open_attempts(SENDER, first_nonce=0)
     assert attempt.hashes == (first.newest.tx_hash, replaced, noop)
@@ -94,8 +94,9 @@ def test_anew__ends_at_a_border__nothing_sent_that_is_not_stored(border: str) ->
 def test_noop__nonce_that_is_not_taken__refused_and_not_sent() -> None:
     world = planned()
 
+    one = sending(world)
     with pytest.raises(NonceTaken):
-        sending(world).noop(0, fee=FEE)
+        one.version(one.noop_draft(0, fee=FEE))
     assert world.chain.mempool == {}
 
 

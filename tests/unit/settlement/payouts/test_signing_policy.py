@@ -15,7 +15,8 @@ from contracts.calls import (
     withdraw_batch_call,
     withdraw_call,
 )
-from contracts.evm import Address, ChainId, Timestamp
+from contracts.evm import ZERO_ADDRESS, Address, ChainId, Timestamp
+from settlement.payouts.obligations import lines_call
 from settlement.payouts.operation import TransactionDraft
 from settlement.payouts.signing_policy import (
     AssetLimit,
@@ -27,8 +28,17 @@ from settlement.payouts.signing_policy import (
     largest,
     refusal_of,
     spending,
+    tip_numbers,
 )
-from tests.fakes_payout_chain import ASSET, CHAIN_ID, CONTRACT, approved_commit, withdrawal
+from tests.fakes_payout_chain import (
+    ASSET,
+    CHAIN_ID,
+    CONTRACT,
+    approved_commit,
+    payment,
+    tip,
+    withdrawal,
+)
 from tests.signing_builders import SENDER, draft
 
 OTHER_ASSET = Address(b"\x0b" * 20)
@@ -55,7 +65,7 @@ def kind_of(
     stop: EmergencyStop | None = None,
     signed: Mapping[int, Spending] | None = None,
 ) -> RefusalKind | None:
-    refusal = refusal_of(one, policy, sender=SENDER, stop=stop, signed=signed or {})
+    refusal = refusal_of(one, policy, sender=SENDER, stop=stop, signed=signed or {}, tips={})
     return None if refusal is None else refusal.kind
 
 
@@ -64,16 +74,40 @@ def test_spending__batch__every_line_of_every_leaf_by_asset() -> None:
         [withdrawal(1, lines=2), withdrawal(2), of_other_asset(withdrawal(3, lines=3))]
     )
 
-    assert spending(data) == {ASSET: MOVED, OTHER_ASSET: 303}
+    assert spending(data, {}) == {ASSET: MOVED, OTHER_ASSET: 303}
 
 
 def test_spending__one_withdrawal__its_lines() -> None:
-    assert spending(withdraw_call(withdrawal(1, lines=2))) == {ASSET: 201}
+    assert spending(withdraw_call(withdrawal(1, lines=2)), {}) == {ASSET: 201}
 
 
 def test_spending__commit_empty_batch_and_noop__nothing() -> None:
     for data in (COMMIT, withdraw_batch_call([]), b""):
-        assert spending(data) == {}
+        assert spending(data, {}) == {}
+
+
+def test_spending__lines_of_a_list__their_sum_in_its_asset() -> None:
+    data = lines_call([payment(1, amount=7), payment(2, amount=5)])
+
+    assert spending(data, {}) == {ASSET: 12}
+
+
+def test_spending__tips__what_was_planned_under_their_numbers() -> None:
+    data = lines_call([tip(1), tip(4)])
+
+    assert tip_numbers(data) == (1, 4)
+    assert spending(data, {1: 30, 4: 12, 9: 1}) == {ZERO_ADDRESS: 42}
+    assert spending(lines_call([tip(1), tip(1)]), {1: 30}) == {ZERO_ADDRESS: 60}
+
+
+def test_spending__tip_that_was_never_planned__unreadable() -> None:
+    with pytest.raises(UnreadableCall, match="tip 4 was never planned"):
+        spending(lines_call([tip(1), tip(4)]), {1: 30})
+
+
+def test_tip_numbers__other_and_broken_calls__none() -> None:
+    for data in (b"", COMMIT, lines_call([tip(1)])[:-1], lines_call([tip(1)]) + bytes(32)):
+        assert tip_numbers(data) == ()
 
 
 @pytest.mark.parametrize(
@@ -91,7 +125,7 @@ def test_spending__commit_empty_batch_and_noop__nothing() -> None:
 )
 def test_spending__other_function_or_broken_arguments__unreadable(data: bytes) -> None:
     with pytest.raises(UnreadableCall):
-        spending(data)
+        spending(data, {})
 
 
 def test_policy__allowed_calls_at_every_limit__signed() -> None:
@@ -145,7 +179,7 @@ def test_policy__listed_selector_on_a_call_that_nobody_can_read__refused() -> No
 def test_policy__stopped__nothing_at_all(one: TransactionDraft) -> None:
     stop = EmergencyStop("a key was lost", Timestamp(1_700_000_000))
 
-    refusal = refusal_of(one, POLICY, sender=SENDER, stop=stop, signed={})
+    refusal = refusal_of(one, POLICY, sender=SENDER, stop=stop, signed={}, tips={})
 
     assert refusal is not None
     assert refusal.kind is RefusalKind.STOPPED
@@ -192,6 +226,7 @@ def test_policy__second_asset_above_its_limit__refused_with_the_numbers() -> Non
         sender=SENDER,
         stop=None,
         signed={},
+        tips={},
     )
 
     assert refusal is not None

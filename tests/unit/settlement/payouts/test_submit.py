@@ -17,7 +17,7 @@ from settlement.errors import (
 )
 from settlement.payouts.gas import FeeQuote
 from settlement.payouts.operation import Fate, SignedTransaction, TransactionDraft
-from settlement.payouts.submit import Stop
+from settlement.payouts.report import Stop
 from tests.fakes_payout_chain import (
     ADOPTION_BORDERS,
     ASSET,

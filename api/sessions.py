@@ -1,0 +1,86 @@
+"""What a session is: who, since when, until when; and the token that names it.
+
+A session slides: it ends `SESSION_LIFE_S` after it was last seen. To be seen is written down at
+most once in `SEEN_STEP_S`, so it may end that much earlier, never later. An account has at most
+`SESSIONS_MAX`; one more revokes the oldest.
+
+A token is 256 random bits, known to the browser alone; we keep its SHA-256. There is nothing to
+guess, so a slow hash would protect nothing.
+"""
+
+import secrets
+from dataclasses import dataclass
+from hashlib import sha256
+from uuid import UUID
+
+from contracts.evm import Address, ChainId, Hash32, Timestamp
+
+SESSION_LIFE_S = 7 * 24 * 3_600
+SEEN_STEP_S = 60
+SESSIONS_MAX = 5
+KNOWN_S = 600
+KNOWN_MAX = 10_000
+_NONCE_BYTES = 16
+_TOKEN_BYTES = 32
+_TOKEN_LENGTH = 43
+"""Characters of 32 bytes in unpadded base64."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Session:
+    """One session of an account, which signed in for one chain."""
+
+    id: UUID
+    address: Address
+    chain_id: ChainId
+    created_at: Timestamp
+    seen_at: Timestamp
+    expires_at: Timestamp
+
+
+def new_nonce() -> str:
+    """128 random bits in letters and digits."""
+    return secrets.token_hex(_NONCE_BYTES)
+
+
+def new_token() -> str:
+    """256 random bits, as a cookie can hold them."""
+    return secrets.token_urlsafe(_TOKEN_BYTES)
+
+
+def is_token(text: str) -> bool:
+    """Whether a text can be a token at all."""
+    return len(text) == _TOKEN_LENGTH and text.isascii()
+
+
+def token_digest(token: str) -> Hash32:
+    """What is kept of a token."""
+    return Hash32(sha256(token.encode()).digest())
+
+
+class KnownSessions:
+    """Accounts of sessions that were verified a moment ago, by token digest.
+
+    Only for counting requests: nobody is let in by it. A session that ended elsewhere meanwhile is
+    known for up to `KNOWN_S` more; who is forgotten is counted by address of origin again.
+    """
+
+    def __init__(self, sessions_max: int = KNOWN_MAX) -> None:
+        self._known: dict[Hash32, tuple[Address, Timestamp]] = {}
+        self._sessions_max = sessions_max
+
+    def remember(self, digest: Hash32, address: Address, now: Timestamp) -> None:
+        """Keep an account; the one that was seen longest ago makes room."""
+        self._known.pop(digest, None)
+        self._known[digest] = address, Timestamp(now + KNOWN_S)
+        if len(self._known) > self._sessions_max:
+            del self._known[next(iter(self._known))]
+
+    def forget(self, digest: Hash32) -> None:
+        """Drop a session that is none any more."""
+        self._known.pop(digest, None)
+
+    def account(self, digest: Hash32, now: Timestamp) -> Address | None:
+        """The account, if it is known."""
+        address, until = self._known.get(digest, (None, now))
+        return address if now < until else None

@@ -1,0 +1,95 @@
+"""Facts that payments are verified from: logs of one transaction, orders, terms, prices, refunds.
+
+A transaction is found by its block, for raw logs have no index by transaction: the block is known
+from an event that names the order, from an earlier look, or from a node. All reads are about the
+snapshot of the caller's connection.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import Connection, and_, select
+
+from contracts.event_spec import EventSpec
+from contracts.evm import Address, BlockNumber, BlockRef, ChainId, Hash32
+from indexer.adapters.store import block_ref
+from indexer.adapters.stored_logs import stored_logs
+from indexer.adapters.tables import BLOCK, BLOCK_REF, CHAIN_FINALITY, CURSOR, FACTS, LOG
+from indexer.logs import RawLog
+from indexer.ranges import BlockRange
+
+ORDERS_MAX = 16
+"""Transactions that may name one order: payers differ, and each pays it once."""
+
+
+class PaymentReads:
+    """Facts of one chain, on one database connection."""
+
+    def __init__(self, connection: Connection, chain_id: ChainId) -> None:
+        self._connection, self._chain_id = connection, chain_id
+
+    def head(self) -> BlockRef | None:
+        """The highest indexed block; it can still change."""
+        number = select(CURSOR.c.number).where(CURSOR.c.chain_id == self._chain_id)
+        return self._block_at(number.scalar_subquery())
+
+    def finalized(self) -> BlockRef | None:
+        """The finalized block."""
+        of_chain = CHAIN_FINALITY.c.chain_id == self._chain_id
+        return self._block_at(select(CHAIN_FINALITY.c.number).where(of_chain).scalar_subquery())
+
+    def block(self, number: BlockNumber) -> BlockRef | None:
+        """The indexed block of this height."""
+        return self._block_at(number)
+
+    def transaction_logs(self, tx_hash: Hash32, number: BlockNumber) -> list[RawLog]:
+        """The logs of a transaction that we hold, in order; of none in that block, none."""
+        block = BlockRange(number, BlockNumber(number + 1))
+        logs = stored_logs(self._connection, self._chain_id, block).rows()
+        return [log for log in logs if log.transaction_hash == tx_hash]
+
+    def orders(
+        self, spec: EventSpec, field: str, order_id: Hash32, contract: Address
+    ) -> list[tuple[Hash32, BlockNumber]]:
+        """Transactions in which a contract's event names an order, and their blocks; oldest first.
+
+        Args:
+            spec: the event; not a bulk one.
+            field: its field that names the order.
+            order_id: the order.
+            contract: who must have emitted it.
+        """
+        facts = FACTS[spec.table].c
+        is_same_log = and_(
+            LOG.c.chain_id == facts.chain_id,
+            LOG.c.block_number == facts.block_number,
+            LOG.c.log_index == facts.log_index,
+        )
+        query = (
+            select(LOG.c.transaction_hash, facts.block_number)
+            .join(LOG, is_same_log)
+            .where(facts.chain_id == self._chain_id, facts[field] == order_id)
+            .where(facts.address == contract)
+            .order_by(facts.block_number, facts.log_index)
+            .limit(ORDERS_MAX)
+        )
+        return [(row[0], BlockNumber(row[1])) for row in self._connection.execute(query)]
+
+    def events(
+        self, spec: EventSpec, contract: Address, values: Mapping[str, object]
+    ) -> list[dict[str, Any]]:
+        """A contract's events with these values, in order: place and fields by column name."""
+        facts = FACTS[spec.table].c
+        names = ("block_number", "log_index", *(column.name for column in spec.columns))
+        query = (
+            select(*(facts[name] for name in names))
+            .where(facts.chain_id == self._chain_id, facts.address == contract)
+            .where(*(facts[name] == value for name, value in values.items()))
+            .order_by(facts.block_number, facts.log_index)
+        )
+        return [dict(row) for row in self._connection.execute(query).mappings()]
+
+    def _block_at(self, number: Any) -> BlockRef | None:  # noqa: ANN401 - a number or a subquery
+        query = select(*BLOCK_REF).where(BLOCK.c.chain_id == self._chain_id)
+        row = self._connection.execute(query.where(BLOCK.c.number == number)).mappings().first()
+        return None if row is None else block_ref(row)

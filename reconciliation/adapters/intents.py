@@ -1,0 +1,55 @@
+"""What we signed, and what we say became of it: the other half of our side."""
+
+from sqlalchemy import Connection, text
+
+from contracts.addresses import Settlement
+from contracts.evm import Address, Hash32
+from reconciliation.wallets import WalletRecords
+
+_SENDERS = """
+    SELECT DISTINCT i.sender FROM payout_inclusion i
+    JOIN payout_operation o ON o.op_id = i.op_id
+    WHERE o.chain_id = :chain_id AND o.contract = ANY(:contracts)
+    ORDER BY i.sender
+"""
+
+_SIGNED = """
+    SELECT tx_hash, nonce FROM payout_transaction
+    WHERE chain_id = :chain_id AND sender = :sender
+"""
+
+_OUTCOMES = """
+    SELECT DISTINCT o.tx_hash, o.fate FROM payout_outcome o
+    WHERE o.sender = :sender AND o.tx_hash IS NOT NULL AND o.fate IN ('settled', 'reverted')
+      AND o.version = coalesce((SELECT max(r.version) FROM payout_retraction r
+                                WHERE r.op_id = o.op_id), 0)
+"""
+
+
+class SqlIntents:
+    """Intents of one settlement, on the connection of the books."""
+
+    def __init__(self, connection: Connection, settlement: Settlement) -> None:
+        self._connection = connection
+        contracts = [settlement.payouts, *settlement.payments.values()]
+        self._key = {
+            "chain_id": settlement.chain_id,
+            "contracts": [bytes(one) for one in contracts],
+        }
+
+    def wallets(self) -> list[WalletRecords]:
+        """Wallets that we pay from, with what we know of each."""
+        senders = self._connection.execute(text(_SENDERS), self._key).scalars()
+        return [self._wallet(Address(sender)) for sender in senders.all()]
+
+    def _wallet(self, sender: Address) -> WalletRecords:
+        key = {"chain_id": self._key["chain_id"], "sender": bytes(sender)}
+        signed = self._connection.execute(text(_SIGNED), key).all()
+        outcomes = self._connection.execute(text(_OUTCOMES), key).all()
+        return WalletRecords(
+            wallet=sender,
+            signed=frozenset(Hash32(row.tx_hash) for row in signed),
+            first_nonce=min(row.nonce for row in signed),
+            settled=frozenset(Hash32(row.tx_hash) for row in outcomes if row.fate == "settled"),
+            failures=frozenset(Hash32(row.tx_hash) for row in outcomes if row.fate == "reverted"),
+        )

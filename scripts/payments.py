@@ -1,0 +1,175 @@
+"""Where payments meet the index and the node: the desk of a settlement, built from settings.
+
+`settlement.payments` declares `PaymentFacts`; `IndexedPayments` serves it from the indexer's reads,
+all of one snapshot of the database.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from sqlalchemy import Engine
+
+from contracts.addresses import Settlement
+from contracts.event_spec import ContractName
+from contracts.evm import Address, BlockNumber, BlockRef, Hash32
+from indexer.adapters.payment_reads import PaymentReads
+from scripts.bootstrap_indexer import RPC_LIMITS
+from scripts.settings import ChainSettings, Settings
+from scripts.wiring import snapshot
+from settlement.payments.adapters.chain import NodePayments
+from settlement.payments.adapters.store import SqlPayments
+from settlement.payments.evidence import Heights, LogSeen, Source, TransactionSeen
+from settlement.payments.fees import FeeTerms
+from settlement.payments.intent import PaymentIntent
+from settlement.payments.ports import PaymentFacts
+from settlement.payments.rulebook import (
+    AllowedContract,
+    FeeTermsInForce,
+    Rulebook,
+    TierPriceInForce,
+)
+from settlement.payments.verify_payment import PaymentDesk
+
+
+@dataclass(frozen=True, slots=True)
+class IndexedPayments:
+    """`settlement.payments.ports.PaymentFacts`, from one snapshot of the index."""
+
+    reads: PaymentReads
+    settlement: Settlement
+
+    def heights(self) -> Heights | None:
+        """How far the index is, without a safe block; None while it is empty."""
+        head = self.reads.head()
+        if head is None:
+            return None
+        return Heights(head=head, safe=None, finalized=self.reads.finalized())
+
+    def block(self, number: BlockNumber) -> BlockRef | None:
+        """The indexed block of this height."""
+        return self.reads.block(number)
+
+    def transactions_of(self, intent: PaymentIntent) -> Sequence[tuple[Hash32, BlockNumber]]:
+        """Transactions whose events name the intent's order, and their blocks; oldest first."""
+        family, order_id = intent.family, intent.order_id
+        if family.order is None or order_id is None:
+            return ()
+        return self.reads.orders(family.event, family.order, order_id, intent.contract)
+
+    def transaction(self, tx_hash: Hash32, number: BlockNumber) -> TransactionSeen | None:
+        """The logs that we hold of a transaction in that block; None if we hold none.
+
+        A transaction that failed has no logs, so one that has them succeeded.
+        """
+        block = self.reads.block(number)
+        logs = self.reads.transaction_logs(tx_hash, number)
+        if block is None or not logs:
+            return None
+        return TransactionSeen(
+            source=Source.FACTS,
+            chain_id=self.settlement.chain_id,
+            transaction_hash=tx_hash,
+            is_success=True,
+            block=block,
+            is_canonical=True,
+            logs=tuple(
+                LogSeen(
+                    address=log.address, topics=log.topics, data=log.data, log_index=log.log_index
+                )
+                for log in logs
+            ),
+        )
+
+    def rulebook(self, intent: PaymentIntent) -> Rulebook:
+        """What was ever in force for payments of this intent, up to the head of the index."""
+        return Rulebook(
+            contracts=allowed_contracts(self.settlement),
+            fee_terms=self._fee_terms(intent),
+            prices=self._prices(intent),
+        )
+
+    def is_refunded(self, intent: PaymentIntent, payer: Address) -> bool:
+        """Whether the contract gave this payer's payment of the order back."""
+        refund = intent.family.refund
+        if refund is None:
+            return False
+        values = {"order_id": intent.order_id, "payer": payer}
+        return bool(self.reads.events(refund, intent.contract, values))
+
+    def _fee_terms(self, intent: PaymentIntent) -> list[FeeTermsInForce]:
+        spec = intent.family.fee_terms
+        rows = [] if spec is None else self.reads.events(spec, intent.contract, {})
+        return [
+            FeeTermsInForce(
+                since=(row["block_number"], row["log_index"]),
+                contract=intent.contract,
+                terms=FeeTerms(treasury=row["treasury"], minimum=row["minimum"], bps=row["bps"]),
+            )
+            for row in rows
+        ]
+
+    def _prices(self, intent: PaymentIntent) -> list[TierPriceInForce]:
+        spec = intent.family.price_list
+        if spec is None or intent.subject is None or intent.tier_id is None:
+            return []
+        values = {"event_id": intent.subject, "tier_id": intent.tier_id}
+        return [
+            TierPriceInForce(
+                since=(row["block_number"], row["log_index"]),
+                contract=intent.contract,
+                subject=intent.subject,
+                tier_id=intent.tier_id,
+                price=row["price"],
+            )
+            for row in self.reads.events(spec, intent.contract, values)
+        ]
+
+
+def allowed_contracts(settlement: Settlement) -> tuple[AllowedContract, ...]:
+    """The contracts that payments may come from, since the settlement's start block."""
+    named = [*settlement.payments.items()]
+    named += [(ContractName.ERC20, token) for token in settlement.tokens]
+    return tuple(
+        AllowedContract(name=name, address=address, start_block=settlement.start_block)
+        for name, address in named
+    )
+
+
+def payment_desk(engine: Engine, settlement: Settlement, node: NodePayments | None) -> PaymentDesk:
+    """The payments of a settlement; without a node only what is indexed is known."""
+
+    @contextmanager
+    def open_facts() -> Iterator[PaymentFacts]:
+        with snapshot(engine) as connection:
+            yield IndexedPayments(PaymentReads(connection, settlement.chain_id), settlement)
+
+    return PaymentDesk(store=payment_store(engine, settlement), open_facts=open_facts, node=node)
+
+
+def payment_store(engine: Engine, settlement: Settlement) -> SqlPayments:
+    """The stored payments of a settlement."""
+    contracts = [one.address for one in allowed_contracts(settlement)]
+    return SqlPayments(engine, settlement.chain_id, contracts)
+
+
+def payment_desks(settings: Settings, engine: Engine) -> dict[str, PaymentDesk]:
+    """The payments of every configured settlement, by its name."""
+    return {
+        settlement.name: payment_desk(
+            engine, settlement, payment_node(chain, settlement, timeout_s=RPC_LIMITS.timeout_s)
+        )
+        for chain in settings.chains
+        for settlement in chain.settlements
+    }
+
+
+def payment_node(chain: ChainSettings, settlement: Settlement, *, timeout_s: int) -> NodePayments:
+    """The first endpoint of a chain."""
+    return NodePayments(
+        chain.rpc[0],
+        timeout_s=timeout_s,
+        has_finality_tag=chain.finality_tag == "finalized",
+        depth_blocks=chain.finality_depth_blocks,
+        start_block=settlement.start_block,
+    )

@@ -1,0 +1,80 @@
+"""Reconciliation, wired: endpoints, books, documents and the register of a settlement."""
+
+from sqlalchemy import Engine
+
+from contracts.addresses import Settlement
+from reconciliation.adapters.books import books_of
+from reconciliation.adapters.chain import RPCChain
+from reconciliation.adapters.documents import SqlDocuments
+from reconciliation.adapters.stops import SqlAssetStops, Stops
+from reconciliation.adapters.store import SqlRegister
+from reconciliation.overdue import Tolerances
+from reconciliation.ports import Run, Sources
+from reconciliation.rebuild import FromChain, from_chain_only
+from reconciliation.reconcile import reconcile
+from scripts import wiring
+from scripts.bootstrap_indexer import RPC_LIMITS
+from scripts.settings import ChainSettings
+
+TOLERANCES = Tolerances()
+
+
+def own_chain(chain: ChainSettings, settlement: Settlement, url: str) -> RPCChain:
+    """A settlement as one configured endpoint shows it, by the reconciliation's own client."""
+    return RPCChain(
+        url,
+        settlement,
+        timeout_s=RPC_LIMITS.timeout_s,
+        finality_tag=chain.finality_tag,
+        finality_depth_blocks=chain.finality_depth_blocks,
+    )
+
+
+def register_of(engine: Engine, settlement: Settlement) -> SqlRegister:
+    """What was ever found of a settlement."""
+    return SqlRegister(engine, settlement.chain_id, settlement.payouts)
+
+
+def stops_of(engine: Engine, settlement: Settlement) -> Stops:
+    """Assets that do not tie out now."""
+    with wiring.snapshot(engine) as connection:
+        return SqlAssetStops(settlement.chain_id, settlement.payouts).stopped(connection)
+
+
+def reconcile_settlement(
+    engine: Engine, chain: ChainSettings, settlement: Settlement
+) -> Run | None:
+    """Reconcile now; None if nothing is posted yet.
+
+    Every configured endpoint is asked, and they must say the same.
+
+    Raises:
+        ChainUnavailable, BadAnswer, BadLog: no run can be made.
+    """
+    first, *others = (own_chain(chain, settlement, url) for url in chain.rpc)
+    with books_of(engine, settlement) as books:
+        sources = Sources(
+            chain=first,
+            witnesses=others,
+            books=books,
+            documents=SqlDocuments(engine, settlement),
+            facts=wiring.IndexedFacts(engine, settlement),
+        )
+        return reconcile(
+            sources,
+            register_of(engine, settlement),
+            settlement=settlement,
+            tolerances=TOLERANCES,
+        )
+
+
+def rebuild_settlement(engine: Engine, chain: ChainSettings, settlement: Settlement) -> FromChain:
+    """Everything that an endpoint and the accepted documents say, beside what the books say.
+
+    Raises:
+        ChainUnavailable, BadAnswer, BadLog: the endpoint does not answer.
+    """
+    own = own_chain(chain, settlement, chain.rpc[0])
+    documents = SqlDocuments(engine, settlement)
+    with books_of(engine, settlement) as books:
+        return from_chain_only(own, documents, books, settlement=settlement)

@@ -1,0 +1,176 @@
+"""The chain and the seals of one book in Postgres: for the sealer, and for everybody else."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Connection, Row, func, select
+from sqlalchemy.dialects.postgresql import insert
+
+from contracts.evm import Epoch, Hash32, Timestamp, keccak
+from settlement.ledger.accounts import Book
+from settlement.ledger.adapters.bulk import insert_new
+from settlement.ledger.adapters.queries import is_of
+from settlement.ledger.adapters.recorded import recorded_from_rows, select_recorded
+from settlement.ledger.adapters.seal_tables import LINK, SEAL
+from settlement.ledger.adapters.tables import CURSOR, JOURNAL_ENTRY
+from settlement.ledger.errors import JournalDiffers
+from settlement.ledger.seal import InclusionProof, Link, RecordedEntry, Seal, prove
+from settlement.ledger.sealing import SealLeaf
+
+
+class SealStore:
+    """One book for its sealer, in one READ COMMITTED transaction; serves `sealing.SealBooks`."""
+
+    def __init__(self, connection: Connection, book: Book) -> None:
+        self._connection = connection
+        self.book = book
+
+    def lock(self) -> None:
+        """Keep every other sealer of this book out until the transaction ends."""
+        name = f"ledger seal {self.book.chain_id}/{self.book.contract}"
+        key = int.from_bytes(keccak(name.encode())[:8], "big", signed=True)
+        self._connection.execute(select(func.pg_advisory_xact_lock(key)))
+
+    def last_link(self) -> Link | None:
+        """The last entry that is numbered."""
+        query = select(LINK).where(*is_of(LINK, self.book))
+        row = self._connection.execute(query.order_by(LINK.c.sequence.desc()).limit(1)).first()
+        return None if row is None else _link(row)
+
+    def unnumbered(self, *, entries_max: int) -> list[RecordedEntry]:
+        """The next entries in the order of arrival, each checked against its digest."""
+        last = self.last_link()
+        query = select(JOURNAL_ENTRY.c.arrival).where(
+            JOURNAL_ENTRY.c.id == (last.entry_id if last else None)
+        )
+        after = self._connection.execute(query).scalar()
+        rows = select_recorded(self.book, after=after or 0, entries_max=entries_max)
+        return recorded_from_rows(self._connection.execute(rows))
+
+    def add_links(self, links: Sequence[Link]) -> None:
+        """Insert links.
+
+        Raises:
+            JournalDiffers: an entry has another place already.
+        """
+        rows = [
+            {
+                "chain_id": self.book.chain_id,
+                "contract": self.book.contract,
+                "sequence": link.sequence,
+                "entry_id": link.entry_id,
+                "leaf": link.leaf,
+                "link": link.link,
+            }
+            for link in links
+        ]
+        new = insert_new(self._connection, LINK, rows, returning=LINK.c.sequence)
+        if len(new) != len(rows):
+            raise JournalDiffers("number of new links", expected=len(rows), actual=len(new))
+
+    def time(self) -> Timestamp | None:
+        """The highest time that any cursor of this book reached."""
+        query = select(func.max(CURSOR.c.timestamp)).where(*is_of(CURSOR, self.book))
+        return self._connection.execute(query).scalar()
+
+    def last_seal(self) -> Seal | None:
+        """The newest seal."""
+        query = select(SEAL).where(*is_of(SEAL, self.book)).order_by(SEAL.c.epoch.desc()).limit(1)
+        row = self._connection.execute(query).first()
+        return None if row is None else _seal(row)
+
+    def leaves_after(self, sequence: int, *, entries_max: int | None) -> list[SealLeaf]:
+        """Numbered entries from the next one on; all of them where there is no limit."""
+        query = (
+            select(LINK.c.sequence, LINK.c.leaf, JOURNAL_ENTRY.c.booked_at)
+            .join(JOURNAL_ENTRY, JOURNAL_ENTRY.c.id == LINK.c.entry_id)
+            .where(*is_of(LINK, self.book), LINK.c.sequence > sequence)
+            .order_by(LINK.c.sequence)
+            .limit(entries_max)
+        )
+        return [SealLeaf(*row) for row in self._connection.execute(query)]
+
+    def add_seal(self, seal: Seal) -> None:
+        """Insert a seal."""
+        row = {
+            "chain_id": self.book.chain_id,
+            "contract": self.book.contract,
+            "epoch": seal.epoch,
+            "first_sequence": seal.first_sequence,
+            "last_sequence": seal.last_sequence,
+            "ends_at": seal.ends_at,
+            "previous": seal.previous,
+            "root": seal.root,
+        }
+        self._connection.execute(insert(SEAL), [row])
+
+
+class SealReads:
+    """What anybody may ask about the seals of one book."""
+
+    def __init__(self, connection: Connection, book: Book) -> None:
+        self._connection, self._book = connection, book
+
+    def seals(self) -> list[Seal]:
+        """All seals, oldest first."""
+        query = select(SEAL).where(*is_of(SEAL, self._book)).order_by(SEAL.c.epoch)
+        return [_seal(row) for row in self._connection.execute(query)]
+
+    def seal(self, epoch: Epoch) -> Seal | None:
+        """The seal of an epoch; None if it has none."""
+        query = select(SEAL).where(*is_of(SEAL, self._book), SEAL.c.epoch == epoch)
+        row = self._connection.execute(query).one_or_none()
+        return None if row is None else _seal(row)
+
+    def recorded(self, entry_id: Hash32) -> tuple[RecordedEntry, int] | None:
+        """An entry as it was recorded, with its number in the chain; None without either."""
+        query = (
+            select(JOURNAL_ENTRY.c.arrival, LINK.c.sequence)
+            .join(LINK, LINK.c.entry_id == JOURNAL_ENTRY.c.id)
+            .where(*is_of(JOURNAL_ENTRY, self._book), JOURNAL_ENTRY.c.id == entry_id)
+        )
+        found = self._connection.execute(query).one_or_none()
+        if found is None:
+            return None
+        rows = select_recorded(self._book, after=found.arrival - 1, entries_max=1)
+        (recorded,) = recorded_from_rows(self._connection.execute(rows))
+        return recorded, found.sequence
+
+    def proof(self, entry_id: Hash32) -> InclusionProof | None:
+        """That an entry is under the seal of its epoch; None while it is not sealed."""
+        query = select(LINK).where(*is_of(LINK, self._book), LINK.c.entry_id == entry_id)
+        row = self._connection.execute(query).one_or_none()
+        if row is None:
+            return None
+        is_over_it = (SEAL.c.first_sequence <= row.sequence, SEAL.c.last_sequence >= row.sequence)
+        found = select(SEAL).where(*is_of(SEAL, self._book), *is_over_it)
+        sealed = self._connection.execute(found).one_or_none()
+        if sealed is None:
+            return None
+        seal = _seal(sealed)
+        return prove(_link(row), seal, self.leaves(seal))
+
+    def leaves(self, seal: Seal) -> list[Hash32]:
+        """The leaves under a seal, in order."""
+        query = (
+            select(LINK.c.leaf)
+            .where(*is_of(LINK, self._book), LINK.c.sequence >= seal.first_sequence)
+            .where(LINK.c.sequence <= seal.last_sequence)
+            .order_by(LINK.c.sequence)
+        )
+        return list(self._connection.execute(query).scalars())
+
+
+def _link(row: Row[Any]) -> Link:
+    return Link(sequence=row.sequence, entry_id=row.entry_id, leaf=row.leaf, link=row.link)
+
+
+def _seal(row: Row[Any]) -> Seal:
+    return Seal(
+        epoch=Epoch(row.epoch),
+        first_sequence=row.first_sequence,
+        last_sequence=row.last_sequence,
+        ends_at=Timestamp(row.ends_at),
+        previous=row.previous,
+        root=row.root,
+    )

@@ -1,0 +1,344 @@
+"""Verification of one book against its own rows: reads all of them, changes none."""
+
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Any
+
+from sqlalchemy import Connection, Row, func, select, text
+
+from contracts.evm import Address, BlockNumber, BlockRef, Epoch, Hash32
+from settlement.errors import BadEntry, EntryConflict
+from settlement.ledger.accounts import Account, Book
+from settlement.ledger.adapters import manual_rows
+from settlement.ledger.adapters.queries import is_of
+from settlement.ledger.adapters.recorded import recorded_entry
+from settlement.ledger.adapters.rows import account_columns, account_from_row, entry_from_rows
+from settlement.ledger.adapters.seal_tables import LINK
+from settlement.ledger.adapters.seals import SealReads
+from settlement.ledger.adapters.store import LedgerStore
+from settlement.ledger.adapters.tables import ACCOUNT, JOURNAL_ENTRY, POSTING
+from settlement.ledger.journal import JournalEntry
+from settlement.ledger.manual import Decision, manual_entry
+from settlement.ledger.seal import Link
+from settlement.ledger.verify import (
+    BookCheck,
+    Difference,
+    StoredEntry,
+    account_differences,
+    evidence_difference,
+    totals_difference,
+)
+
+_ENTRIES_PER_PAGE = 2_000
+_DEBIT, _CREDIT = ACCOUNT.alias("debit"), ACCOUNT.alias("credit")
+
+FinalizedHashes = Callable[[Collection[BlockNumber]], Mapping[BlockNumber, Hash32]]
+"""Hashes of finalized blocks, as far as they are indexed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verified:
+    """What was checked, and the first thing that differs; `unsealed` counts the newest entries."""
+
+    entries: int
+    numbered: int
+    seals: int
+    unsealed: int
+    cursor: BlockRef | None
+    difference: Difference | None
+
+
+def verify_book(
+    connection: Connection,
+    book: Book,
+    *,
+    published: Mapping[Epoch, Hash32],
+    finalized: FinalizedHashes,
+    told: Callable[[int, int], None],
+) -> Verified:
+    """Check everything that the book says against everything else that it says.
+
+    Args:
+        connection: in one REPEATABLE READ transaction.
+        book: which.
+        published: roots of seals that were published before.
+        finalized: the finalized chain, to compare evidence with.
+        told: is told how many entries of how many are done.
+    """
+    store, seals = LedgerStore(connection, book), SealReads(connection, book).seals()
+    check = BookCheck(book=book, cursor=store.cursor(), version=store.version(), seals=seals)
+    difference = (
+        check.expected(published)
+        or next(_accounts(connection, book), None)
+        or _cursor(check.cursor, finalized)
+        or _entries(connection, check, finalized, told)
+        or check.finish(_count(connection, book))
+        or next(_totals(connection, book), None)
+        or next(_manuals(connection, book), None)
+    )
+    numbered = check.last.sequence if check.last else 0
+    return Verified(
+        entries=check.entries,
+        numbered=numbered,
+        seals=len(seals),
+        unsealed=max(0, check.entries - (seals[-1].last_sequence if seals else 0)),
+        cursor=check.cursor,
+        difference=difference,
+    )
+
+
+def _entries(
+    connection: Connection,
+    check: BookCheck,
+    finalized: FinalizedHashes,
+    told: Callable[[int, int], None],
+) -> Difference | None:
+    total = connection.execute(
+        select(func.count()).where(*is_of(JOURNAL_ENTRY, check.book))
+    ).scalar_one()
+    after, done = 0, 0
+    while heads := _heads(connection, check.book, after):
+        page = list(_stored(connection, check.book, heads))
+        for stored in page:
+            if found := _checked(check, stored):
+                return found
+        if found := _evidence(page, check.version, finalized):
+            return found
+        after, done = heads[-1].arrival, done + len(heads)
+        told(done, total)
+    return None
+
+
+def _checked(check: BookCheck, stored: StoredEntry) -> Difference | None:
+    try:
+        return check.entry(stored)
+    except OverflowError as error:  # a negative number where there is none
+        where = f"entry {stored.entry_id}"
+        return Difference(what="entry", where=where, expected="whole", actual=str(error))
+
+
+def _heads(connection: Connection, book: Book, after: int) -> list[Row[Any]]:
+    query = (
+        select(JOURNAL_ENTRY, LINK.c.sequence, LINK.c.leaf, LINK.c.link)
+        .outerjoin(LINK, LINK.c.entry_id == JOURNAL_ENTRY.c.id)
+        .where(*is_of(JOURNAL_ENTRY, book), JOURNAL_ENTRY.c.arrival > after)
+        .order_by(JOURNAL_ENTRY.c.arrival)
+        .limit(_ENTRIES_PER_PAGE)
+    )
+    return list(connection.execute(query))
+
+
+def _stored(connection: Connection, book: Book, heads: list[Row[Any]]) -> Iterator[StoredEntry]:
+    """The entries of a page with their postings, which are read apart: some may be missing."""
+    query = (
+        select(
+            JOURNAL_ENTRY,
+            POSTING.c.entry_id,
+            POSTING.c.ordinal,
+            POSTING.c.asset,
+            POSTING.c.amount,
+            POSTING.c.version.label("posting_version"),
+            POSTING.c.status.label("posting_status"),
+            POSTING.c.posting_count.label("count_of_posting"),
+            POSTING.c.effective_block.label("posting_block"),
+            *account_columns(_DEBIT, "debit_"),
+            *account_columns(_CREDIT, "credit_"),
+        )
+        .join(POSTING, POSTING.c.entry_id == JOURNAL_ENTRY.c.id)
+        .outerjoin(_DEBIT, _DEBIT.c.id == POSTING.c.debit_account)
+        .outerjoin(_CREDIT, _CREDIT.c.id == POSTING.c.credit_account)
+        .where(*is_of(JOURNAL_ENTRY, book), JOURNAL_ENTRY.c.arrival >= heads[0].arrival)
+        .where(JOURNAL_ENTRY.c.arrival <= heads[-1].arrival)
+        .order_by(JOURNAL_ENTRY.c.arrival, POSTING.c.ordinal)
+    )
+    rows = {
+        entry_id: list(group)
+        for entry_id, group in groupby(
+            connection.execute(query), key=lambda row: bytes(row.entry_id)
+        )
+    }
+    for head in heads:
+        yield _stored_entry(head, rows.get(bytes(head.id), []))
+
+
+def _stored_entry(head: Row[Any], rows: list[Row[Any]]) -> StoredEntry:
+    link = None
+    if head.sequence is not None:
+        link = Link(head.sequence, head.id, head.leaf, head.link)
+    problem, recorded = _problem(head, rows), None
+    if problem is None:
+        try:
+            recorded = recorded_entry(head, entry_from_rows(rows))
+        except (BadEntry, ValueError) as error:
+            problem = str(error)
+    return StoredEntry(
+        entry_id=head.id,
+        content_digest=head.content_digest,
+        recorded=recorded,
+        problem=problem,
+        link=link,
+    )
+
+
+def _problem(head: Row[Any], rows: list[Row[Any]]) -> str | None:
+    """What keeps the rows of an entry from being one."""
+    if [row.ordinal for row in rows] != list(range(head.posting_count)):
+        return f"{len(rows)} of {head.posting_count} postings"
+    for row in rows:
+        if row.debit_kind is None or row.credit_kind is None:
+            return f"posting {row.ordinal} of an account that is not there"
+        repeated = (
+            row.posting_version,
+            row.posting_status,
+            row.count_of_posting,
+            row.posting_block,
+        )
+        wanted = (head.version, head.status, head.posting_count, head.effective_block)
+        if repeated != wanted:
+            return f"posting {row.ordinal} that says {repeated}, not {wanted}"
+    return None
+
+
+def _evidence(
+    page: list[StoredEntry], version: int, finalized: FinalizedHashes
+) -> Difference | None:
+    """Evidence of this version is on the chain, wherever its block is still indexed."""
+    proofs = [
+        (stored.entry_id, stored.recorded.entry.evidence)
+        for stored in page
+        if stored.recorded is not None and stored.recorded.entry.source.version == version
+    ]
+    hashes = finalized({proof.block_number for _, proof in proofs if proof is not None})
+    for entry_id, proof in proofs:
+        if proof is not None and proof.block_number in hashes:
+            number = proof.block_number
+            found = evidence_difference(
+                entry_id, number=number, recorded=proof.block_hash, finalized=hashes[number]
+            )
+            if found is not None:
+                return found
+    return None
+
+
+def _cursor(cursor: BlockRef | None, finalized: FinalizedHashes) -> Difference | None:
+    if cursor is None:
+        return None
+    actual = finalized({cursor.number}).get(cursor.number, cursor.hash)
+    if actual == cursor.hash:
+        return None
+    where = f"block {cursor.number}"
+    return Difference(what="cursor", where=where, expected=str(actual), actual=str(cursor.hash))
+
+
+def _accounts(connection: Connection, book: Book) -> Iterator[Difference]:
+    query = select(ACCOUNT.c.id, *account_columns(ACCOUNT)).where(*is_of(ACCOUNT, book))
+    rows = connection.execute(query)
+    yield from account_differences(book, ((row.id, _account(row)) for row in rows))
+
+
+def _account(row: Row[Any]) -> Account | None:
+    try:
+        return account_from_row(row)
+    except (BadEntry, ValueError):
+        return None
+
+
+def _count(connection: Connection, book: Book) -> int:
+    return connection.execute(select(func.count()).where(*is_of(LINK, book))).scalar_one()
+
+
+_SUMS = """
+    WITH busy AS (
+        SELECT DISTINCT c.account_id, c.asset, c.version
+        FROM ledger_checkpoint c JOIN ledger_account a ON a.id = c.account_id
+        WHERE a.chain_id = :chain_id AND a.contract = :contract
+    ), marks AS (
+        SELECT version, array_agg(block_number ORDER BY block_number) AS blocks
+        FROM ledger_checkpoint_mark
+        WHERE chain_id = :chain_id AND contract = :contract GROUP BY version
+    ), lines AS (
+        SELECT b.*, p.effective_block, p.amount AS debit, 0 AS credit
+        FROM busy b JOIN posting p ON p.debit_account = b.account_id
+            AND p.asset = b.asset AND p.version = b.version
+        WHERE p.status = 'posted' AND NOT p.is_late
+        UNION ALL
+        SELECT b.*, p.effective_block, 0, p.amount
+        FROM busy b JOIN posting p ON p.credit_account = b.account_id
+            AND p.asset = b.asset AND p.version = b.version
+        WHERE p.status = 'posted' AND NOT p.is_late
+    ), shares AS (
+        SELECT account_id, asset, version,
+               blocks[width_bucket(effective_block - 1, blocks) + 1] AS block_number,
+               sum(debit) AS debits, sum(credit) AS credits
+        FROM lines JOIN marks USING (version) GROUP BY 1, 2, 3, 4
+    ), sums AS (
+        SELECT account_id, asset, version, block_number,
+               sum(debits) OVER up_to AS debits, sum(credits) OVER up_to AS credits
+        FROM shares WHERE block_number IS NOT NULL
+        WINDOW up_to AS (PARTITION BY account_id, asset, version ORDER BY block_number)
+    )
+    SELECT c.account_id, c.asset, c.block_number, c.debits, c.credits,
+           coalesce(s.debits, 0), coalesce(s.credits, 0)
+    FROM busy JOIN ledger_checkpoint c USING (account_id, asset, version)
+    LEFT JOIN sums s USING (account_id, asset, version, block_number)
+    WHERE s.debits IS DISTINCT FROM c.debits OR s.credits IS DISTINCT FROM c.credits
+    ORDER BY c.block_number, c.account_id, c.asset LIMIT 1
+"""
+
+
+def _totals(connection: Connection, book: Book) -> Iterator[Difference]:
+    """Drawn totals that are not the sums of the postings."""
+    for row in connection.execute(text(_SUMS), _values(book)):
+        found = totals_difference(
+            (Hash32(row[0]), Address(row[1])),
+            row[2],
+            wanted=(int(row[5]), int(row[6])),
+            stored=(int(row[3]), int(row[4])),
+        )
+        if found is not None:
+            yield found
+
+
+_MANUALS = """
+    SELECT e.id, e.source_id, e.version, e.content_digest, d.decision FROM journal_entry e
+    LEFT JOIN ledger_manual m ON m.id = e.source_id
+    LEFT JOIN ledger_manual_decision d ON d.manual_id = m.id AND d.checker <> m.maker
+    WHERE e.chain_id = :chain_id AND e.contract = :contract AND e.source_kind = 'manual'
+    ORDER BY e.arrival
+"""
+
+
+def _manuals(connection: Connection, book: Book) -> Iterator[Difference]:
+    """Manual entries that no second person approved, or that say something else than was."""
+    for row in connection.execute(text(_MANUALS), _values(book)).all():
+        where = f"entry {Hash32(row.id)}"
+        if row.decision != Decision.APPROVED.value:
+            yield Difference(
+                what="manual entry",
+                where=where,
+                expected="approved by a second person",
+                actual=str(row.decision),
+            )
+            continue
+        wanted = _approved(connection, Hash32(row.source_id), row.version)
+        if wanted is None or (wanted.id, wanted.content_digest) != (row.id, row.content_digest):
+            yield Difference(
+                what="manual entry",
+                where=where,
+                expected="as it was approved" if wanted else "a proposal that can be read",
+                actual="something else",
+            )
+
+
+def _approved(connection: Connection, manual_id: Hash32, version: int) -> JournalEntry | None:
+    """The entry that an approved proposal makes; None where its row is not what its id says."""
+    try:
+        found = manual_rows.find(connection, manual_id)
+    except (EntryConflict, BadEntry, ValueError, KeyError):
+        return None
+    return manual_entry(found[0], version) if found else None
+
+
+def _values(book: Book) -> dict[str, object]:
+    return {"chain_id": book.chain_id, "contract": bytes(book.contract)}

@@ -1,0 +1,150 @@
+"""Number, chain and seal what was recorded: the one sealer of each book.
+
+Numbering follows the order of recording, in which the writers of a book take turns, so it does not
+depend on how often, or in what portions, the sealer looks. An epoch is sealed once the books' own
+clock, the time of their cursor, is past its end: nothing that is recorded later is booked in it.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol
+
+from contracts.evm import Epoch, Hash32, Timestamp
+from settlement.ledger.accounts import Book
+from settlement.ledger.errors import JournalDiffers
+from settlement.ledger.seal import FIRST_LINK, Link, RecordedEntry, Seal, linked, sealed
+
+
+class SealClock(Protocol):
+    """How epochs lie in time, in seconds."""
+
+    @property
+    def genesis(self) -> int:
+        """When epoch 0 begins."""
+        ...
+
+    @property
+    def length(self) -> int:
+        """How long an epoch is."""
+        ...
+
+
+class SealLeaf(NamedTuple):
+    """A numbered entry as a seal needs it."""
+
+    sequence: int
+    leaf: Hash32
+    booked_at: Timestamp
+
+
+class SealBooks(Protocol):
+    """What the sealer needs of one book, in one database transaction."""
+
+    @property
+    def book(self) -> Book:
+        """Whose books they are."""
+        ...
+
+    def lock(self) -> None:
+        """Keep every other sealer of this book out until the transaction ends."""
+        ...
+
+    def last_link(self) -> Link | None:
+        """The last entry that is numbered."""
+        ...
+
+    def unnumbered(self, *, entries_max: int) -> list[RecordedEntry]:
+        """The next entries in the order of arrival, each checked against its digest."""
+        ...
+
+    def add_links(self, links: Sequence[Link]) -> None:
+        """Insert links."""
+        ...
+
+    def time(self) -> Timestamp | None:
+        """The highest time that any cursor of this book reached; ask before `unnumbered`."""
+        ...
+
+    def last_seal(self) -> Seal | None:
+        """The newest seal."""
+        ...
+
+    def leaves_after(self, sequence: int, *, entries_max: int | None) -> list[SealLeaf]:
+        """Numbered entries from the next one on; all of them where there is no limit."""
+        ...
+
+    def add_seal(self, seal: Seal) -> None:
+        """Insert a seal."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SealStep:
+    """What one step did; it is caught up when nothing recorded is left to number."""
+
+    numbered: int
+    seals: tuple[Seal, ...]
+    is_caught_up: bool
+
+
+def seal_step(books: SealBooks, clock: SealClock, *, entries_max: int) -> SealStep:
+    """Number at most so many entries; once all are numbered, seal the epochs that are over.
+
+    Call it, each time in a new transaction, until it is caught up. Again, it changes nothing.
+
+    Raises:
+        EntryConflict: an entry does not have the content that was recorded.
+        JournalDiffers: entries are not in the order in which the books learned of them.
+    """
+    books.lock()
+    time = books.time()
+    entries = books.unnumbered(entries_max=entries_max)
+    last, links = books.last_link(), []
+    for entry in entries:
+        last = linked(entry, books.book, after=last)
+        links.append(last)
+    books.add_links(links)
+    is_caught_up = len(entries) < entries_max
+    seals = _seal_epochs(books, clock, time) if is_caught_up and time is not None else ()
+    return SealStep(numbered=len(links), seals=tuple(seals), is_caught_up=is_caught_up)
+
+
+def epoch_at(timestamp: Timestamp, clock: SealClock) -> Epoch:
+    """The epoch of a time; what was before the first counts as in it."""
+    return Epoch(max(0, (timestamp - clock.genesis) // clock.length))
+
+
+def _seal_epochs(books: SealBooks, clock: SealClock, time: Timestamp) -> list[Seal]:
+    """Seal every epoch with entries that ended by the books' time, oldest first."""
+    last = books.last_seal()
+    sealed_to = last.last_sequence if last else 0
+    following = books.leaves_after(sealed_to, entries_max=1)
+    if not following or epoch_at(following[0].booked_at, clock) >= epoch_at(time, clock):
+        return []
+    seals: list[Seal] = []
+    pending: list[SealLeaf] = []
+    for leaf in books.leaves_after(sealed_to, entries_max=None):
+        if pending and epoch_at(leaf.booked_at, clock) != epoch_at(pending[0].booked_at, clock):
+            seals.append(_seal(books, clock, pending, seals[-1] if seals else last))
+            pending = []
+        pending.append(leaf)
+    if pending and epoch_at(pending[0].booked_at, clock) < epoch_at(time, clock):
+        seals.append(_seal(books, clock, pending, seals[-1] if seals else last))
+    return seals
+
+
+def _seal(
+    books: SealBooks, clock: SealClock, leaves: Sequence[SealLeaf], last: Seal | None
+) -> Seal:
+    epoch = epoch_at(leaves[0].booked_at, clock)
+    if last is not None and epoch <= last.epoch:
+        raise JournalDiffers("epoch to seal", expected=f"above {last.epoch}", actual=epoch)
+    seal = sealed(
+        [leaf.leaf for leaf in leaves],
+        epoch=epoch,
+        first_sequence=leaves[0].sequence,
+        ends_at=Timestamp(clock.genesis + (epoch + 1) * clock.length),
+        after=last.root if last else FIRST_LINK,
+    )
+    books.add_seal(seal)
+    return seal

@@ -1,0 +1,1 @@
+"""Postgres and the node, as payments need them."""

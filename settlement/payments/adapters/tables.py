@@ -1,0 +1,152 @@
+"""Tables of payments: intents, submissions, claims, and the history of verdicts.
+
+All are append-only: triggers refuse UPDATE, DELETE and TRUNCATE. `payment_claim_place_once` is the
+rule that a payment serves one order, ever: one row for a log of a transaction. `attempt` counts the
+claims of one intent: a second one is made only where a reorg took the first, and two requests that
+make the same one at once meet at the primary key.
+
+An intent's id is the hash of its content. `order_id` is what the payer's transaction must name.
+The newest row of `payment_verdict` says where a submission stood when it was looked at last; where
+it stands now follows from the facts.
+"""
+
+from datetime import datetime
+
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    DateTime,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Identity,
+    Index,
+    Integer,
+    PrimaryKeyConstraint,
+    Table,
+    Text,
+    UniqueConstraint,
+    func,
+)
+from sqlmodel import SQLModel
+
+from contracts.columns import AddressColumn, Hash32Column, Uint256Column
+from settlement.payments.states import State
+
+
+def _recorded_at() -> Column[datetime]:
+    return Column("recorded_at", DateTime(timezone=True), nullable=False, server_default=func.now())
+
+
+_STATES = ", ".join(f"'{state.value}'" for state in State)
+
+PAYMENT_INTENT = Table(
+    "payment_intent",
+    SQLModel.metadata,
+    Column("intent_id", Hash32Column, primary_key=True),
+    Column("chain_id", BigInteger, nullable=False),
+    Column("family", Text, nullable=False),
+    Column("contract", AddressColumn, nullable=False),
+    Column("payer", AddressColumn),
+    Column("payee", AddressColumn, nullable=False),
+    Column("subject", Hash32Column),
+    Column("tier_id", BigInteger),
+    Column("asset", AddressColumn, nullable=False),
+    Column("amount", Uint256Column, nullable=False),
+    Column("fee_treasury", AddressColumn),
+    Column("fee_minimum", Uint256Column),
+    Column("fee_bps", Integer),
+    Column("stated_order", Hash32Column),
+    Column("order_id", Hash32Column),
+    Column("reference", Text, nullable=False),
+    Column("since", BigInteger, nullable=False),
+    Column("until", BigInteger, nullable=False),
+    _recorded_at(),
+    CheckConstraint("amount > 0", name="payment_intent_amount"),
+    CheckConstraint("since >= 0 AND since < until", name="payment_intent_times"),
+    CheckConstraint(
+        "num_nulls(fee_treasury, fee_minimum, fee_bps) IN (0, 3)", name="payment_intent_fee_terms"
+    ),
+    Index("payment_intent_order", "chain_id", "contract", "order_id"),
+    Index("payment_intent_payer", "chain_id", "payer", "subject"),  # entitlements
+    Index("payment_intent_until", "chain_id", "until"),
+)
+
+PAYMENT_SUBMISSION = Table(
+    "payment_submission",
+    SQLModel.metadata,
+    Column("intent_id", Hash32Column, ForeignKey(PAYMENT_INTENT.c.intent_id), nullable=False),
+    Column("transaction_hash", Hash32Column, nullable=False),
+    _recorded_at(),
+    PrimaryKeyConstraint("intent_id", "transaction_hash"),
+)
+
+PAYMENT_CLAIM = Table(
+    "payment_claim",
+    SQLModel.metadata,
+    Column("intent_id", Hash32Column, ForeignKey(PAYMENT_INTENT.c.intent_id), nullable=False),
+    Column("attempt", Integer, nullable=False),
+    Column("chain_id", BigInteger, nullable=False),
+    Column("transaction_hash", Hash32Column, nullable=False),
+    Column("contract", AddressColumn, nullable=False),
+    Column("topic0", Hash32Column, nullable=False),
+    Column("ordinal", Integer, nullable=False),
+    _recorded_at(),
+    PrimaryKeyConstraint("intent_id", "attempt"),
+    UniqueConstraint(
+        "chain_id",
+        "transaction_hash",
+        "contract",
+        "topic0",
+        "ordinal",
+        name="payment_claim_place_once",
+    ),
+    CheckConstraint("attempt >= 0 AND ordinal >= 0", name="payment_claim_counts_from_zero"),
+)
+
+PAYMENT_VERDICT = Table(
+    "payment_verdict",
+    SQLModel.metadata,
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    Column("intent_id", Hash32Column, nullable=False),
+    Column("transaction_hash", Hash32Column, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("is_terminal", Boolean, nullable=False),
+    Column("outcome", Text),
+    Column("failed", ARRAY(Text), nullable=False),
+    Column("source", Text),
+    Column("block_number", BigInteger),
+    Column("block_hash", Hash32Column),
+    Column("log_index", BigInteger),
+    Column("reason", Text, nullable=False),
+    _recorded_at(),
+    ForeignKeyConstraint(
+        ["intent_id", "transaction_hash"],
+        [PAYMENT_SUBMISSION.c.intent_id, PAYMENT_SUBMISSION.c.transaction_hash],
+        name="payment_verdict_submission",
+    ),
+    CheckConstraint(f"state IN ({_STATES})", name="payment_verdict_state"),
+    CheckConstraint("state <> 'final' OR is_terminal", name="payment_verdict_final_is_the_end"),
+    CheckConstraint(
+        "num_nulls(block_number, block_hash) IN (0, 2)", name="payment_verdict_block_is_whole"
+    ),
+    Index("payment_verdict_submission_last", "intent_id", "transaction_hash", "id"),
+)
+
+TABLES = (PAYMENT_INTENT, PAYMENT_SUBMISSION, PAYMENT_CLAIM, PAYMENT_VERDICT)
+
+EXTRA_DDL: tuple[str, ...] = (
+    """
+    CREATE FUNCTION payment_refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN
+        RAISE EXCEPTION '% is append-only: % refused', TG_TABLE_NAME, TG_OP;
+    END $$
+    """,
+    *(
+        f"CREATE TRIGGER {table.name}_append_only BEFORE UPDATE OR DELETE OR TRUNCATE"
+        f" ON {table.name} FOR EACH STATEMENT EXECUTE FUNCTION payment_refuse_change()"
+        for table in TABLES
+    ),
+)

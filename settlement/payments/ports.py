@@ -1,0 +1,161 @@
+"""What the use case needs from the outside, as narrow Protocols.
+
+`PaymentFacts` is served by the indexer through the composition root, the others by the adapters of
+this room. A view of facts is one snapshot: all its answers are about the same chain.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from contracts.evm import Address, BlockNumber, BlockRef, Hash32, Timestamp
+from settlement.payments.evidence import Heights, Place, Source, TransactionSeen
+from settlement.payments.intent import PaymentIntent
+from settlement.payments.policies import Outcome
+from settlement.payments.rulebook import Rulebook
+from settlement.payments.states import State
+
+
+class PaymentFacts(Protocol):
+    """The index, at one moment."""
+
+    def heights(self) -> Heights | None:
+        """How far the index is, without a safe block; None while it is empty."""
+        ...
+
+    def block(self, number: BlockNumber) -> BlockRef | None:
+        """The indexed block of this height."""
+        ...
+
+    def transactions_of(self, intent: PaymentIntent) -> Sequence[tuple[Hash32, BlockNumber]]:
+        """Transactions whose events name the intent's order, and their blocks; oldest first."""
+        ...
+
+    def transaction(self, tx_hash: Hash32, number: BlockNumber) -> TransactionSeen | None:
+        """The logs that we hold of a transaction in that block; None if we hold none."""
+        ...
+
+    def rulebook(self, intent: PaymentIntent) -> Rulebook:
+        """What was ever in force for payments of this intent, up to the head of the index."""
+        ...
+
+    def is_refunded(self, intent: PaymentIntent, payer: Address) -> bool:
+        """Whether the contract gave this payer's payment of the order back."""
+        ...
+
+
+class PaymentNode(Protocol):
+    """A node, for when the index is behind.
+
+    Every method raises `ChainUnavailable` if the node does not answer.
+    """
+
+    def heights(self) -> Heights:
+        """How far the node is."""
+        ...
+
+    def transaction(self, tx_hash: Hash32) -> TransactionSeen | None:
+        """The receipt of a transaction; None while no block has it."""
+        ...
+
+    def rulebook_after(
+        self, intent: PaymentIntent, after: BlockNumber, upto: BlockNumber
+    ) -> Rulebook:
+        """Terms and prices that were set in blocks (after, upto]; no contracts."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordedVerdict:
+    """One line of the history of a submission.
+
+    The block is the one that the transaction was seen in; of one that is gone, the last such.
+    """
+
+    intent_id: Hash32
+    transaction_hash: Hash32
+    state: State
+    is_terminal: bool
+    outcome: Outcome | None
+    failed: tuple[str, ...]
+    source: Source | None
+    block_number: BlockNumber | None
+    block_hash: Hash32 | None
+    log_index: int | None
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """A transaction that is said to pay an intent."""
+
+    intent_id: Hash32
+    transaction_hash: Hash32
+
+
+class PaymentStore(Protocol):
+    """Intents, submissions, claims and the history of verdicts; each call is one transaction."""
+
+    def declare(self, intent: PaymentIntent) -> bool:
+        """Store an intent; False if it was there."""
+        ...
+
+    def intent(self, intent_id: Hash32) -> PaymentIntent | None:
+        """A stored intent.
+
+        Raises:
+            IntentConflict: its content does not have its id.
+        """
+        ...
+
+    def first_askers(self, intent: PaymentIntent) -> list[PaymentIntent]:
+        """Stored intents that a payment of the same order at the same contract is for before this.
+
+        The intent whose id the order is comes before all others, then whichever was declared first;
+        an intent that is not stored comes last.
+        """
+        ...
+
+    def submit(self, submission: Submission, *, at_most: int | None) -> bool:
+        """Store a submission; False if it was there.
+
+        Raises:
+            UnknownIntent: there is no such intent.
+            TooManySubmissions: the intent has `at_most` already.
+        """
+        ...
+
+    def claims(self, intent_id: Hash32) -> list[Place]:
+        """The places that were claimed for an intent, in order."""
+        ...
+
+    def owner_of(self, place: Place) -> Hash32 | None:
+        """The intent that a place was claimed for."""
+        ...
+
+    def bind(self, intent_id: Hash32, place: Place, *, attempt: int) -> Hash32 | None:
+        """Claim a place for an intent, for ever, as its claim number `attempt`.
+
+        Returns:
+            The intent that has the place now, which may be another one; None if the intent got
+            another claim of that number meanwhile, and nothing was bound.
+        """
+        ...
+
+    def last_verdict(self, submission: Submission) -> RecordedVerdict | None:
+        """The newest line of the history."""
+        ...
+
+    def record(self, verdict: RecordedVerdict, *, after: RecordedVerdict | None) -> bool:
+        """Append a line to the history, if its newest line is still `after`; whether it was."""
+        ...
+
+    def open_submissions(self, *, after: Submission | None, limit: int) -> list[Submission]:
+        """Submissions whose last verdict is not terminal, in order, after a given one."""
+        ...
+
+    def unclaimed_intents(
+        self, *, until_after: Timestamp, after: Hash32 | None, limit: int
+    ) -> list[PaymentIntent]:
+        """Intents with an order and without a claim that end after a time, by id, after one."""
+        ...

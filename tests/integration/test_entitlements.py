@@ -1,0 +1,544 @@
+"""Who may see what, over facts that the indexer stored: also while the chain changes its mind.
+
+Subjects: api.routes.entitlements, api.schemas.entitlements, api.entitlements,
+api.adapters.entitlements, api.adapters.entitlement_queries, api.adapters.gate_readings,
+api.adapters.direct,
+indexer.adapters.gate_readings, indexer.adapters.gate_tables,
+settlement.payments.adapters.gate_store, settlement.payments.adapters.gate_tables.
+"""
+
+from collections.abc import Iterator
+
+import pytest
+from sqlalchemy import create_engine
+from sqlalchemy.exc import DBAPIError
+
+from api.schemas.entitlements import EntitlementAnswer, FindingOut
+from contracts.evm import ZERO_ADDRESS, Address
+from settlement.payments.adapters.gate_tables import CONTENT_ALIAS, CONTENT_GATE, CONTENT_OFFER
+from settlement.payments.errors import BadGate
+from settlement.payments.gates import WINDOW_S, Gate, GateKind
+from tests.api_client import APIClient, problem_of, running_api
+from tests.entitlement_world import (
+    ALICE,
+    ARCHIVE,
+    BOB,
+    CREATOR,
+    FILM,
+    NFT,
+    SHOW,
+    STRANGE_NFT,
+    TICKETS,
+    USD,
+    EntitlementWorld,
+    ask,
+    gate,
+    issued,
+    nft_moved,
+    paid,
+    redeemed,
+    refunded,
+    ticket_moved,
+    told,
+    usd_moved,
+    wallet,
+)
+from tests.fakes_chain import FakeLog
+
+
+@pytest.fixture
+def world(database: str) -> Iterator[EntitlementWorld]:
+    engine = create_engine(database.replace("postgresql://", "postgresql+psycopg://", 1))
+    yield EntitlementWorld(engine)
+    engine.dispose()
+
+
+@pytest.fixture
+def api(world: EntitlementWorld, database: str) -> Iterator[APIClient]:
+    with running_api(world.deps(database)) as client:
+        yield client
+
+
+def test_entitlement__nothing_indexed__unavailable(api: APIClient) -> None:
+    assert problem_of(ask(api, ALICE, FILM)) == (503, "not-indexed", [])
+
+
+def test_entitlement__paid__granted_to_the_payer_with_the_event(
+    world: EntitlementWorld, api: APIClient
+) -> None:
+    world.mine(paid(ALICE, FILM))
+    world.mine()
+
+    body = ask(api, ALICE, FILM).json()
+    block = world.chain.canonical[1].header
+    head = world.chain.canonical[2].header
+    assert (body["is_granted"], body["reason"], body["until"]) == (True, "paid", None)
+    assert body["finality"] == "unsafe"
+    assert body["block"] == {
+        "number": 2,
+        "hash": str(head.hash),
+        "timestamp": head.timestamp,
+    }
+    assert body["evidence"]["block_number"] == 1
+    assert body["evidence"]["block_hash"] == str(block.hash)
+    assert body["evidence"]["log_index"] == 0
+    assert told(api, BOB, FILM) == (False, "nothing_found")
+    assert told(api, ALICE, SHOW) == (False, "nothing_found")
+
+
+@pytest.mark.parametrize(
+    "payment",
+    [paid(ALICE, FILM, creator=BOB), paid(ALICE, FILM, price=9), paid(ALICE, SHOW, price=9)],
+    ids=["an accomplice is paid", "less than the price", "less, for the stream of an archive"],
+)
+def test_entitlement__paid_otherwise_than_offered__denied(
+    world: EntitlementWorld, api: APIClient, payment: FakeLog
+) -> None:
+    world.add_offer(FILM, CREATOR, 10)
+    world.add_offer(SHOW, CREATOR, 10)
+    world.add_alias(FILM, SHOW)
+    world.mine(payment)
+
+    assert told(api, ALICE, FILM) == (False, "payment_not_as_offered")
+
+
+def test_entitlement__price_raised__earlier_buyers_stay(
+    world: EntitlementWorld, api: APIClient
+) -> None:
+    world.add_offer(FILM, CREATOR, 10)
+    world.mine(paid(ALICE, FILM))
+    world.add_offer(FILM, CREATOR, 11, from_block=2)
+    world.mine(paid(BOB, FILM))
+
+    assert told(api, ALICE, FILM) == (True, "paid")
+    assert told(api, BOB, FILM) == (False, "payment_not_as_offered")
+
+
+@pytest.mark.parametrize(
+    ("creator", "price", "from_block"), [(ZERO_ADDRESS, 1, 5), (CREATOR, 0, 5), (CREATOR, 1, 4)]
+)
+def test_offer__of_nobody_or_nothing_or_of_the_past__refused(
+    world: EntitlementWorld, creator: Address, price: int, from_block: int
+) -> None:
+    world.mine()
+    world.add_offer(FILM, CREATOR, 10, from_block=4)
+
+    with pytest.raises(BadGate):
+        world.add_offer(FILM, creator, price, from_block)
+
+
+def test_entitlement__answer__has_the_members_of_its_schema(
+    world: EntitlementWorld, api: APIClient
+) -> None:
+    world.mine(paid(ALICE, FILM), paid(BOB, FILM), refunded(BOB, FILM))
+
+    granted, denied = (ask(api, who, FILM).json() for who in (ALICE, BOB))
+
+    assert list(granted) == list(denied) == list(EntitlementAnswer.model_fields)
+    assert list(granted["evidence"]) == list(FindingOut.model_fields)
+    assert [list(one) for one in denied["failed"]] == [list(FindingOut.model_fields)]
+    assert (denied["evidence"], granted["failed"]) == (None, [])
+
+
+def test_records__rows__cannot_be_changed(world: EntitlementWorld) -> None:
+    world.add_gate(gate(FILM, GateKind.ERC721, NFT))
+    world.add_alias(ARCHIVE, SHOW)
+    world.add_offer(FILM, CREATOR, 10)
+
+    for table in (CONTENT_GATE, CONTENT_ALIAS, CONTENT_OFFER):
+        with world.engine.begin() as connection, pytest.raises(DBAPIError, match="append-only"):
+            connection.execute(table.delete())
+
+
+def test_entitlement__payment_finalized__says_so(world: EntitlementWorld, api: APIClient) -> None:
+    world.mine(paid(ALICE, FILM))
+    for _ in range(10):
+        world.mine()
+
+    assert ask(api, ALICE, FILM).json()["finality"] == "finalized"
+    assert ask(api, BOB, FILM).json()["finality"] == "unsafe"
+
+
+def test_entitlement__reorg_removes_the_payment__next_poll_denies(
+    world: EntitlementWorld, api: APIClient
+) -> None:
+    world.mine(paid(ALICE, FILM))
+    world.mine()
+    assert told(api, ALICE, FILM) == (True, "paid")
+
+    world.reorg(2, [], [], [])
+
+    body = ask(api, ALICE, FILM).json()
+    assert (body["is_granted"], body["reason"]) == (False, "nothing_found")
+    assert body["block"]["hash"] == str(world.chain.canonical[-1].header.hash)
+
+
+def test_entitlement__reorg_moves_the_payment__evidence_is_the_new_place(
+    world: EntitlementWorld, api: APIClient
+) -> None:
+    world.mine(paid(ALICE, FILM))
+
+    world.reorg(1, [], [paid(ALICE, FILM)])
+
+    evidence = ask(api, ALICE, FILM).json()["evidence"]
+    assert evidence["block_number"] == 2
+    assert evidence["block_hash"] == str(world.chain.canonical[2].header.hash)
+
+
+def test_entitlement__event_of_another_contract__denied(
+    world: EntitlementWorld, api: APIClient
+) -> None:
+    world.mine(paid(ALICE, FILM, at=wallet("somebody's splitter")))
+
+    assert told(api, ALICE, FILM) == (False, "nothing_found")
+
+
+def test_entitlement__refunded__denied_unless_paid_again(
+    world: EntitlementWorld, api: APIClient
+) -> None:
+    world.mine(paid(ALICE, FILM))
+    world.mine(refunded(ALICE, FILM))
+
+    assert told(api, ALICE, FILM) == (False, "payment_refunded")
+    world.mine(paid(ALICE, FILM, order="another"))
+    assert told(api, ALICE, FILM) == (True, "paid")
+
+
+def test_entitlement__anothers_refund_of_the_same_order_id__changes_nothing(
+    world: EntitlementWorld, api: APIClient
+) -> None:
+    world.mine(paid(ALICE, FILM), paid(BOB, FILM))
+    world.mine(refunded(BOB, FILM))
+
+    assert told(api, ALICE, FILM) == (True, "paid")
+    assert told(api, BOB, FILM) == (False, "payment_refunded")
+
+
+def test_ticket__sold_on__holder_enters_and_buyer_does_not(
+    world: EntitlementWorld, api: APIClient
+) -> None:
+    world.mine(*issued(1, SHOW, ALICE))
+    assert told(api, ALICE, SHOW) == (True, "ticket_held")
+
+    world.mine(ticket_moved(1, ALICE, BOB))
+
+    assert told(api, BOB, SHOW) == (True, "ticket_held")
+    assert told(api, ALICE, SHOW) == (False, "ticket_transferred")
+
+
+def test_ticket__comes_back__held_again(world: EntitlementWorld, api: APIClient) -> None:
+    world.mine(*issued(1, SHOW, ALICE))
+    world.mine(ticket_moved(1, ALICE, BOB), ticket_moved(1, BOB, ALICE))
+
+    assert told(api, ALICE, SHOW) == (True, "ticket_held")
+    assert told(api, BOB, SHOW) == (False, "ticket_transferred")
+
+
+def test_ticket__redeemed__good_for_the_redeemer_alone(
+    world: EntitlementWorld, api: APIClient
+) -> None:
+    world.mine(*issued(1, SHOW, ALICE))
+    world.mine(redeemed(1, SHOW, ALICE), ticket_moved(1, ALICE, BOB))
+
+    assert told(api, ALICE, SHOW) == (True, "ticket_redeemed")
+    assert told(api, BOB, SHOW) == (False, "ticket_redeemed_by_another")
+
+
+def test_ticket__refunded__burned_and_denied(world: EntitlementWorld, api: APIClient) -> None:
+    world.mine(*issued(1, SHOW, ALICE))
+    world.mine(ticket_moved(1, ALICE, wallet("x")), ticket_moved(1, wallet("x"), ALICE))
+    world.mine(ticket_moved(1, ALICE, type(ALICE)(bytes(20))))
+
+    assert told(api, ALICE, SHOW) == (False, "ticket_burned")
+
+
+def test_ticket__reorg_takes_the_sale_back__seller_enters_again(
+    world: EntitlementWorld, api: APIClient
+) -> None:
+    world.mine(*issued(1, SHOW, ALICE))
+    world.mine(ticket_moved(1, ALICE, BOB))
+
+    world.reorg(1, [], [])
+
+    assert told(api, ALICE, SHOW) == (True, "ticket_held")
+    assert told(api, BOB, SHOW) == (False, "nothing_found")
+
+
+def test_ticket__of_another_event__denied(world: EntitlementWorld, api: APIClient) -> None:
+    world.mine(*issued(1, SHOW, ALICE))
+
+    assert told(api, ALICE, FILM) == (False, "nothing_found")
+
+
+def test_gate__met__granted_for_a_day_without_asking_again(
+    world: EntitlementWorld, api: APIClient
+) -> None:
+    world.add_gate(gate(FILM, GateKind.ERC721, NFT))
+    world.held[ALICE, NFT] = 1
+    world.mine()
+
+    first = ask(api, ALICE, FILM).json()
+    world.mine(seconds=WINDOW_S - 1)
+    second = ask(api, ALICE, FILM).json()
+
+    read_at = world.chain.canonical[1].header
+    assert (first["is_granted"], first["reason"]) == (True, "gate_met")
+    assert first["until"] == read_at.timestamp + WINDOW_S
+    assert second["evidence"]["block_hash"] == str(read_at.hash)
+    assert second["until"] == first["until"]
+    assert world.asked == 1
+
+
+def test_gate__window_over__read_anew(world: EntitlementWorld, api: APIClient) -> None:
+    world.add_gate(gate(FILM, GateKind.ERC721, NFT))
+    world.held[ALICE, NFT] = 1
+    world.mine()
+    assert told(api, ALICE, FILM) == (True, "gate_met")
+
+    world.held[ALICE, NFT] = 0
+    world.mine(seconds=WINDOW_S)
+
+    assert told(api, ALICE, FILM) == (False, "below_minimum")
+
+
+def test_gate__window_over_and_node_down__no_answer(
+    world: EntitlementWorld, api: APIClient
+) -> None:
+    world.add_gate(gate(FILM, GateKind.ERC721, NFT))
+    world.held[ALICE, NFT] = 1
+    world.mine()
+    assert told(api, ALICE, FILM) == (True, "gate_met")
+
+    world.is_node_up = False
+    world.mine(seconds=WINDOW_S)
+
+    assert problem_of(ask(api, ALICE, FILM)) == (503, "gate-not-read", [])
+
+
+@pytest.mark.parametrize(
+    ("one", "left", "moved"),
+    [
+        (gate(FILM, GateKind.ERC721, NFT), 0, nft_moved(ALICE, BOB)),
+        (gate(FILM, GateKind.ERC20, USD, 50), 49, usd_moved(ALICE, BOB, 50)),
+        (gate(FILM, GateKind.ERC721, TICKETS), 0, ticket_moved(1, ALICE, BOB)),
+    ],
+    ids=["erc721", "erc20", "ticket"],
+)
+def test_gate__indexed_transfer_drops_the_wallet__denied_at_once(
+    world: EntitlementWorld, api: APIClient, one: Gate, left: int, moved: FakeLog
+) -> None:
+    world.add_gate(one)
+    world.held[ALICE, one.token] = one.minimum
+    world.mine()
+    assert told(api, ALICE, FILM) == (True, "gate_met")
+    assert told(api, BOB, FILM) == (False, "below_minimum")
+
+    world.held |= {(ALICE, one.token): left, (BOB, one.token): one.minimum}
+    world.mine(moved)
+
+    assert told(api, ALICE, FILM) == (False, "below_minimum")
+    assert told(api, BOB, FILM) == (True, "gate_met")
+
+
+def test_gate__transfer_between_others__reading_stays(
+    world: EntitlementWorld, api: APIClient
+) -> None:
+    world.add_gate(gate(FILM, GateKind.ERC721, NFT))
+    world.held[ALICE, NFT] = 1
+    world.mine()
+    assert told(api, ALICE, FILM) == (True, "gate_met")
+
+    world.mine(nft_moved(BOB, CREATOR), usd_moved(ALICE, BOB, 1))
+
+    assert told(api, ALICE, FILM) == (True, "gate_met")
+    assert world.asked == 1
+
+
+@pytest.mark.parametrize(
+    ("kind", "token"),
+    [(GateKind.ERC721, STRANGE_NFT), (GateKind.NATIVE, type(ALICE)(bytes(20)))],
+    ids=["erc721", "native"],
+)
+def test_gate__moves_are_not_indexed__read_anew_at_each_block(
+    world: EntitlementWorld, api: APIClient, kind: GateKind, token: bytes
+) -> None:
+    at = type(ALICE)(token)
+    world.add_gate(gate(FILM, kind, at))
+    world.held[ALICE, at] = 1
+    world.mine()
+    assert told(api, ALICE, FILM) == (True, "gate_met")
+    assert told(api, ALICE, FILM) == (True, "gate_met")
+    assert world.asked == 1
+
+    world.held[ALICE, at] = 0
+    world.mine()
+
+    assert told(api, ALICE, FILM) == (False, "below_minimum")
+
+
+def test_gate__moves_are_not_indexed_and_node_down__window_grants(
+    world: EntitlementWorld, api: APIClient
+) -> None:
+    world.add_gate(gate(FILM, GateKind.ERC721, STRANGE_NFT))
+    world.held[ALICE, STRANGE_NFT] = 1
+    world.mine()
+    assert told(api, ALICE, FILM) == (True, "gate_met")
+
+    world.is_node_up = False
+    world.mine()
+
+    body = ask(api, ALICE, FILM).json()
+    assert body["is_granted"]
+    assert body["evidence"]["block_number"] == 1
+    assert body["block"]["number"] == 2
+
+
+def test_gate__reorg_takes_the_block_of_the_reading__read_anew(
+    world: EntitlementWorld, api: APIClient
+) -> None:
+    world.add_gate(gate(FILM, GateKind.ERC721, NFT))
+    world.held[ALICE, NFT] = 1
+    world.mine()
+    world.mine(nft_moved(BOB, ALICE))
+    assert told(api, ALICE, FILM) == (True, "gate_met")
+
+    world.held[ALICE, NFT] = 0
+    world.reorg(1, [], [])
+
+    assert told(api, ALICE, FILM) == (False, "below_minimum")
+
+
+def test_gate__block_replaced_while_the_chain_is_asked__asked_again(
+    world: EntitlementWorld, api: APIClient
+) -> None:
+    world.add_gate(gate(FILM, GateKind.ERC721, NFT))
+    world.held[ALICE, NFT] = 1
+    world.mine()
+
+    def once() -> None:
+        world.before_answer = lambda: None
+        world.held[ALICE, NFT] = 0
+        world.reorg(1, [], [])
+
+    world.before_answer = once
+
+    assert told(api, ALICE, FILM) == (False, "below_minimum")
+    assert world.asked == 2
+
+
+def test_gate__transfer_indexed_while_the_chain_is_asked__reading_is_not_kept(
+    world: EntitlementWorld, api: APIClient
+) -> None:
+    world.add_gate(gate(FILM, GateKind.ERC721, NFT))
+    world.held[ALICE, NFT] = 1
+    world.mine()
+
+    def once() -> None:
+        world.before_answer = lambda: None
+        world.held[ALICE, NFT] = 0
+        world.mine(nft_moved(ALICE, BOB))
+
+    world.before_answer = once
+
+    assert ask(api, ALICE, FILM).json()["block"]["number"] == 1
+    assert told(api, ALICE, FILM) == (False, "below_minimum")
+
+
+def test_gate__two_of_one_content__either_grants(world: EntitlementWorld, api: APIClient) -> None:
+    world.add_gate(gate(FILM, GateKind.ERC721, NFT))
+    world.add_gate(gate(FILM, GateKind.ERC20, USD, 100))
+    world.held[ALICE, USD] = 100
+    world.mine()
+
+    assert told(api, ALICE, FILM) == (True, "gate_met")
+    body = ask(api, BOB, FILM).json()
+    assert [one["reason"] for one in body["failed"]] == ["below_minimum", "below_minimum"]
+    assert {one["minimum"] for one in body["failed"]} == {"1", "100"}
+
+
+def test_archive__payment_and_ticket_of_the_stream__granted(
+    world: EntitlementWorld, api: APIClient
+) -> None:
+    world.add_alias(ARCHIVE, SHOW)
+    world.mine(paid(ALICE, SHOW), *issued(1, SHOW, BOB))
+
+    assert told(api, ALICE, ARCHIVE) == (True, "paid")
+    assert told(api, BOB, ARCHIVE) == (True, "ticket_held")
+    assert told(api, CREATOR, ARCHIVE) == (False, "nothing_found")
+
+
+def test_archive__paid_for_the_archive__no_access_to_the_stream(
+    world: EntitlementWorld, api: APIClient
+) -> None:
+    world.add_alias(ARCHIVE, SHOW)
+    world.mine(paid(ALICE, ARCHIVE))
+
+    assert told(api, ALICE, SHOW) == (False, "nothing_found")
+
+
+def test_archive__gate_was_met_at_the_stream__stays_after_the_token_moved(
+    world: EntitlementWorld, api: APIClient
+) -> None:
+    world.add_gate(gate(SHOW, GateKind.ERC721, NFT))
+    world.held[ALICE, NFT] = 1
+    world.mine()
+    assert told(api, ALICE, SHOW) == (True, "gate_met")
+    ended_at = world.chain.canonical[-1].header.timestamp + 100
+    world.add_alias(ARCHIVE, SHOW, ended_at)
+
+    world.held[ALICE, NFT] = 0
+    world.held[BOB, NFT] = 1
+    world.mine(nft_moved(ALICE, BOB), seconds=2 * WINDOW_S)
+
+    assert told(api, ALICE, ARCHIVE) == (True, "gate_was_met")
+    assert told(api, ALICE, SHOW) == (False, "below_minimum")
+    assert told(api, BOB, SHOW) == (True, "gate_met")
+    assert told(api, BOB, ARCHIVE) == (False, "gate_met_too_late")
+
+
+def test_archive__reorg_takes_the_admission__denied(
+    world: EntitlementWorld, api: APIClient
+) -> None:
+    world.add_gate(gate(SHOW, GateKind.ERC721, NFT))
+    world.add_alias(ARCHIVE, SHOW)
+    world.held[ALICE, NFT] = 1
+    world.mine()
+    world.mine()
+    assert told(api, ALICE, SHOW) == (True, "gate_met")
+    assert told(api, ALICE, ARCHIVE) == (True, "gate_was_met")
+
+    world.held[ALICE, NFT] = 0
+    world.reorg(1, [], [])
+
+    assert told(api, ALICE, ARCHIVE) == (False, "below_minimum")
+
+
+def test_entitlement__unchanged__not_modified(world: EntitlementWorld, api: APIClient) -> None:
+    world.mine(paid(ALICE, FILM))
+    tag = ask(api, ALICE, FILM).headers["etag"]
+    path = f"/v1/entitlements/{ALICE}/{FILM}"
+
+    assert api.get(path, headers={"if-none-match": tag}).status_code == 304
+    world.mine()
+    assert api.get(path, headers={"if-none-match": tag}).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("address", "what", "field"),
+    [(str(ALICE)[:-1], str(FILM), "address"), (str(ALICE), "film", "content")],
+)
+def test_entitlement__bad_parameter__field_is_named(
+    api: APIClient, address: str, what: str, field: str
+) -> None:
+    assert problem_of(api.get(f"/v1/entitlements/{address}/{what}")) == (422, "bad-value", [field])
+
+
+def test_entitlement__settlement_named__same_answer(
+    world: EntitlementWorld, api: APIClient
+) -> None:
+    world.mine(paid(ALICE, FILM))
+
+    short = ask(api, ALICE, FILM).json()
+    assert api.get(f"/v1/settlements/main/entitlements/{ALICE}/{FILM}").json() == short
+    other = api.get(f"/v1/settlements/other/entitlements/{ALICE}/{FILM}")
+    assert problem_of(other) == (404, "not-found", ["settlement"])

@@ -1,0 +1,568 @@
+"""Payments on a real chain: whoever sends them, whatever becomes of their blocks.
+
+Subjects: settlement.payments.adapters.chain, indexer.adapters.payment_reads, scripts.payments,
+scripts.cli.payment.
+"""
+
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from contracts.addresses import settlements_to_json
+from contracts.evm import Address, Hash32
+from contracts.orders import Payment, event_id_of, pay_call, refund_call
+from contracts.units import BaseUnits
+from scripts.bootstrap import open_database
+from scripts.bootstrap_settlement import SettlementJobs
+from scripts.cli.endings import ending_of
+from scripts.cli.payment import app
+from scripts.embedded.anvil import DevChain, running_anvil
+from scripts.embedded.places import scratch_directory
+from scripts.errors import ScriptError
+from scripts.jobs import JobName
+from scripts.settings import load_settings
+from settlement.payments.evidence import Source
+from settlement.payments.intent import PaymentIntent
+from settlement.payments.policies import Outcome
+from settlement.payments.ports import Submission
+from settlement.payments.states import Level, State
+from settlement.payments.verification import Check
+from settlement.payments.verify_payment import Look
+from tests.payments_builders import digest, log_of, values_of
+from tests.payments_site import CONTENT, CREATOR, PROVIDER, TREASURY, UNIT, Sent, Site, data_of
+
+
+@pytest.fixture(scope="module")
+def deployed() -> Iterator[Site]:
+    """One chain for all tests, which begin where it was deployed."""
+    chain = DevChain(chain_id=31337, slots_in_an_epoch=6)
+    try:
+        with scratch_directory() as directory, running_anvil(directory, chain) as node:
+            yield Site(node.url)
+    except ScriptError as error:
+        if os.environ.get("CI"):
+            raise
+        pytest.skip(str(error))
+
+
+@pytest.fixture
+def site(deployed: Site, database: str) -> Iterator[Site]:
+    snapshot = deployed.node.call("evm_snapshot")
+    deployed.engine = open_database(database)
+    yield deployed
+    deployed.engine.dispose()
+    deployed.node.call("evm_revert", snapshot)
+
+
+def submitted(site: Site, intent: PaymentIntent, tx_hash: Hash32, **options: bool) -> Look:
+    return site.desk(**options).submit(Submission(intent.intent_id, tx_hash))
+
+
+def states(site: Site, intent: PaymentIntent, sent: Sent) -> list[State]:
+    store = site.desk().store
+    lines = store.history(Submission(intent.intent_id, sent.tx_hash))  # type: ignore[attr-defined]
+    return [line.state for line in lines]
+
+
+def failed(found: Look) -> tuple[Check, ...]:
+    assert found.verdict is not None
+    return found.verdict.failed
+
+
+def outcome(found: Look) -> Outcome:
+    assert found.ruling is not None
+    return found.ruling.outcome
+
+
+def test_payment__from_first_block_to_finality__received_safe_final(site: Site) -> None:
+    quoted = site.desk().quoted(site.intent("ppv"))
+    assert quoted.fee is None  # nothing is indexed yet
+    site.index()
+    intent = site.desk().quoted(quoted)
+    site.desk().declare(intent)
+    sent = site.pay(intent)
+    site.index()
+
+    first = submitted(site, intent, sent.tx_hash)
+    site.node.mine(8)
+    site.index()
+    site.desk().look_again()
+    site.node.finalize()
+    site.index()
+    site.desk().look_again()
+
+    assert intent.fee == UNIT
+    assert first.is_verified
+    assert (first.standing.state, first.confirmations) == (State.RECEIVED, 1)
+    assert states(site, intent, sent) == [State.RECEIVED, State.SAFE, State.FINAL]
+
+
+def test_payment__index_behind__node_and_index_say_the_same(site: Site) -> None:
+    intent = site.intent("ppv")
+    sent = site.pay(intent)
+
+    by_node = site.desk().inspect(intent, sent.tx_hash, needed=Level.RECEIVED)
+    assert submitted(site, intent, sent.tx_hash, asks_node=False).verdict is None
+    site.index()
+    by_index = site.desk(asks_node=False).inspect(intent, sent.tx_hash, needed=Level.RECEIVED)
+
+    assert by_node.verdict is not None
+    assert by_index.verdict is not None
+    assert by_node.is_verified
+    assert by_node.verdict.seen.source is Source.NODE
+    assert by_index.verdict.seen.source is Source.FACTS
+    assert by_node.verdict.findings == by_index.verdict.findings
+    assert by_node.claim == by_index.claim
+
+
+def test_payment__relayed__the_payer_is_who_signed(site: Site) -> None:
+    intent = site.intent("ppv")
+    sent = site.pay_relayed(intent)
+    site.index()
+
+    found = submitted(site, intent, sent.tx_hash)
+
+    assert found.is_verified
+    assert found.verdict is not None
+    assert found.verdict.paid is not None
+    assert str(found.verdict.paid.payer) == site.payer.address
+
+
+def test_payment__relayer_named_as_payer__refused(site: Site) -> None:
+    """The sender of the transaction is nobody's payer."""
+    intent = site.intent("ppv")
+    sent = site.pay_relayed(intent)
+    site.index()
+    claimed = site.intent(
+        "ppv",
+        payer=Address.from_hex(site.relayer.address),
+        stated_order=intent.order_id,
+        since=intent.since,
+        until=intent.until,
+    )
+
+    assert failed(submitted(site, claimed, sent.tx_hash)) == (Check.PAYER,)
+
+
+def test_payment__smart_account_pays_two_orders_at_once__each_has_its_own_log(site: Site) -> None:
+    first, second = (
+        site.intent("ppv", payer=site.wallet, reference=name, amount=BaseUnits(amount * UNIT))
+        for name, amount in (("first", 10), ("second", 20))
+    )
+    sent = site.pay_by_wallet(first, second)
+    site.index()
+
+    looks = [submitted(site, one, sent.tx_hash) for one in (first, second)]
+
+    assert sent.is_success
+    assert [one.is_verified for one in looks] == [True, True]
+    claims = [one.claim for one in looks]
+    assert [None if one is None else one.ordinal for one in claims] == [0, 1]
+
+
+def test_payment__reorg_takes_it__gone_with_the_reason_then_paid_again(site: Site) -> None:
+    intent = site.intent("ppv")
+    site.node.mine(3)
+    sent = site.pay(intent)
+    site.index()
+    assert submitted(site, intent, sent.tx_hash).standing.state is State.RECEIVED
+
+    site.node.call("anvil_reorg", 2, [])
+    site.node.call("anvil_dropAllTransactions")
+    site.node.mine(3)
+    site.index()
+    site.desk().look_again()
+    gone = submitted(site, intent, sent.tx_hash)
+
+    assert gone.standing.state is State.GONE
+    assert f"block {sent.block} " in gone.reason
+    assert "was replaced" in gone.reason
+    assert not gone.is_verified
+
+    again = site.pay(intent)
+    site.index()
+    found = submitted(site, intent, again.tx_hash)
+
+    assert found.is_verified
+    assert states(site, intent, sent)[:2] == [State.RECEIVED, State.GONE]
+
+
+def test_payment__paid_the_same_order_again__the_second_transaction_failed(site: Site) -> None:
+    intent = site.intent("ppv")
+    site.pay(intent)
+    second = site.pay(intent)
+    site.index()
+
+    found = submitted(site, intent, second.tx_hash)
+
+    assert not second.is_success
+    assert {Check.RECEIPT, Check.EVENT} <= set(failed(found))
+    assert outcome(found) is Outcome.NOT_OURS
+
+
+def test_payment__fake_contract_emits_the_event__refused(site: Site) -> None:
+    intent = site.intent("ppv")
+    values = values_of(intent) | {"fee": UNIT}
+    log = log_of(intent.family.event, intent.contract, values)
+    sent = site.emit(site.fake_emitter(), log.topics, log.data)
+    site.index()
+
+    found = submitted(site, intent, sent.tx_hash)
+
+    assert sent.is_success
+    assert failed(found) == (Check.EMITTER,)
+    assert outcome(found) is Outcome.NOT_OURS
+    assert found.claim is None
+
+
+def test_payment__our_code_in_a_proxy_emits_the_event__refused(site: Site) -> None:
+    """Real money moves, by code like ours, but by terms and books of another contract."""
+    intent = site.intent("ppv")
+    proxy = site.proxy_of(site.ppv)
+    money = site.node.contract("DemoToken", site.token).functions
+    site.send(site.payer, site.token, data_of(money.approve(str(proxy), 2**255)))
+    sent = site.send(site.payer, proxy, pay_call(site.order(intent)))
+    site.index()
+
+    found = submitted(site, intent, sent.tx_hash)
+
+    assert Check.EMITTER in failed(found)
+    assert outcome(found) is Outcome.NOT_OURS
+
+
+def test_payment__other_content_and_less_money__both_named(site: Site) -> None:
+    asked = site.intent("ppv", amount=BaseUnits(30 * UNIT))
+    paid = site.intent(
+        "ppv", subject=digest("something else"), stated_order=asked.order_id, reference="cheaper"
+    )
+    sent = site.pay(paid)
+    site.index()
+
+    found = submitted(site, asked, sent.tx_hash)
+
+    assert failed(found) == (Check.SUBJECT, Check.AMOUNT)
+    assert outcome(found) is Outcome.MISMATCHED
+
+
+def test_payment__underpaid__refund_is_due(site: Site) -> None:
+    asked = site.intent("ppv", amount=BaseUnits(30 * UNIT))
+    paid = site.intent("ppv", stated_order=asked.order_id, reference="cheaper")
+    sent = site.pay(paid)
+    site.index()
+
+    found = submitted(site, asked, sent.tx_hash)
+
+    assert failed(found) == (Check.AMOUNT,)
+    assert outcome(found) is Outcome.UNDERPAID
+    assert found.ruling is not None
+    assert found.ruling.due_back == 11 * UNIT
+
+
+def test_payment__after_its_time__untimely(site: Site) -> None:
+    intent = site.intent("ppv")
+    site.node.advance(40_000)
+    sent = site.pay(intent)
+    site.index()
+
+    assert failed(submitted(site, intent, sent.tx_hash)) == (Check.DEADLINE,)
+
+
+def test_payment__fee_terms_changed_before_it__judged_by_those_in_force(site: Site) -> None:
+    site.index()
+    old = site.desk().quoted(site.intent("ppv"))
+    site.desk().declare(old)
+    functions = site.node.contract("PayPerViewSplitter", site.ppv).functions
+    site.node.send(functions.announceFeeTerms((str(TREASURY), 2 * UNIT, 500)))
+    site.node.advance(61)
+    site.node.send(functions.applyFeeTerms())
+    unquoted = site.intent("ppv", stated_order=old.order_id, since=old.since, until=old.until)
+    sent = site.pay(old)
+    by_node = site.desk().inspect(old, sent.tx_hash, needed=Level.RECEIVED)
+    site.index()
+
+    assert failed(by_node) == (Check.FEE_TERMS,)
+    found = submitted(site, old, sent.tx_hash)
+    assert failed(found) == (Check.FEE_TERMS,)
+    assert outcome(found) is Outcome.OTHER_FEE
+    assert submitted(site, unquoted, sent.tx_hash).is_verified
+
+
+def test_payment__refunded__the_ruling_says_so(site: Site) -> None:
+    intent = site.intent("ppv", payee=Address.from_hex(site.host.address))
+    sent = site.pay(intent)
+    money = site.node.contract("DemoToken", site.token).functions
+    site.node.send(money.mint(site.host.address, 100 * UNIT))
+    site.send(site.host, site.token, data_of(money.approve(str(site.ppv), 2**255)))
+    order = site.order(intent)
+    payment = Payment(
+        order_id=order.order_id,
+        payer=order.payer,
+        creator=order.creator,
+        subject=order.subject,
+        ticket_id=0,
+        price=order.price,
+        fee=BaseUnits(UNIT),
+    )
+    assert site.send(site.host, site.ppv, refund_call(payment)).is_success
+    site.index()
+
+    assert outcome(submitted(site, intent, sent.tx_hash)) is Outcome.REFUNDED
+
+
+def test_tips__through_splitter_and_relay__verified(site: Site) -> None:
+    tip = site.intent("tip", amount=BaseUnits(20 * UNIT))
+    by_splitter = site.pay(tip)
+    native = site.intent("tip_native", amount=BaseUnits(10**16))
+    assert native.order_id is not None
+    relay = site.node.contract("TipRelay", site.relay).functions
+    call = data_of(relay.tip(str(CREATOR), bytes(native.order_id), native.amount))
+    by_relay = site.send(site.payer, site.relay, call, value=10**16 + 5 * 10**14)
+    site.index()
+
+    looks = [submitted(site, tip, by_splitter.tx_hash), submitted(site, native, by_relay.tx_hash)]
+
+    assert [one.is_verified for one in looks] == [True, True]
+    paid = [one.verdict.paid for one in looks if one.verdict is not None]
+    assert [one.fee for one in paid if one is not None] == [UNIT, 5 * 10**14]
+
+
+def test_ticket__price_raised_after_the_purchase__verified_at_its_own(site: Site) -> None:
+    host = Address.from_hex(site.host.address)
+    event_id = event_id_of(host, digest("salt"))
+    sale = site.node.contract("TicketSale", site.sale).functions
+    starts = site.now + 10_000
+    for function in (
+        sale.createEvent(bytes(digest("salt")), starts, starts + 3_600, "Concert", "Live"),
+        sale.setTier(bytes(event_id), 1, 10 * UNIT, 5),
+        sale.activateEvent(bytes(event_id)),
+    ):
+        assert site.send(site.host, site.sale, data_of(function)).is_success
+    intent = site.intent("ticket", payee=host, subject=event_id)
+    sent = site.pay(intent)
+    raised = data_of(sale.setTier(bytes(event_id), 1, 12 * UNIT, 5))
+    assert site.send(site.host, site.sale, raised).is_success
+    by_node = site.desk().inspect(intent, sent.tx_hash, needed=Level.RECEIVED)
+    site.index()
+
+    assert sent.is_success
+    assert by_node.is_verified
+    found = submitted(site, intent, sent.tx_hash)
+    assert found.is_verified
+    assert Check.PRICE in {one.check for one in (found.verdict.findings if found.verdict else ())}
+
+
+def test_offramp_send__two_announced_one_sent__bound_to_one(site: Site) -> None:
+    first = site.intent("offramp_send", reference="first")
+    second = site.intent("offramp_send", reference="second")
+    sent = site.transfer(PROVIDER, 10 * UNIT)
+    site.index()
+
+    assert submitted(site, first, sent.tx_hash).is_verified
+    refused = submitted(site, second, sent.tx_hash)
+    other = site.transfer(PROVIDER, 10 * UNIT)
+    site.index()
+
+    assert outcome(refused) is Outcome.CLAIMED_ELSEWHERE
+    found = submitted(site, second, other.tx_hash)
+    assert found.is_verified
+    site.node.finalize()
+    site.index()
+    site.desk().look_again()
+    last = submitted(site, second, other.tx_hash)
+    assert (last.standing.state, last.standing.is_terminal) == (State.FINAL, True)
+    assert last.confirmations > 12
+
+
+def test_offramp_send__too_little_or_elsewhere__refused(site: Site) -> None:
+    intent = site.intent("offramp_send")
+    less = site.transfer(PROVIDER, 10 * UNIT - 1)
+    elsewhere = site.transfer(CREATOR, 10 * UNIT)
+    site.index()
+
+    assert failed(submitted(site, intent, less.tx_hash)) == (Check.AMOUNT,)
+    assert failed(submitted(site, intent, elsewhere.tx_hash)) == (Check.PAYEE,)
+
+
+def test_payment__nobody_told__found_by_its_order(site: Site) -> None:
+    intent = site.intent("ppv")
+    sent = site.pay(intent)
+    site.index()
+
+    assert site.desk(asks_node=False).look_again() == 1
+
+    assert states(site, intent, sent) == [State.RECEIVED]
+
+
+def test_payment__transaction_that_nobody_sent__awaited(site: Site) -> None:
+    intent = site.intent("tip")
+
+    found = submitted(site, intent, digest("no such transaction"))
+
+    assert (found.standing.state, found.verdict) == (State.AWAITED, None)
+
+
+@dataclass(frozen=True)
+class Command:
+    """`quittance payment`, over the site's chain and database."""
+
+    directory: Path
+    environ: dict[str, str]
+
+    def run(self, *arguments: object) -> tuple[int, Any, str]:
+        """Exit code, the JSON that was printed, and what was said on stderr."""
+        texts = [str(one) for one in arguments]
+        result = CliRunner().invoke(app, texts, obj=self.environ)
+        if result.exception is not None and not isinstance(result.exception, SystemExit):
+            assert isinstance(result.exception, Exception)
+            ending = ending_of(result.exception)
+            if ending is None:
+                raise result.exception
+            return ending[0], None, " ".join(ending[1])
+        printed = json.loads(result.stdout) if result.stdout.startswith("{") else result.stdout
+        return result.exit_code, printed, result.stderr
+
+    def written(self, **fields: object) -> Path:
+        path = self.directory / "intent.json"
+        path.write_text(json.dumps(fields))
+        return path
+
+
+@pytest.fixture
+def command(site: Site, database: str, tmp_path: Path) -> Command:
+    (tmp_path / "book.json").write_text(settlements_to_json((site.settlement,)))
+    config = tmp_path / "quittance.toml"
+    config.write_text(
+        f'[[chain]]\nid = 31337\nname = "test"\nrpc = ["{site.node.url}"]\n'
+        'start_block = 0\naddresses = "book.json"\n'
+        'finality = { tag = "finalized", depth = 12 }\n'
+    )
+    return Command(
+        tmp_path,
+        {
+            "QUITTANCE_CONFIG": str(config),
+            "QUITTANCE_DATA_DIR": str(tmp_path),
+            "QUITTANCE_DATABASE_URL": database,
+        },
+    )
+
+
+def fields_of(site: Site) -> dict[str, object]:
+    return {
+        "family": "ppv",
+        "payer": site.payer.address,
+        "payee": str(CREATOR),
+        "subject": str(CONTENT),
+        "asset": str(site.token),
+        "amount": str(10 * UNIT),
+        "reference": "by hand",
+        "since": site.now - 60,
+        "until": site.now + 3_600,
+    }
+
+
+def test_command__intent_paid_and_verified__exit_codes_say_so(site: Site, command: Command) -> None:
+    site.index()
+    code, stored, _ = command.run("intent", command.written(**fields_of(site)), "--json")
+    assert (code, stored["fee"], stored["is_new"]) == (0, str(UNIT), True)
+    intent = site.desk().store.intent(Hash32.from_hex(stored["intent_id"]))
+    assert intent is not None
+    sent = site.pay(intent)
+
+    verified = command.run("verify", intent.intent_id, sent.tx_hash, "--claim", "--json")
+    not_final = command.run(
+        "verify", intent.intent_id, sent.tx_hash, "--finality", "final", "--json"
+    )
+    shown = command.run("show", intent.intent_id, "--json")
+    plain = command.run("verify", intent.intent_id, sent.tx_hash)
+
+    assert (verified[0], verified[1]["state"], verified[1]["source"]) == (0, "received", "node")
+    assert {one["result"] for one in verified[1]["checks"]} == {"passed"}
+    assert (not_final[0], not_final[1]["failed"]) == (1, ["finality"])
+    assert "finality" in not_final[2]
+    assert shown[1]["claims"] == [{"transaction_hash": str(sent.tx_hash), "ordinal": 0}]
+    assert [one["state"] for one in shown[1]["submissions"][0]["verdicts"]] == ["received"]
+    assert plain[0] == 0
+    assert "is_verified: True" in plain[1]
+
+
+def test_command__file_that_is_not_stored__every_failed_check_named(
+    site: Site, command: Command
+) -> None:
+    paid = site.intent("ppv")
+    sent = site.pay(paid)
+    asked = fields_of(site) | {"amount": str(11 * UNIT), "order_id": str(paid.order_id)}
+    asked |= {"payee": str(PROVIDER)}
+
+    code, found, said = command.run("verify", command.written(**asked), sent.tx_hash, "--json")
+
+    assert (code, found["is_verified"]) == (1, False)
+    assert found["failed"] == ["payee", "amount"]
+    assert "payee" in said
+    assert "amount" in said
+
+
+@pytest.mark.parametrize(
+    ("changes", "named"),
+    [
+        ({"amount": "1.5"}, "amount"),
+        ({"payee": "0x12"}, "payee"),
+        ({"family": "barter"}, "barter"),
+        ({"family": 5}, "family"),
+        ({"since": "now"}, "since"),
+        ({"tier_id": 1}, "tier_id"),
+        ({"colour": "red"}, "colour"),
+    ],
+)
+def test_command__bad_intent__names_the_field(
+    site: Site, command: Command, changes: dict[str, object], named: str
+) -> None:
+    code, _, said = command.run("intent", command.written(**fields_of(site) | changes))
+
+    assert code == 2
+    assert named in said
+
+
+def test_job__payment_that_nobody_told_of__looked_at(site: Site, command: Command) -> None:
+    intent = site.intent("ppv")
+    sent = site.pay(intent)
+    site.index()
+
+    SettlementJobs(load_settings(command.environ), site.engine).all()[JobName.VERIFY_PAYMENTS](
+        "site"
+    )
+
+    assert states(site, intent, sent) == [State.RECEIVED]
+
+
+def test_command__bad_arguments__exit_two(site: Site, command: Command) -> None:
+    path = command.written(**fields_of(site))
+    unknown = digest("no such intent")
+
+    assert command.run("verify", path, "0x12")[0] == 2
+    assert command.run("verify", path, unknown, "--finality", "soon")[0] == 2
+    assert command.run("verify", unknown, unknown)[0] == 2
+    assert command.run("show", unknown)[0] == 2
+    assert command.run("verify", command.directory / "nowhere.json", unknown)[0] == 2
+
+
+def test_command__transaction_that_nobody_has__not_verified(site: Site, command: Command) -> None:
+    path = command.written(**fields_of(site))
+
+    code, found, said = command.run("verify", path, digest("nothing"), "--json")
+
+    assert (code, found["state"], found["checks"]) == (1, "awaited", [])
+    assert "no block has the transaction" in said
+
+
+def test_command__node_away__exit_three(site: Site, command: Command) -> None:
+    config = Path(command.environ["QUITTANCE_CONFIG"])
+    config.write_text(config.read_text().replace(site.node.url, "http://127.0.0.1:1"))
+    path = command.written(**fields_of(site))
+
+    assert command.run("verify", path, digest("nothing"))[0] == 3

@@ -1,0 +1,235 @@
+"""One settlement on a dev chain with its books, intents and documents in Postgres.
+
+What reconciliation compares, made by everything but reconciliation: commits and withdrawals go
+through the submitter, entries are posted by the ledger, documents are stored as computed.
+"""
+
+from typing import Any
+
+from sqlalchemy import Engine, insert, select
+
+from contracts.addresses import Settlement
+from contracts.calls import commit_epoch_call, withdraw_call
+from contracts.event_spec import ROYALTY_CONTRACTS, ContractName
+from contracts.evm import Address, BlockNumber, BlockRef, Epoch, Hash32, Timestamp
+from contracts.leaves import SplitLine, leaf_hash, split_hash
+from settlement.ledger.accounts import Book
+from settlement.ledger.adapters.reads import LedgerReads
+from settlement.ledger.adapters.store import LedgerStore
+from settlement.ledger.commitments import Distribution
+from settlement.ledger.gas import GasSpent
+from settlement.ledger.post import post_step
+from settlement.ledger.post_payments import post_payments_step
+from settlement.payouts.adapters.chain import NodePayoutChain
+from settlement.payouts.adapters.signer import LocalSigner
+from settlement.payouts.adapters.tables import PAYOUT_TRANSACTION
+from settlement.royalties.adapters import tables as royalties
+from tests.chain_facts import ChainFacts
+from tests.fakes_payout_chain import FakeBooks
+from tests.payouts_settlement import (
+    CHAIN_ID,
+    EPOCH,
+    SENDER_KEY,
+    VETO_WINDOW,
+    DevNode,
+    all_leaves,
+    approved,
+    deployed,
+    submitter,
+    withdrawals,
+)
+
+SENDER = LocalSigner.from_hex(SENDER_KEY).address
+
+
+class World:
+    """One funded epoch of seven leaves on a real chain, and our side of it."""
+
+    def __init__(self, node: DevNode, engine: Engine) -> None:
+        self.node, self.engine = node, engine
+        self.place = deployed(node)
+        self.money = node.contract("DemoToken", self.place.token)
+        self.payouts = node.contract("EpochPayouts", self.place.payouts)
+        self.book = Book(chain_id=CHAIN_ID, contract=self.place.payouts)
+        self.facts = ChainFacts(node, self.place)
+        self.approval = approved(node, self.place)
+        clock = Address.from_hex(self.payouts.functions.clock().call())
+        nowhere = Address(b"\xfe" * 20)
+        contracts = dict.fromkeys(ROYALTY_CONTRACTS, nowhere)
+        contracts |= {
+            ContractName.EPOCH_PAYOUTS: self.place.payouts,
+            ContractName.EPOCH_CLOCK: clock,
+        }
+        self.settlement = Settlement(
+            name="test",
+            chain_id=CHAIN_ID,
+            start_block=BlockNumber(0),
+            contracts=contracts,
+            tokens=(self.place.token,),
+        )
+
+    def distribution(self, epoch: Epoch, manifest_digest: Hash32) -> Distribution | None:
+        """`ledger.books.CommittedLeaves`."""
+        approval = self.approval.approval
+        if (epoch, manifest_digest) != (EPOCH, approval.manifest_digest):
+            return None
+        return Distribution(
+            manifest_digest=manifest_digest, root=approval.root, leaves=all_leaves(self.place)
+        )
+
+    def has_computed(self, epoch: Epoch, attempt: int) -> bool:
+        """`ledger.books.CommittedLeaves`."""
+        return True
+
+    def store_document(self) -> None:
+        """The computed epoch, with its leaves and lines."""
+        approval = self.approval.approval
+        row = {
+            "chain_id": CHAIN_ID,
+            "contract": self.place.payouts,
+            "epoch": EPOCH,
+            "attempt": approval.attempt,
+            "settlement": "test",
+            "manifest_digest": approval.manifest_digest,
+            "manifest": b"{}",
+            "root": approval.root,
+            "leaf_count": len(all_leaves(self.place)),
+            "boundary_block": 1,
+            "reference_block": 2,
+        }
+        with self.engine.begin() as connection:
+            connection.execute(insert(royalties.COMPUTED_EPOCH).values(row))
+            for leaf in all_leaves(self.place):
+                key = {
+                    "manifest_digest": approval.manifest_digest,
+                    "work_id": leaf.work_id,
+                    "part": leaf.part,
+                    "asset": leaf.asset,
+                }
+                hashed = leaf_hash(leaf, chain_id=CHAIN_ID, contract=self.place.payouts)
+                values = {"split_hash": split_hash(leaf.lines), "leaf_hash": hashed}
+                connection.execute(
+                    insert(royalties.COMPUTED_LEAF).values(key | values | {"amount": leaf.amount})
+                )
+                for number, line in enumerate(leaf.lines):
+                    connection.execute(
+                        insert(royalties.COMPUTED_LINE).values(
+                            **key, line=number, payee=line.payee, amount=line.amount
+                        )
+                    )
+
+    def call(self, data: bytes, to: Address | None = None) -> str:
+        """A transaction of the operator, mined; its hash."""
+        transaction = {
+            "from": self.node.admin,
+            "to": str(to or self.place.payouts),
+            "data": "0x" + data.hex(),
+            "gas": hex(3_000_000),
+        }
+        tx_hash = str(self.node.call("eth_sendTransaction", transaction))
+        self.node.mine()
+        assert self.node.call("eth_getTransactionReceipt", tx_hash)["status"] == "0x1"
+        return tx_hash
+
+    def commit_and_activate(self) -> None:
+        """By the operator, without the submitter."""
+        self.call(commit_epoch_call(self.approval.approval, self.approval.signatures))
+        self.node.advance(VETO_WINDOW)
+
+    def withdraw(self, *works: int, refused: tuple[str, ...] = ()) -> None:
+        """Withdraw leaves of works, by the operator, while payees refuse the token."""
+        for payee in refused:
+            self.node.send(self.money.functions.refuse(payee, True))
+        for work in works:
+            self.call(withdraw_call(withdrawals(self.place)[work]))
+        for payee in refused:
+            self.node.send(self.money.functions.refuse(payee, False))
+
+    def submit(self, *works: int, commit: bool = False) -> None:
+        """Have the submitter commit, or withdraw leaves of works; final and observed."""
+        books = FakeBooks(
+            leaves=[withdrawals(self.place)[work] for work in works],
+            commits=[self.approval] if commit else [],
+        )
+        chain = NodePayoutChain(self.node.url, CHAIN_ID, [self.place.payouts], timeout_s=10)
+        self.node.finalize()
+        with submitter(self.engine, self.node, self.place, books, chain) as process:
+            process.tick()
+            self.node.finalize()
+            process.tick()
+
+    def head(self) -> BlockRef:
+        """The newest block: everything that is mined counts as final."""
+        block = self.facts.finalized()
+        assert block is not None
+        return block
+
+    def post(self) -> None:
+        """Post everything that is mined."""
+        is_caught_up = False
+        while not is_caught_up:
+            with self.engine.begin() as connection:
+                is_caught_up = post_step(
+                    self.facts,
+                    self,
+                    LedgerStore(connection, self.book),
+                    start_block=BlockNumber(0),
+                    blocks_max=500,
+                ).is_caught_up
+        with self.engine.begin() as connection:
+            post_payments_step(
+                WalletCosts(self),
+                (),
+                LedgerStore(connection, Book(chain_id=CHAIN_ID, contract=SENDER)),
+                start_block=BlockNumber(0),
+                blocks_max=10_000,
+            )
+
+    def owed(self) -> dict[Hash32, tuple[int, tuple[SplitLine, ...]]]:
+        """Settled lines and open lines of every leaf that the books owe, by work."""
+        with self.engine.connect() as connection:
+            found = LedgerReads(connection, self.book).payable_leaves()
+        return {one.work_id: (one.settled, one.open_lines) for one in found}
+
+
+class WalletCosts:
+    """What the sender's transactions cost, block by block: `ledger.post_payments.PaymentFacts`."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    def finalized(self) -> BlockRef | None:
+        return self._world.head()
+
+    def block(self, number: BlockNumber) -> BlockRef | None:
+        return self._world.facts.block(number)
+
+    def highest_block_before(self, timestamp: Timestamp, upto: BlockRef) -> BlockRef | None:
+        return self._world.facts.highest_block_before(timestamp, upto)
+
+    def events(self, after: BlockNumber, upto: BlockRef) -> list[Any]:
+        found, ours = [], self._stored()
+        for number in range(after + 1, upto.number + 1):
+            block = self._world.node.call("eth_getBlockByNumber", hex(number), True)
+            for one in block["transactions"]:
+                if Hash32.from_hex(one["hash"]) in ours:
+                    found.append(self._spent(one["hash"], block))
+        return found
+
+    def _stored(self) -> set[Hash32]:
+        """What we signed: the cost of anything else is none of ours."""
+        with self._world.engine.connect() as connection:
+            return set(connection.execute(select(PAYOUT_TRANSACTION.c.tx_hash)).scalars())
+
+    def _spent(self, tx_hash: str, block: Any) -> GasSpent:
+        receipt = self._world.node.call("eth_getTransactionReceipt", tx_hash)
+        return GasSpent(
+            tx_hash=Hash32.from_hex(tx_hash),
+            sender=SENDER,
+            block_number=BlockNumber(int(block["number"], 16)),
+            block_hash=Hash32.from_hex(block["hash"]),
+            timestamp=Timestamp(int(block["timestamp"], 16)),
+            gas_used=int(receipt["gasUsed"], 16),
+            effective_gas_price_wei=int(receipt["effectiveGasPrice"], 16),
+            l1_fee_wei=0,
+        )

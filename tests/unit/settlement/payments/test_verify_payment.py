@@ -1,0 +1,463 @@
+"""The use case in memory: claims, standings and the history of verdicts.
+
+Subjects: settlement.payments.verify_payment, settlement.payments.claiming,
+settlement.payments.sources, settlement.payments.ports.
+"""
+
+from dataclasses import replace
+
+import pytest
+
+from contracts.evm import Hash32
+from settlement.errors import ChainUnavailable
+from settlement.payments.claiming import is_payment
+from settlement.payments.errors import ClaimLost, TooManySubmissions, UnknownIntent
+from settlement.payments.evidence import Place, Source
+from settlement.payments.families import family_named
+from settlement.payments.intent import PaymentIntent
+from settlement.payments.policies import Outcome
+from settlement.payments.ports import Submission
+from settlement.payments.rulebook import FeeTermsInForce
+from settlement.payments.states import Level, State
+from settlement.payments.verification import Check
+from settlement.payments.verify_payment import SUBMISSIONS_MAX, Look
+from tests.fakes_payments import FakeIndex, FakeNode, MemoryPayments, Office
+from tests.payments_builders import (
+    STRANGER,
+    TERMS,
+    block,
+    digest,
+    heights,
+    intent_of,
+    paying_log,
+)
+
+PPV, SEND = family_named("ppv"), family_named("offramp_send")
+INTENT = intent_of(PPV)
+TX, OTHER_TX = digest("first transaction"), digest("second transaction")
+
+
+@pytest.fixture
+def office() -> Office:
+    office = Office()
+    office.desk.declare(INTENT)
+    return office
+
+
+def submitted(office: Office, tx_hash: Hash32 = TX, intent: PaymentIntent = INTENT) -> Look:
+    return office.desk.submit(Submission(intent.intent_id, tx_hash))
+
+
+def states(office: Office, tx_hash: Hash32 = TX) -> list[State]:
+    lines = office.store.history(Submission(INTENT.intent_id, tx_hash))
+    return [line.state for line in lines]
+
+
+def test_submit__paid_in_the_index__claimed_and_received(office: Office) -> None:
+    office.index.mine(TX, 130, paying_log(INTENT))
+
+    found = submitted(office)
+
+    assert found.is_verified
+    assert found.standing.state is State.RECEIVED
+    assert found.confirmations == 11
+    assert found.ruling is not None
+    assert found.ruling.outcome is Outcome.ACCEPTED
+    assert found.claim is not None
+    assert office.store.claims(INTENT.intent_id) == [found.claim]
+
+
+def test_submit__same_again__success_without_a_second_line(office: Office) -> None:
+    office.index.mine(TX, 130, paying_log(INTENT))
+
+    first, second = submitted(office), submitted(office)
+
+    assert first == second
+    assert states(office) == [State.RECEIVED]
+
+
+def test_submit__unknown_intent__refused() -> None:
+    with pytest.raises(UnknownIntent):
+        submitted(Office())
+
+
+def test_submit__too_many_transactions__refused(office: Office) -> None:
+    for number in range(SUBMISSIONS_MAX):
+        submitted(office, digest(f"transaction {number}"))
+
+    with pytest.raises(TooManySubmissions):
+        submitted(office, digest("one more"))
+
+
+def test_submit__strangers_sent_nonsense_before__the_payment_is_looked_at(office: Office) -> None:
+    for number in range(SUBMISSIONS_MAX):
+        submitted(office, digest(f"transaction {number}"))
+    office.index.mine(TX, 130, paying_log(INTENT))
+
+    assert submitted(office).is_verified
+
+
+def test_look_again__nonsense_and_dust_before__the_payment_is_found(office: Office) -> None:
+    """Somebody else emits the order's id first, and tells of a transaction that is none."""
+    submitted(office, digest("nonsense"))
+    office.index.mine(OTHER_TX, 120, paying_log(INTENT, payer=STRANGER, price=1))
+    office.index.mine(TX, 130, paying_log(INTENT))
+
+    office.desk.look_again()
+
+    assert states(office) == [State.RECEIVED]
+    assert states(office, OTHER_TX) == [State.REFUSED]
+
+
+def test_look__block_becomes_safe_then_final__recorded_once_each(office: Office) -> None:
+    office.node = FakeNode(reached=heights(safe=120))
+    office.index.mine(TX, 125, paying_log(INTENT))
+    submitted(office)
+
+    office.node.reached = heights(safe=130)
+    office.desk.look_again()
+    office.desk.look_again()
+    office.finalize(125)
+    office.desk.look_again()
+    office.desk.look_again()
+
+    assert states(office) == [State.RECEIVED, State.SAFE, State.FINAL]
+    assert office.store.open_submissions(after=None, limit=9) == []
+
+
+def test_look__reorg_takes_the_payment__gone_with_the_reason(office: Office) -> None:
+    office.index.mine(TX, 130, paying_log(INTENT))
+    submitted(office)
+
+    office.index.reorg(128, "fork")
+    found = submitted(office)
+
+    assert found.standing.state is State.GONE
+    assert not found.standing.is_terminal
+    assert f"block 130 {block(130).hash} was replaced" in found.reason
+    assert states(office) == [State.RECEIVED, State.GONE]
+
+
+def test_look__mined_again_after_a_reorg__received_again_by_the_same_claim(office: Office) -> None:
+    office.index.mine(TX, 130, paying_log(INTENT, log_index=7))
+    submitted(office)
+    office.index.reorg(128, "fork")
+    submitted(office)
+
+    office.index.mine(TX, 131, paying_log(INTENT, log_index=2))
+    found = submitted(office)
+
+    assert found.standing.state is State.RECEIVED
+    assert len(office.store.claims(INTENT.intent_id)) == 1
+    assert states(office) == [State.RECEIVED, State.GONE, State.RECEIVED]
+
+
+def test_look__gone_and_its_time_is_over__for_good(office: Office) -> None:
+    office.index.mine(TX, 130, paying_log(INTENT))
+    submitted(office)
+    office.index.reorg(128, "fork")
+
+    office.index.reached = heights(head=260, final=200)
+    found = submitted(office)
+
+    assert (found.standing.state, found.standing.is_terminal) == (State.GONE, True)
+
+
+def test_look__never_mined_and_its_time_is_over__expired(office: Office) -> None:
+    assert submitted(office).standing.state is State.AWAITED
+
+    office.index.reached = heights(head=260, final=200)
+
+    assert office.desk.look_again() == 1
+    assert states(office) == [State.AWAITED, State.EXPIRED]
+    assert office.desk.look_again() == 0
+
+
+def test_look__transfer_without_order_and_a_node_that_is_behind__not_given_up() -> None:
+    """The index is past the intent's time, and cannot find a transfer that names no order."""
+    intent = intent_of(SEND)
+    node = FakeNode(reached=heights(head=190, final=110))
+    office = Office(index=FakeIndex(reached=heights(head=260, final=200)), node=node)
+    office.desk.declare(intent)
+
+    waiting = submitted(office, intent=intent)
+    node.reached = heights(head=260, final=200)
+    node.mine(TX, 150, paying_log(intent))
+    office.desk.look_again()
+
+    assert (waiting.standing.state, waiting.standing.is_terminal) == (State.AWAITED, False)
+    assert submitted(office, intent=intent).is_verified
+
+
+def test_look__transfer_without_order_that_no_node_has__expired() -> None:
+    intent = intent_of(SEND)
+    late = heights(head=260, final=200)
+    office = Office(index=FakeIndex(reached=late), node=FakeNode(reached=late))
+    office.desk.declare(intent)
+
+    assert submitted(office, intent=intent).standing.state is State.EXPIRED
+
+
+def test_look__one_log_two_orders__the_second_is_refused(office: Office) -> None:
+    first = intent_of(SEND, reference="first")
+    second = intent_of(SEND, reference="second")
+    office.node = FakeNode()
+    office.node.mine(TX, 130, paying_log(first))
+    for one in (first, second):
+        office.desk.declare(one)
+
+    assert submitted(office, TX, first).is_verified
+    refused = submitted(office, TX, second)
+
+    assert refused.verdict is not None
+    assert refused.verdict.failed == (Check.CLAIM,)
+    assert refused.ruling is not None
+    assert refused.ruling.outcome is Outcome.CLAIMED_ELSEWHERE
+    assert submitted(office, TX, first).is_verified
+
+
+def test_look__two_equal_transfers_two_orders__one_each(office: Office) -> None:
+    first = intent_of(SEND, reference="first")
+    second = intent_of(SEND, reference="second")
+    office.node = FakeNode()
+    office.node.mine(TX, 130, paying_log(first, log_index=1), paying_log(first, log_index=5))
+    for one in (first, second):
+        office.desk.declare(one)
+
+    claims = [submitted(office, TX, one).claim for one in (first, second)]
+
+    assert [None if one is None else one.ordinal for one in claims] == [0, 1]
+
+
+def test_look__order_paid_twice__the_second_is_a_duplicate(office: Office) -> None:
+    intent = intent_of(PPV, payer=None)
+    office.desk.declare(intent)
+    office.index.mine(TX, 100, paying_log(intent))
+    office.index.mine(OTHER_TX, 101, paying_log(intent, payer=STRANGER))
+    submitted(office, TX, intent)
+
+    again = submitted(office, OTHER_TX, intent)
+
+    assert again.ruling is not None
+    assert again.ruling.outcome is Outcome.DUPLICATE
+    assert again.ruling.due_back > intent.amount
+    assert (again.standing.state, again.standing.is_terminal) == (State.REFUSED, False)
+    assert len(office.store.claims(intent.intent_id)) == 1
+
+
+def test_look__first_payment_gone__another_transaction_may_pay(office: Office) -> None:
+    office.index.mine(TX, 130, paying_log(INTENT))
+    submitted(office)
+    office.index.reorg(128, "fork")
+    office.index.mine(OTHER_TX, 131, paying_log(INTENT))
+
+    found = submitted(office, OTHER_TX)
+
+    assert found.is_verified
+    assert len(office.store.claims(INTENT.intent_id)) == 2
+
+
+def test_look__index_behind__the_node_is_asked(office: Office) -> None:
+    office.index.reached = heights(head=50, final=40)
+    office.node = FakeNode()
+    office.node.mine(TX, 130, paying_log(INTENT))
+
+    found = submitted(office)
+
+    assert found.is_verified
+    assert found.verdict is not None
+    assert found.verdict.seen.source is Source.NODE
+    assert found.standing.state is State.RECEIVED
+
+
+def test_look__only_a_node_says_final__not_terminal(office: Office) -> None:
+    office.index.reached = heights(head=50, final=40)
+    office.node = FakeNode(reached=heights(final=135))
+    office.node.mine(TX, 130, paying_log(INTENT))
+
+    found = submitted(office)
+
+    assert (found.standing.state, found.standing.is_terminal) == (State.SAFE, False)
+
+
+def test_look__terms_set_after_the_index_ended__are_in_force(office: Office) -> None:
+    office.index.reached = heights(head=50, final=40)
+    office.node = FakeNode()
+    fee = INTENT.amount * 500 // 10_000
+    office.node.mine(TX, 130, paying_log(INTENT, fee=fee))
+    half = FeeTermsInForce(since=(60, 0), contract=INTENT.contract, terms=replace(TERMS, bps=500))
+    office.node.later = replace(office.node.later, fee_terms=(half,))
+
+    found = submitted(office)
+
+    assert found.verdict is not None
+    assert found.verdict.failed == (Check.FEE_TERMS,)
+
+
+def test_look__node_contradicts_a_final_block_of_the_index__gone(office: Office) -> None:
+    office.node = FakeNode()
+    office.node.mine(TX, 105, paying_log(INTENT), fork="another")
+
+    found = submitted(office)
+
+    assert found.standing.state is State.GONE
+    assert found.claim is None
+
+
+def test_look__failed_in_an_indexed_block__refused_by_the_node(office: Office) -> None:
+    """The index keeps no logs of it, so it does not know the transaction."""
+    office.node = FakeNode()
+    office.node.mine(TX, 105, replace(paying_log(INTENT), address=STRANGER))
+
+    found = submitted(office)
+
+    assert found.standing.state is State.REFUSED
+    assert found.verdict is not None
+    assert found.verdict.failed == (Check.EMITTER,)
+
+
+def test_look__node_down__index_alone_is_enough_for_what_it_has(office: Office) -> None:
+    office.node = FakeNode(is_up=False)
+    office.index.mine(TX, 130, paying_log(INTENT))
+
+    assert submitted(office).standing.state is State.RECEIVED
+    with pytest.raises(ChainUnavailable):
+        submitted(office, OTHER_TX)
+
+
+def test_look_again__node_down__looks_at_all_others_first(office: Office) -> None:
+    office.node = FakeNode()
+    submitted(office, OTHER_TX)
+    office.index.mine(TX, 130, paying_log(INTENT))
+    office.store.submit(Submission(INTENT.intent_id, TX), at_most=None)
+    office.node.is_up = False
+
+    with pytest.raises(ChainUnavailable):
+        office.desk.look_again()
+
+    assert states(office) == [State.RECEIVED]
+
+
+def test_look_again__many_submissions__heights_asked_for_once(office: Office) -> None:
+    office.node = FakeNode()
+    intents = [intent_of(PPV, reference=f"order {number}") for number in range(5)]
+    for number, intent in enumerate(intents):
+        office.desk.declare(intent)
+        office.index.mine(digest(f"transaction {number}"), 130, paying_log(intent))
+
+    assert office.desk.look_again() == 5
+
+    assert office.node.asked == ["eth_getBlockByNumber"]
+
+
+def test_look_again__node_down__asked_once_in_the_run(office: Office) -> None:
+    office.node = FakeNode()
+    for number in range(5):
+        submitted(office, digest(f"transaction {number}"))
+    office.node.is_up = False
+    office.node.asked.clear()
+
+    with pytest.raises(ChainUnavailable):
+        office.desk.look_again()
+
+    assert office.node.asked == ["eth_getTransactionReceipt"]
+
+
+def test_look_again__nobody_told_of_the_payment__found_by_its_order(office: Office) -> None:
+    office.index.mine(TX, 105, paying_log(INTENT))
+
+    assert office.desk.look_again() == 1
+
+    assert states(office) == [State.FINAL]
+
+
+def test_look__refunded__the_ruling_says_so(office: Office) -> None:
+    office.index.mine(TX, 105, paying_log(INTENT))
+    submitted(office)
+    assert INTENT.payer is not None
+    office.index.refunded.add((INTENT.order_id, INTENT.payer))
+
+    found = submitted(office)
+
+    assert found.ruling is not None
+    assert found.ruling.outcome is Outcome.REFUNDED
+    assert states(office) == [State.FINAL]
+
+
+def test_inspect__intent_not_stored__judged_and_nothing_written() -> None:
+    office = Office()
+    office.index.mine(TX, 130, paying_log(INTENT))
+
+    found = office.desk.inspect(INTENT, TX, needed=Level.FINAL)
+
+    assert found.verdict is not None
+    assert found.verdict.failed == (Check.FINALITY,)
+    assert is_payment(found.verdict)
+    assert office.store == MemoryPayments()
+
+
+def test_inspect__log_of_another_order__claim_fails(office: Office) -> None:
+    same = intent_of(PPV, reference="same order", stated_order=INTENT.order_id)
+    office.index.mine(TX, 130, paying_log(INTENT))
+    submitted(office)
+
+    found = office.desk.inspect(same, TX, needed=Level.RECEIVED)
+
+    assert found.verdict is not None
+    assert found.verdict.failed == (Check.CLAIM,)
+
+
+@pytest.mark.parametrize("is_own_order", [True, False])
+def test_submit__thief_asks_with_the_same_order__log_is_kept_for_who_asked_first(
+    *, is_own_order: bool
+) -> None:
+    """An order id is read from the mempool; the payer left the intent open to any payer."""
+    order = None if is_own_order else digest("order of the shop")
+    honest = intent_of(PPV, payer=None, stated_order=order)
+    thief = intent_of(PPV, payer=None, stated_order=honest.order_id, reference="mine")
+    office = Office()
+    office.desk.declare(honest)
+    office.desk.declare(thief)
+    office.index.mine(TX, 130, paying_log(honest))
+
+    stolen = submitted(office, intent=thief)
+
+    assert stolen.verdict is not None
+    assert stolen.verdict.failed == (Check.CLAIM,)
+    assert submitted(office, intent=honest).is_verified
+
+
+def test_submit__who_asked_first_is_too_late__the_order_asked_anew_is_paid() -> None:
+    """An intent that ran out is replaced by one with the same order and more time."""
+    old = intent_of(PPV, until=block(129).timestamp)
+    new = intent_of(PPV, stated_order=old.order_id)
+    office = Office()
+    office.desk.declare(old)
+    office.desk.declare(new)
+    office.index.mine(TX, 130, paying_log(old))
+
+    assert submitted(office, intent=new).is_verified
+
+
+def test_look__empty_index_and_no_node__awaited() -> None:
+    office = Office(index=FakeIndex(reached=None))
+    office.desk.declare(INTENT)
+
+    assert submitted(office).standing.state is State.AWAITED
+    assert office.desk.look_again() == 1
+
+
+class Contended(MemoryPayments):
+    """A store in which somebody else always binds first."""
+
+    def bind(self, intent_id: Hash32, place: Place, *, attempt: int) -> Hash32 | None:
+        return None
+
+
+def test_claim__lost_again_and_again__says_so() -> None:
+    office = Office(store=Contended())
+    office.desk.declare(INTENT)
+    office.index.mine(TX, 130, paying_log(INTENT))
+
+    with pytest.raises(ClaimLost):
+        submitted(office)

@@ -1,0 +1,157 @@
+"""Documents of lines: what can be read, and what the same name may stand for."""
+
+import json
+from typing import Any
+
+import pytest
+
+from contracts.evm import ZERO_ADDRESS, Address, ChainId
+from contracts.units import UINT256_MAX
+from settlement.payouts.adapters.document_file import LINES_MAX, read_document
+from settlement.payouts.documents import (
+    PayoutDocument,
+    list_id_of,
+    require_payable,
+    require_same,
+    totals,
+)
+from settlement.payouts.errors import BadDocument, DocumentConflict
+
+TOKEN, BATCH = Address(b"\xa5" * 20), Address(b"\xc2" * 20)
+ANN, BEN = Address(b"\x01" * 20), Address(b"\x02" * 20)
+CHAIN = ChainId(31337)
+
+
+def line(**changes: object) -> dict[str, object]:
+    return {"payee": str(ANN), "asset": str(TOKEN), "amount": "5"} | changes
+
+
+def spelled(*lines: object, **changes: object) -> bytes:
+    whole: dict[str, object] = {
+        "list": "grants-2026-11",
+        "chain_id": str(CHAIN),
+        "contract": str(BATCH),
+        "lines": list(lines) if lines else [line()],
+    }
+    return json.dumps(whole | changes).encode()
+
+
+def read(*lines: object, **changes: object) -> PayoutDocument:
+    return read_document(spelled(*lines, **changes))
+
+
+def problems(source: bytes) -> tuple[str, ...]:
+    with pytest.raises(BadDocument) as caught:
+        read_document(source)
+    return caught.value.problems
+
+
+def test_read__lines__numbered_from_zero_in_their_order() -> None:
+    found = read(line(), line(payee=str(BEN), asset=str(ZERO_ADDRESS), amount=str(UINT256_MAX)))
+
+    assert [(one.index, one.payee, one.asset) for one in found.lines] == [
+        (0, ANN, TOKEN),
+        (1, BEN, ZERO_ADDRESS),
+    ]
+    assert found.list_id == list_id_of("grants-2026-11")
+    assert totals(found.lines) == {TOKEN: 5, ZERO_ADDRESS: UINT256_MAX}
+
+
+def test_digest__other_spelling_of_the_same__equal() -> None:
+    plain = read(line(payee=str(ANN).lower()))
+
+    assert plain.digest == read(line()).digest
+    assert read_document(plain.source) == plain
+
+
+@pytest.mark.parametrize(
+    ("entry", "said"),
+    [
+        (line(amount="0"), "lines[1].amount: '0' is nothing to pay"),
+        (line(amount=str(UINT256_MAX + 1)), "is not a decimal string below 2^256"),
+        (line(amount="-1"), "is not a decimal string below 2^256"),
+        (line(amount=5), "lines[1].amount: 5 is not a decimal string below 2^256"),
+        (line(amount="1.5"), "is not a decimal string below 2^256"),
+        (line(asset="USDC"), "lines[1].asset: 'USDC' is not an address"),
+        (line(payee=str(ZERO_ADDRESS)), "cannot be paid"),
+        (line(payee=str(TOKEN)), "cannot be paid"),
+        (line(payee=str(BATCH)), "cannot be paid"),
+        (line(memo="thanks"), "lines[1]: no object with the fields amount, asset, payee"),
+        ("five", "lines[1]: no object with the fields amount, asset, payee"),
+    ],
+)
+def test_read__line_at_fault__named_by_field_and_value(entry: Any, said: str) -> None:
+    (problem,) = problems(spelled(line(), entry))
+
+    assert problem.startswith("lines[1]")
+    assert said in problem
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        b"",
+        b"\xff",
+        b"[]",
+        b"{}",
+        spelled(list=""),
+        spelled(list="with blanks "),
+        spelled(list="x" * 129),
+        spelled(list=7),
+        spelled(chain_id=31337),
+        spelled(contract="0x12"),
+        spelled(lines=[]),
+        spelled(lines={}),
+        spelled(*[line()] * (LINES_MAX + 1)),
+        spelled(due="tomorrow"),
+    ],
+)
+def test_read__no_document__refused(source: bytes) -> None:
+    assert problems(source)
+
+
+def test_read__several_problems__all_told() -> None:
+    assert len(problems(spelled(line(amount="0"), line(payee="?"), list="?", chain_id=1))) == 4
+
+
+def test_require_payable__other_place_or_asset__each_named() -> None:
+    found = read(line(), line(asset=str(ZERO_ADDRESS)), line(asset=str(BEN)))
+
+    with pytest.raises(BadDocument) as caught:
+        require_payable(found, chain_id=ChainId(1), contract=ANN, assets=[TOKEN])
+
+    assert caught.value.problems == (
+        "chain_id: 31337 is not 1",
+        f"contract: {BATCH} is not the payout batch {ANN}",
+        f"lines[2].asset: {BEN} is not an asset paid here",
+    )
+
+
+def test_require_payable__tokens_and_native_coin__fine() -> None:
+    found = read(line(), line(asset=str(ZERO_ADDRESS)))
+
+    require_payable(found, chain_id=CHAIN, contract=BATCH, assets=[TOKEN])
+
+
+@pytest.mark.parametrize(
+    ("other", "what"),
+    [
+        (read(line(), line(amount="6")), "line 1 was 5 of"),
+        (read(line(), line(payee=str(BEN))), f"to {ANN}, and is 5 of {TOKEN} to {BEN} now"),
+        (read(line(), line(asset=str(ZERO_ADDRESS))), f"and is 5 of {ZERO_ADDRESS}"),
+        (read(line()), "it had 2 lines, and has 1 now"),
+        (read(line(), line(), chain_id="1"), "it was for"),
+    ],
+    ids=["amount", "payee", "asset", "fewer lines", "another chain"],
+)
+def test_require_same__other_content_under_the_name__conflict(
+    other: PayoutDocument, what: str
+) -> None:
+    with pytest.raises(DocumentConflict, match="grants-2026-11") as caught:
+        require_same(read(line(), line()), other)
+
+    assert what in str(caught.value)
+
+
+def test_require_same__same_lines_spelled_otherwise__fine() -> None:
+    require_same(read(line()), read(line(payee=str(ANN).lower())))
