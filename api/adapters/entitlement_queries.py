@@ -68,7 +68,7 @@ PLAIN: Final = """
                SELECT o.creator = p.creator AND o.price <= p.price FROM content_offer o
                WHERE o.chain_id = $1 AND o.contract = $4 AND o.content_id = p.content_id
                  AND o.from_block <= p.block_number
-               ORDER BY o.from_block DESC LIMIT 1), true)::int::numeric, NULL,
+               ORDER BY o.from_block DESC LIMIT 1), false)::int::numeric, NULL,
            (SELECT r.block_number FROM fact_content_refunded r
             WHERE r.chain_id = $1 AND r.order_id = p.order_id AND r.address = $5
               AND r.payer = $2 LIMIT 1),
@@ -119,7 +119,7 @@ WHOLE: Final = """
                    SELECT o.creator = p.creator AND o.price <= p.price FROM content_offer o
                    WHERE o.chain_id = $1 AND o.contract = $4 AND o.content_id = p.content_id
                      AND o.from_block <= p.block_number
-                   ORDER BY o.from_block DESC LIMIT 1), true)::int::numeric, NULL,
+                   ORDER BY o.from_block DESC LIMIT 1), false)::int::numeric, NULL,
                (SELECT r.block_number FROM fact_content_refunded r
                 WHERE r.chain_id = $1 AND r.order_id = p.order_id AND r.address = $5
                   AND r.payer = $2 LIMIT 1),

@@ -71,6 +71,7 @@ class Market:
         wallet = node.deploy(owner, "DemoWallet", owner.address)
         _, now = node.head()
         node.transact(shop.opening_calls(stage, wallet, now))
+        shop.offer_contents(theatre.engine, stage)
         market = cls(theatre, FrontEnd(theatre.served_url()), wallet)
         market.follow()
         return market

@@ -13,9 +13,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from eth_account.signers.local import LocalAccount
+from sqlalchemy import Engine
 
 from contracts.event_spec import ContractName
-from contracts.evm import Address, Hash32, Timestamp, keccak
+from contracts.evm import Address, BlockNumber, Hash32, Timestamp, keccak
 from contracts.orders import (
     Order,
     Payment,
@@ -33,16 +34,36 @@ from contracts.typed_data import Domain
 from contracts.units import UINT256_MAX, BaseUnits
 from scripts.demo.actors import Stage, sign_digest
 from scripts.devnode import Call, address_of
+from settlement.payments.adapters.gate_store import ContentRecords, Offer
 
 BUYERS = ("fan", "owner", "patron", "collector", "waverer", "spender", "relayer")
 """Who needs coins for gas besides the artist; the reader has none."""
 
 DOLLAR, ETHER = 10**6, 10**18
 TIER, TICKET_PRICE, PLACES = 1, 30 * DOLLAR, 40
+CONTENTS = {"song": 10, "story": 5, "film": 10}
+"""What the artist sells, with the price in whole dollars."""
+
 _MONEY = 1_000 * DOLLAR
 _SALT = keccak(b"concert")
 _CONCERT_IN_S, _CONCERT_S = 20 * 86_400, 3 * 3_600
 _TOKEN_NAME = "Demo Dollar"  # noqa: S105 - the name in the domain of its permits
+
+
+def offer_contents(engine: Engine, stage: Stage) -> None:
+    """The artist tells the house what is sold, and for how much."""
+    artist = address_of(stage.key("artist"))
+    with engine.begin() as connection:
+        records = ContentRecords(connection, stage.deployment.settlement)
+        for name, dollars in CONTENTS.items():
+            records.add_offer(
+                Offer(
+                    content_id=content_id(stage, name),
+                    creator=artist,
+                    price=BaseUnits(dollars * DOLLAR),
+                    from_block=BlockNumber(0),
+                )
+            )
 
 
 def content_id(stage: Stage, name: str) -> Hash32:

@@ -71,7 +71,8 @@ class Payment:
     """A payment of the wallet for a content; `refunded` is the block of its refund.
 
     `is_as_offered` says that it paid the creator who sells the content at least the price in force
-    at its block; without it anybody could buy anything of an accomplice, for one unit.
+    at its block: otherwise anybody could buy anything of an accomplice, for one unit. Nobody has
+    paid for what nobody offers.
     """
 
     content_id: Hash32
@@ -79,7 +80,7 @@ class Payment:
     block: BlockNumber
     log_index: int
     refunded: BlockNumber | None
-    is_as_offered: bool = True
+    is_as_offered: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -91,6 +91,12 @@ _TOLD = (
         sha256(int8send(w %% %(contents)s + %(gate_ids_from)s)), %(blocks)s - 5, %(nft)s, 2
     FROM generate_series(1, %(wallets)s) w
     """,
+    # Every content that is paid for is offered at that price.
+    """
+    INSERT INTO content_offer (chain_id, contract, content_id, creator, price, from_block)
+    SELECT 31337, %(payouts)s, sha256(int8send(c)), substr(sha256('c'), 1, 20), 10, 0
+    FROM generate_series(0, %(contents)s - 1) c
+    """,
     # An archive of every content that is paid for.
     """
     INSERT INTO content_alias (chain_id, contract, content_id, source_id, action)

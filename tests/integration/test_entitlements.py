@@ -32,6 +32,7 @@ from tests.entitlement_world import (
     USD,
     EntitlementWorld,
     ask,
+    content,
     gate,
     issued,
     nft_moved,
@@ -49,7 +50,10 @@ from tests.fakes_chain import FakeLog
 @pytest.fixture
 def world(database: str) -> Iterator[EntitlementWorld]:
     engine = create_engine(database.replace("postgresql://", "postgresql+psycopg://", 1))
-    yield EntitlementWorld(engine)
+    made = EntitlementWorld(engine)
+    for what in (FILM, SHOW, ARCHIVE):
+        made.add_offer(what, CREATOR, 10)
+    yield made
     engine.dispose()
 
 
@@ -94,8 +98,6 @@ def test_entitlement__paid__granted_to_the_payer_with_the_event(
 def test_entitlement__paid_otherwise_than_offered__denied(
     world: EntitlementWorld, api: APIClient, payment: FakeLog
 ) -> None:
-    world.add_offer(FILM, CREATOR, 10)
-    world.add_offer(SHOW, CREATOR, 10)
     world.add_alias(FILM, SHOW)
     world.mine(payment)
 
@@ -105,13 +107,20 @@ def test_entitlement__paid_otherwise_than_offered__denied(
 def test_entitlement__price_raised__earlier_buyers_stay(
     world: EntitlementWorld, api: APIClient
 ) -> None:
-    world.add_offer(FILM, CREATOR, 10)
     world.mine(paid(ALICE, FILM))
     world.add_offer(FILM, CREATOR, 11, from_block=2)
     world.mine(paid(BOB, FILM))
 
     assert told(api, ALICE, FILM) == (True, "paid")
     assert told(api, BOB, FILM) == (False, "payment_not_as_offered")
+
+
+def test_entitlement__paid_but_offered_by_nobody__denied(
+    world: EntitlementWorld, api: APIClient
+) -> None:
+    world.mine(paid(ALICE, content("contraband")))
+
+    assert told(api, ALICE, content("contraband")) == (False, "payment_not_as_offered")
 
 
 @pytest.mark.parametrize(
@@ -143,7 +152,6 @@ def test_entitlement__answer__has_the_members_of_its_schema(
 def test_records__rows__cannot_be_changed(world: EntitlementWorld) -> None:
     world.add_gate(gate(FILM, GateKind.ERC721, NFT))
     world.add_alias(ARCHIVE, SHOW)
-    world.add_offer(FILM, CREATOR, 10)
 
     for table in (CONTENT_GATE, CONTENT_ALIAS, CONTENT_OFFER):
         with world.engine.begin() as connection, pytest.raises(DBAPIError, match="append-only"):

@@ -19,7 +19,7 @@ from api.context import Deps, Limits
 from api.rate_limits import Rates
 from contracts.addresses import Settlement, settlements_to_json
 from contracts.event_spec import ContractName
-from contracts.evm import ZERO_ADDRESS, Address, Hash32, Timestamp
+from contracts.evm import ZERO_ADDRESS, Address, BlockNumber, Hash32, Timestamp
 from contracts.orders import Payment, event_id_of, redeem_call, refund_call
 from contracts.units import BaseUnits
 from indexer.adapters.balance_calls import BalanceCalls
@@ -32,7 +32,7 @@ from scripts.embedded.anvil import DevChain, running_anvil
 from scripts.embedded.places import scratch_directory
 from scripts.errors import ScriptError
 from scripts.gates import BalancesOfChains
-from settlement.payments.adapters.gate_store import ContentRecords
+from settlement.payments.adapters.gate_store import ContentRecords, Offer
 from settlement.payments.gates import Gate, GateKind
 from settlement.payments.intent import PaymentIntent
 from settlement.payments.ports import Submission
@@ -125,6 +125,11 @@ def deployed() -> Iterator[EntitlementSite]:
 def site(deployed: EntitlementSite, database: str) -> Iterator[EntitlementSite]:
     snapshot = deployed.node.call("evm_snapshot")
     deployed.engine = open_database(database)
+    offer = Offer(
+        content_id=CONTENT, creator=CREATOR, price=BaseUnits(1), from_block=BlockNumber(0)
+    )
+    with deployed.engine.begin() as connection:
+        ContentRecords(connection, deployed.settlement).add_offer(offer)
     yield deployed
     deployed.engine.dispose()
     deployed.node.call("evm_revert", snapshot)

@@ -39,6 +39,7 @@ def payments(draw: st.DrawFn) -> Payment:
         block=block,
         log_index=draw(st.integers(0, 9)),
         refunded=draw(st.none() | st.integers(block, HEAD).map(BlockNumber)),
+        is_as_offered=True,
     )
 
 

@@ -27,7 +27,12 @@ NOW = 1_000_000
 AT = Standing(head=BlockNumber(100), timestamp=Timestamp(NOW), finalized=BlockNumber(90))
 
 PAYMENT = Payment(
-    content_id=FILM, order_id=ORDER, block=BlockNumber(80), log_index=3, refunded=None
+    content_id=FILM,
+    order_id=ORDER,
+    block=BlockNumber(80),
+    log_index=3,
+    refunded=None,
+    is_as_offered=True,
 )
 TICKET = Ticket(
     event_id=FILM,
