@@ -44,7 +44,10 @@ def _no_network(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch)
 def postgres_server() -> Iterator[PostgresServer]:
     """One Postgres for the test session."""
     try:
-        with scratch_directory() as directory, running_postgres(directory / "postgres") as server:
+        with (
+            scratch_directory() as directory,
+            running_postgres(directory / "postgres", is_durable=False) as server,
+        ):
             yield server
     except ScriptError as error:
         _missing(error)

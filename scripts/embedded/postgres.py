@@ -66,10 +66,11 @@ class PostgresServer:
 
 
 @contextmanager
-def running_postgres(directory: Path) -> Iterator[PostgresServer]:
+def running_postgres(directory: Path, *, is_durable: bool = True) -> Iterator[PostgresServer]:
     """Run Postgres on the data in `directory`, made on first use, while the context lasts.
 
-    Started by root, it runs as `nobody`.
+    Started by root, it runs as `nobody`. What need not outlive the machine, tests that is, can do
+    without durability: any process may still be killed, but not the power.
 
     Raises:
         DirectoryInUse: Another process owns the directory.
@@ -89,7 +90,7 @@ def running_postgres(directory: Path) -> Iterator[PostgresServer]:
         pid_file = data / "postmaster.pid"
         stale = _text(pid_file)
         _await_collection(stale)
-        with kept(_server(binaries, data, sockets), place) as server:
+        with kept(_server(binaries, data, sockets, is_durable=is_durable), place) as server:
             server.wait_for(lambda: _is_ready(pid_file, stale), limit_s=READY_LIMIT_S)
             yield PostgresServer(socket_directory=sockets)
 
@@ -142,13 +143,16 @@ def _await_collection(pid_file_text: str) -> None:
         time.sleep(POLL_S)
 
 
-def _server(binaries: Path, data: Path, sockets: Path) -> Program:
+def _server(binaries: Path, data: Path, sockets: Path, *, is_durable: bool) -> Program:
+    durable = "on" if is_durable else "off"
     settings = {
         "listen_addresses": "",
         "unix_socket_directories": f'"{sockets}"',  # quoted: the setting is a list
         "unix_socket_permissions": "0700",
         "port": str(PORT),
-        "fsync": "on",
+        "fsync": durable,
+        "full_page_writes": durable,
+        "synchronous_commit": durable,
         "timezone": "UTC",
         "log_timezone": "UTC",
     }

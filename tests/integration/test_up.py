@@ -139,7 +139,10 @@ def test_db_migrate__already_done__names_the_database(up: Running) -> None:
 
 
 def test_ledger_balance__no_money_yet__zero(up: Running) -> None:
-    assert up.run("ledger balance") == (0, {"accounts": [], "net": {}})
+    code, balance = up.run("ledger balance")
+
+    assert code == 0
+    assert (balance["accounts"], balance["net"]) == ([], {})
 
 
 def test_epochs__none_over__none_computed(up: Running) -> None:

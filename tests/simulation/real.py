@@ -112,7 +112,7 @@ def real_settlement() -> Iterator[RealSettlement]:
     """Start the servers, and bring one epoch to where it is payable."""
     with ExitStack() as stack:
         directory = Path(stack.enter_context(scratch_directory()))
-        server = stack.enter_context(running_postgres(directory / "postgres"))
+        server = stack.enter_context(running_postgres(directory / "postgres", is_durable=False))
         chain = DevChain(chain_id=31337, slots_in_an_epoch=6)
         anvil = stack.enter_context(running_anvil(directory / "anvil", chain))
         town = build_town(DevNode(anvil.url), directory)

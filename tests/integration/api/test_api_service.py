@@ -361,8 +361,8 @@ def test_metrics__scrape__numbers_of_the_facts(api: APIClient, world: World) -> 
         'quittance_indexer_stalled_seconds_total{chain_id="31337",on="fetch"} 1.5',
         'quittance_indexer_blocks{chain_id="31337",proof="receipts"} 5.0',
         'quittance_request_duration_seconds_count{route="/epochs/{epoch}",status="200"} 1.0',
-        'quittance_discrepancies{kind="balance",settlement="main"} 0.0',
-        'quittance_discrepancies{kind="paid_in",settlement="main"} 1.0',
+        'quittance_discrepancies{kind="payee",settlement="main"} 0.0',
+        'quittance_discrepancies{kind="amount",settlement="main"} 1.0',
         'quittance_epochs{settlement="main",state="active"} 1.0',
         'quittance_epochs{settlement="main",state="approved"} 1.0',
     }

@@ -6,6 +6,7 @@ import pytest
 
 from contracts.evm import Timestamp, keccak
 from contracts.units import PPM_ONE
+from settlement.royalties import half_life
 from settlement.royalties.half_life import (
     FACTORS_PPM,
     ONE,
@@ -102,3 +103,8 @@ def test_decayed__factor_one__bit_neutral() -> None:
 
     assert raw == weights
     assert counted == [0, 0, 10**40 + 7]
+
+
+def test_factors__computed_again__are_the_table() -> None:
+    """The table is made when the module is read; here is the rule once more, at work."""
+    assert tuple(half_life._factors()) == FACTORS_PPM
