@@ -32,7 +32,8 @@ def test_by_two__large_tree__the_same_and_no_process_left(count: int) -> None:
     made = hashed_tree_by_two(leaves)
 
     assert made == hashed_tree(leaves)
-    assert family(os.getpid()) == before
+    # What other tests left on its way out may be gone by now; nothing may have come.
+    assert not set(family(os.getpid())).difference(before)
 
 
 @pytest.mark.parametrize("count", [0, 1, 100])
