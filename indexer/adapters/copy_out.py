@@ -22,6 +22,8 @@ from indexer.adapters.copy_binary import SIGNATURE, TRAILER
 from indexer.errors import StoreUnavailable
 
 Records: TypeAlias = NDArray[np.void]
+Rows: TypeAlias = bytes | memoryview
+"""Rows of one length, one after the other."""
 Layout: TypeAlias = list[tuple[Any, ...]]
 """Fields of a structured array, in their order; all big-endian."""
 
@@ -33,7 +35,7 @@ _LIMB = 10**16
 _LIMB_WEIGHTS = np.array([10**12, 10**8, 10**4, 1], dtype=np.int64)
 
 
-def copied_rows(connection: psycopg.Connection[Any], query: bytes) -> Iterator[tuple[int, bytes]]:
+def copied_rows(connection: psycopg.Connection[Any], query: bytes) -> Iterator[tuple[int, Rows]]:
     """The rows of a query, as COPY spells them: (length of a row, rows of this length), unordered.
 
     Raises:
@@ -57,21 +59,32 @@ def copied_rows(connection: psycopg.Connection[Any], query: bytes) -> Iterator[t
         ended = driver.get_result()
 
 
-def _gathered(connection: psycopg.Connection[Any]) -> Iterator[tuple[int, bytes]]:
-    gathered: dict[int, bytearray] = {}
+def _gathered(connection: psycopg.Connection[Any]) -> Iterator[tuple[int, Rows]]:
+    """Rows by their length. The inner loop runs once a row: nothing in it can be left out."""
+    gathered: dict[int, tuple[memoryview, int]] = {}
     read = connection.pgconn.get_copy_data
     size, row = read(0)
     if size > 0 and bytes(row[: len(SIGNATURE)]) == SIGNATURE:  # before the first row
         size, row = size - len(SIGNATURE), row[len(SIGNATURE) :]
+    while size > len(TRAILER):
+        length = size
+        rows, end = gathered.get(length) or (_space(length), 0)
+        while size == length and end < len(rows):
+            rows[end : end + length] = row
+            end += length
+            size, row = read(0)
+        gathered[length] = rows, end
+        if end == len(rows):
+            yield length, gathered.pop(length)[0]
     while size >= 0:
-        if size > len(TRAILER):
-            rows = gathered.setdefault(size, bytearray())
-            rows += row
-            if len(rows) >= GATHERED_BYTES_MAX:
-                yield size, bytes(gathered.pop(size))
-        size, row = read(0)
-    for length, rows in gathered.items():
-        yield length, bytes(rows)
+        size, _ = read(0)
+    for length, (rows, end) in gathered.items():
+        yield length, rows[:end]
+
+
+def _space(length: int) -> memoryview:
+    """Room for as many rows as are gathered at once; pages that stay unused cost nothing."""
+    return memoryview(bytearray(max(1, GATHERED_BYTES_MAX // length) * length))
 
 
 def scalar(name: str, kind: str) -> Layout:
@@ -103,7 +116,7 @@ def numeric(name: str, digits: int) -> Layout:
     return [(f"{name}_length", ">i4"), *head, (name, ">u2", (digits,))]
 
 
-def records(rows: bytes, layout: Layout) -> Records:
+def records(rows: Rows, layout: Layout) -> Records:
     """Rows of one length as a structured array."""
     return np.frombuffer(rows, dtype=np.dtype([("fields", ">i2"), *layout]))
 
@@ -116,17 +129,14 @@ def width_of(layout: Layout) -> int:
 def integers(rows: Records, name: str) -> list[int]:
     """A column of `numeric`, of whole numbers that are not negative."""
     digits = rows[name].astype(np.int64)
-    count = digits.shape[1]
-    padded = -(-count // _DIGITS_PER_LIMB) * _DIGITS_PER_LIMB
+    # The first digit weighs 10⁴ to the power of `weight`; zeros at the end are not sent.
+    weights = rows[f"{name}_weight"].astype(np.int64)
+    padded = -(-(int(weights.max(initial=0)) + 1) // _DIGITS_PER_LIMB) * _DIGITS_PER_LIMB
+    places = (padded - 1 - weights)[:, None] + np.arange(digits.shape[1])
     limbs = np.zeros((len(digits), padded), dtype=np.int64)
-    limbs[:, :count] = digits
-    columns = limbs.reshape(len(digits), -1, _DIGITS_PER_LIMB) @ _LIMB_WEIGHTS
-    values = [0] * len(digits)
-    for column in columns.T:
+    np.put_along_axis(limbs, places, digits, axis=1)
+    first, *others = (limbs.reshape(len(digits), -1, _DIGITS_PER_LIMB) @ _LIMB_WEIGHTS).T
+    values: list[int] = first.tolist()
+    for column in others:
         values = [value * _LIMB + limb for value, limb in zip(values, column.tolist(), strict=True)]
-    # The first digit weighs 10⁴ to the power of `weight`; the padding made all weigh more or less.
-    powers = (rows[f"{name}_weight"].astype(np.int64) + 1 - padded).tolist()
-    return [
-        value * 10 ** (4 * power) if power >= 0 else value // 10 ** (-4 * power)
-        for value, power in zip(values, powers, strict=True)
-    ]
+    return values

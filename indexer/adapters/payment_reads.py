@@ -5,10 +5,10 @@ from an event that names the order, from an earlier look, or from a node. All re
 snapshot of the caller's connection.
 """
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, and_, select
+from sqlalchemy import ColumnElement, Connection, and_, select, tuple_
 
 from contracts.event_spec import EventSpec
 from contracts.evm import Address, BlockNumber, BlockRef, ChainId, Hash32
@@ -19,7 +19,17 @@ from indexer.logs import RawLog
 from indexer.ranges import BlockRange
 
 ORDERS_MAX = 16
-"""Transactions that may name one order: payers differ, and each pays it once."""
+"""Events of one order that are answered: payers differ, and each pays it once."""
+
+
+class OrderRow(NamedTuple):
+    """An event that names an order, and where it is."""
+
+    block_number: BlockNumber
+    log_index: int
+    block_hash: Hash32
+    transaction_hash: Hash32
+    order_id: Hash32
 
 
 class PaymentReads:
@@ -48,32 +58,74 @@ class PaymentReads:
         logs = stored_logs(self._connection, self._chain_id, block).rows()
         return [log for log in logs if log.transaction_hash == tx_hash]
 
-    def orders(
+    def block_hashes(self, numbers: Sequence[BlockNumber]) -> dict[BlockNumber, Hash32]:
+        """The hashes of the indexed blocks among these heights."""
+        query = select(BLOCK.c.number, BLOCK.c.hash).where(
+            BLOCK.c.chain_id == self._chain_id, BLOCK.c.number.in_(numbers)
+        )
+        return {row.number: row.hash for row in self._connection.execute(query)}
+
+    def transactions_of_order(
         self, spec: EventSpec, field: str, order_id: Hash32, contract: Address
-    ) -> list[tuple[Hash32, BlockNumber]]:
-        """Transactions in which a contract's event names an order, and their blocks; oldest first.
+    ) -> list[Hash32]:
+        """Transactions in which a contract's event names an order, oldest first.
 
         Args:
             spec: the event; not a bulk one.
             field: its field that names the order.
             order_id: the order.
             contract: who must have emitted it.
+
+        Returns:
+            At most `ORDERS_MAX`.
         """
         facts = FACTS[spec.table].c
-        is_same_log = and_(
-            LOG.c.chain_id == facts.chain_id,
-            LOG.c.block_number == facts.block_number,
-            LOG.c.log_index == facts.log_index,
-        )
         query = (
-            select(LOG.c.transaction_hash, facts.block_number)
-            .join(LOG, is_same_log)
+            select(LOG.c.transaction_hash)
+            .join(FACTS[spec.table], _is_same_log(spec))
             .where(facts.chain_id == self._chain_id, facts[field] == order_id)
             .where(facts.address == contract)
             .order_by(facts.block_number, facts.log_index)
             .limit(ORDERS_MAX)
         )
-        return [(row[0], BlockNumber(row[1])) for row in self._connection.execute(query)]
+        return list(dict.fromkeys(self._connection.execute(query).scalars()))
+
+    def blocks_of_order(
+        self, spec: EventSpec, field: str, order_id: Hash32, contract: Address, tx_hash: Hash32
+    ) -> list[BlockNumber]:
+        """The block in which that transaction's event names an order; none if it does not."""
+        facts = FACTS[spec.table].c
+        query = (
+            select(facts.block_number)
+            .join(LOG, _is_same_log(spec))
+            .where(facts.chain_id == self._chain_id, facts[field] == order_id)
+            .where(facts.address == contract, LOG.c.transaction_hash == tx_hash)
+            .distinct()
+        )
+        return [BlockNumber(number) for number in self._connection.execute(query).scalars()]
+
+    def orders_after(
+        self, spec: EventSpec, field: str, contract: Address, after: tuple[int, int], limit: int
+    ) -> list[OrderRow]:
+        """A contract's events that name orders, in order, after a block number and log index."""
+        facts = FACTS[spec.table].c
+        is_block = and_(BLOCK.c.chain_id == facts.chain_id, BLOCK.c.number == facts.block_number)
+        query = (
+            select(
+                facts.block_number,
+                facts.log_index,
+                BLOCK.c.hash,
+                LOG.c.transaction_hash,
+                facts[field],
+            )
+            .join(LOG, _is_same_log(spec))
+            .join(BLOCK, is_block)
+            .where(facts.chain_id == self._chain_id, facts.address == contract)
+            .where(tuple_(facts.block_number, facts.log_index) > tuple_(*after))
+            .order_by(facts.block_number, facts.log_index)
+            .limit(limit)
+        )
+        return [OrderRow(*row) for row in self._connection.execute(query)]
 
     def events(
         self, spec: EventSpec, contract: Address, values: Mapping[str, object]
@@ -93,3 +145,12 @@ class PaymentReads:
         query = select(*BLOCK_REF).where(BLOCK.c.chain_id == self._chain_id)
         row = self._connection.execute(query.where(BLOCK.c.number == number)).mappings().first()
         return None if row is None else block_ref(row)
+
+
+def _is_same_log(spec: EventSpec) -> ColumnElement[bool]:
+    facts = FACTS[spec.table].c
+    return and_(
+        LOG.c.chain_id == facts.chain_id,
+        LOG.c.block_number == facts.block_number,
+        LOG.c.log_index == facts.log_index,
+    )

@@ -40,6 +40,7 @@ from contracts.events import (
     EPOCH_CLOCK_STARTED,
     EPOCH_FUNDED,
     PARAMETERS_SET,
+    SETTLEMENT_STARTED,
     SPLIT_TERMS_SET,
     SUBSCRIBED,
     VERDICT_LIFTED,
@@ -97,6 +98,13 @@ class FactReads:
         )
         row = self._connection.execute(query).one_or_none()
         return None if row is None else ClockTerms(*row)
+
+    def veto_window(self) -> int | None:
+        """Seconds from commit to activation, once the contract's first event is indexed."""
+        facts = _of(SETTLEMENT_STARTED)
+        query = select(facts.veto_window).where(self._is_ours(SETTLEMENT_STARTED))
+        found: int | None = self._connection.execute(query).scalar_one_or_none()
+        return found
 
     def finalized(self) -> BlockRef | None:
         """The finalized block, up to which facts cannot change."""

@@ -23,6 +23,7 @@ from contracts.packed_usage import ByteRows, PackedPseudonyms, PackedSubscriptio
 from indexer.adapters.copy_out import (
     Layout,
     Records,
+    Rows,
     array,
     copied_rows,
     integers,
@@ -135,7 +136,7 @@ class ShardReads:
 
     def _copied(
         self, spec: EventSpec, columns: str, owner: str, bounds: tuple[bytes, bytes | None]
-    ) -> Iterator[tuple[int, bytes]]:
+    ) -> Iterator[tuple[int, Rows]]:
         upto = self._boundary if spec is SUBSCRIBED else self._reference
         self._require(upto)
         low, high = bounds
@@ -220,7 +221,7 @@ def _is_whole(found: Records, each: int) -> NDArray[np.bool_]:
     for name in _USAGE_ARRAYS:
         is_whole &= found[f"{name}_dimensions"] == 1
         is_whole &= found[f"{name}_count"] == each
-    whole = found[is_whole]
+    whole = found if is_whole.all() else found[is_whole]
     _require_widths(whole["work_id"]["id_length"], _WORD)
     _require_widths(whole["minutes"]["value_length"], 8)
     _require_widths(whole["plays"]["value_length"], 8)
@@ -232,7 +233,7 @@ def _require_widths(lengths: NDArray[Any], width: int) -> None:
         raise StoredShapeUnknown(CONSUMPTION_SUBMITTED.table, f"an element is not {width} bytes")
 
 
-def _front(rows: bytes, length: int) -> Records:
+def _front(rows: Rows, length: int) -> Records:
     """What stands before the arrays of a row, whatever their shape."""
     bare = np.frombuffer(rows, dtype=np.uint8).reshape(-1, length)
     return records(np.ascontiguousarray(bare[:, : width_of(_FRONT)]).tobytes(), _FRONT)

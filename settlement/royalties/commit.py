@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from contracts.approvals import Approval
 from contracts.calls import GuardianSignature
-from contracts.evm import Address, ChainId, Hash32, Timestamp
+from contracts.evm import Address, ChainId, Epoch, Hash32, Timestamp
 from contracts.operations import commit_operation_id
 from settlement.royalties.approve import ApprovalStore, EpochStanding, SignedApproval
 from settlement.royalties.manifest import manifest_digest
@@ -36,9 +36,17 @@ class TooFewApprovals:
     guardians: tuple[Address, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class NotAwaited:
+    """The contract waits for another epoch, or for another attempt at this one."""
+
+    next_epoch: Epoch
+    attempt: int
+
+
 def plan_commit(
     manifest_data: bytes, *, standing: EpochStanding, store: ApprovalStore
-) -> CommitPlan | TooFewApprovals:
+) -> CommitPlan | TooFewApprovals | NotAwaited:
     """Gather a quorum for a computed manifest, under the guardian set in office.
 
     Guardians who named different deadlines do not agree: the deadline with most approvals counts,
@@ -48,6 +56,8 @@ def plan_commit(
         BadManifest: the manifest cannot be read.
     """
     manifest, digest = manifest_from_bytes(manifest_data), manifest_digest(manifest_data)
+    if (standing.next_epoch, standing.attempt) != (manifest.epoch, manifest.attempt):
+        return NotAwaited(standing.next_epoch, standing.attempt)
     usable = [
         approval
         for approval in store.of_attempt(

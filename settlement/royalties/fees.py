@@ -41,6 +41,11 @@ def charge(fee: int, rates_ppm: Sequence[int]) -> tuple[BaseUnits, ...]:
     return tuple(BaseUnits(mul_div_down(fee, rate, PPM_ONE)) for rate in rates_ppm)
 
 
+def charge_column(fees: Sequence[int], rate_ppm: int) -> list[int]:
+    """What one entry takes of each of many fees."""
+    return [mul_div_down(fee, rate_ppm, PPM_ONE) for fee in fees]
+
+
 def charge_all(
     fees: Mapping[Address, BaseUnits], entries: Sequence[FeeEntry]
 ) -> dict[Address, tuple[BaseUnits, ...]]:

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from contracts.evm import Address
 from contracts.packed_usage import Integers
-from contracts.units import PPM_ONE, BaseUnits, mul_div_down
-from settlement.royalties.fees import charge
+from contracts.units import PPM_ONE, mul_div_down
+from settlement.royalties.fees import charge_column
 from settlement.royalties.half_life import decayed
 from settlement.royalties.rulesets import ruleset_named
 from settlement.royalties.shard_judging import JudgedUsage
@@ -39,12 +39,12 @@ SUBSCRIBERS_PER_RANGE = 8_192
 class AssetFees:
     """What subscribers paid in one asset, by place; None where one paid nothing in it.
 
-    `charged[place]` is in the order of the parameters' fees; the rest is shared.
+    `charged` has a column for each of the parameters' fees, in their order; the rest is shared.
     """
 
     asset: Address
     paid: Sequence[int | None]
-    charged: Sequence[tuple[BaseUnits, ...]]
+    charged: Sequence[Sequence[int]]
     shareable: Sequence[int]
     has_paid: NDArray[np.bool_]
     words: WideNumbers
@@ -89,9 +89,12 @@ class CountingRows:
 def asset_fees(fees: ShardFees, rates_ppm: Sequence[int]) -> Iterator[AssetFees]:
     """Charge every subscriber's fee, asset by asset, ascending."""
     for asset, paid in sorted(fees.fees.items()):
-        charged = [() if fee is None else charge(fee, rates_ppm) for fee in paid]
-        shareable = [(fee or 0) - sum(taken) for fee, taken in zip(paid, charged, strict=True)]
-        is_wide = [units >> TOTAL_BITS != 0 for units in shareable]
+        units = [fee or 0 for fee in paid]
+        charged = [charge_column(units, rate) for rate in rates_ppm]
+        shareable = units
+        for column in charged:
+            shareable = [left - taken for left, taken in zip(shareable, column, strict=True)]
+        is_wide = [left >= 1 << TOTAL_BITS for left in shareable]
         yield AssetFees(
             asset=asset,
             paid=paid,
@@ -99,7 +102,9 @@ def asset_fees(fees: ShardFees, rates_ppm: Sequence[int]) -> Iterator[AssetFees]
             shareable=shareable,
             has_paid=np.array([fee is not None for fee in paid], dtype=bool),
             words=wide_numbers(
-                [0 if wide else units for units, wide in zip(shareable, is_wide, strict=True)]
+                [0 if wide else left for left, wide in zip(shareable, is_wide, strict=True)]
+                if any(is_wide)
+                else shareable
             ),
             is_wide=np.array(is_wide, dtype=bool),
         )

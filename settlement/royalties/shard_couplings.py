@@ -27,6 +27,9 @@ from settlement.royalties.shard_shares import Words
 _BY_PSEUDONYM = frozenset({Reason.NON_CANONICAL_ID, Reason.REUSED_PSEUDONYM})
 _ORDER_HEAD = SCALAR_FIELD_ORDER >> 192
 """What is not canonical has first eight bytes at least as large."""
+_SIEVE_BITS = 16
+_SIEVE_SHIFT = np.uint64(64 - _SIEVE_BITS)
+"""Where the first bits of a key are those of no repeated one, it need not be looked up."""
 _NO_FUNDING = FundedColumns(block_number=[], log_index=[], asset=[], source=[], amount=[])
 
 
@@ -41,15 +44,24 @@ def coupled_submitters(batches: Iterable[PackedPseudonyms]) -> list[Address]:
             continue
         submitters.append(np.ascontiguousarray(batch.submitter))
         keys.append(id_keys(batch.pseudonym.reshape(count * each, 32)).reshape(count, each))
-        heads = np.ascontiguousarray(batch.pseudonym[:, :, :8]).view(">u8").reshape(count, each)
-        for at in np.flatnonzero((heads >= np.uint64(_ORDER_HEAD)).any(axis=1)).tolist():
-            coupled.add(batch.submitter[at].tobytes())
+        coupled.update(batch.submitter[at].tobytes() for at in _not_canonical(batch.pseudonym))
     if keys:
         repeated = repeated_values(np.concatenate([one.ravel() for one in keys]))
+        is_candidate = np.zeros(2**_SIEVE_BITS, dtype=bool)
+        is_candidate[repeated >> _SIEVE_SHIFT] = True
         for who, of_one in zip(submitters, keys, strict=True):
-            for at in np.flatnonzero(is_member(of_one, repeated).any(axis=1)).tolist():
+            some = np.flatnonzero(is_candidate[of_one >> _SIEVE_SHIFT].any(axis=1))
+            for at in some[is_member(of_one[some], repeated).any(axis=1)].tolist():
                 coupled.add(who[at].tobytes())
     return [Address(one) for one in sorted(coupled)]
+
+
+def _not_canonical(pseudonyms: ByteRows) -> list[int]:
+    """Which submissions (m, n, 32) have a pseudonym that may not be canonical."""
+    high = np.flatnonzero((pseudonyms[:, :, 0] >= _ORDER_HEAD >> 56).any(axis=1))
+    heads = np.ascontiguousarray(pseudonyms[high, :, :8]).view(">u8")[:, :, 0]
+    found: list[int] = high[(heads >= np.uint64(_ORDER_HEAD)).any(axis=1)].tolist()
+    return found
 
 
 def coupled_rows(

@@ -58,7 +58,7 @@ def _lines(
                 f'{{"credited":"{units}","work_id":"{work}"}}'
                 for units, work in zip(credited[stretch], named[stretch], strict=True)
             )
-            charged = ",".join(f'"{units}"' for units in asset.charged[who])
+            charged = ",".join(f'"{column[who]}"' for column in asset.charged)
             unallocated = asset.shareable[who] - of_asset.targets[place]
             lines.append(
                 f'{{"asset":"{asset.asset}","charged":[{charged}],"fee":"{paid}","rows":[{listed}],'

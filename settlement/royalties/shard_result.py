@@ -167,12 +167,11 @@ def _asset_sums(
     credited = sum(by_code.values())
     if credited != shared:
         raise ConservationBroken(asset.asset, divided=credited, available=shared)
-    charged = [units for units in asset.charged if units]
     per_work = {factors.work_ids[code]: units for code, units in by_code.items()}
     return AssetSums(
         asset=asset.asset,
         paid=BaseUnits(sum(fee for fee in asset.paid if fee is not None)),
-        charged=tuple(BaseUnits(sum(column)) for column in zip(*charged, strict=True)),
+        charged=tuple(BaseUnits(sum(column)) for column in asset.charged),
         unallocated=BaseUnits(sum(asset.shareable) - shared),
         per_work=per_work,
     )

@@ -41,10 +41,11 @@ class WideNumbers:
 
 def wide_numbers(values: Sequence[int]) -> WideNumbers:
     """A column of numbers below 2¹²⁸."""
-    data = b"".join([value.to_bytes(TOTAL_BITS // 8, "little") for value in values])
-    words = np.frombuffer(data, dtype="<u8").reshape(-1, 2).astype(np.uint64)
-    high = np.ascontiguousarray(words[:, 1])
-    return WideNumbers(np.ascontiguousarray(words[:, 0]), high if high.any() else None)
+    if max(values, default=0) <= _WORD_MAX:
+        return WideNumbers(np.array(values, dtype=np.uint64), None)
+    low = np.array([value & int(_WORD_MAX) for value in values], dtype=np.uint64)
+    high = np.array([value >> _WORD_BITS for value in values], dtype=np.uint64)
+    return WideNumbers(low, high)
 
 
 def share_lines(totals: WideNumbers, weights: Words) -> WideNumbers:

@@ -1,8 +1,9 @@
 """Sharded allocation: from usage rows in Postgres to stored totals, beside the plain functions.
 
 `python -m tests.bench.bench_allocate [--rows N …] [--workers N] [--shards N] [--json]`. For each
-size, an epoch of ten rows a subscriber is generated and written to a new Postgres (fsync on), which
-shares the CPUs with our processes. Then `--workers` processes measure
+size, an epoch of ten rows a subscriber is generated and written to a new Postgres (fsync on), and
+vacuumed, as it would be after a month. It shares the CPUs with our processes. Then `--workers`
+processes measure
 
     allocated once loaded   columns are in memory: judging, weights, shares, sums
     rows to totals          couplings, reads, shards, stored units, merge, stored total

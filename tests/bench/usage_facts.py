@@ -74,7 +74,8 @@ def load_usage(url: str, facts: UsageFacts, *, tiers: bytes, usage: bytes) -> No
         _copy(cursor, SUBSCRIBED.table, _subscribed(facts, tiers))
         _copy(cursor, CONSUMPTION_SUBMITTED.table, _submitted(facts, usage))
     with psycopg.connect(url, autocommit=True) as connection:
-        connection.execute(f"ANALYZE {CONSUMPTION_SUBMITTED.table}, {SUBSCRIBED.table}")
+        connection.execute(f"VACUUM (ANALYZE) {CONSUMPTION_SUBMITTED.table}, {SUBSCRIBED.table}")
+        connection.execute("CHECKPOINT")
 
 
 def _copy(cursor: psycopg.Cursor[Any], table: str, chunks: Iterator[bytes]) -> None:

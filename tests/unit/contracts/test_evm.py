@@ -40,9 +40,12 @@ def test_keccak__empty_input__is_the_known_answer() -> None:
     assert str(keccak(b"")) == expected
 
 
-@pytest.mark.parametrize("text", ["00", "0x0", "0xzz", ""])
-def test_bytes_from_hex__other_text__refused(text: str) -> None:
-    with pytest.raises(ValueError, match=r"."):
+@pytest.mark.parametrize(
+    ("text", "about"),
+    [("00", "'00'"), ("", "''"), ("0X00", "'0X00'"), ("0x0", "hex"), ("0xzz", "hex")],
+)
+def test_bytes_from_hex__other_text__refused(text: str, about: str) -> None:
+    with pytest.raises(ValueError, match=about):
         bytes_from_hex(text)
 
 

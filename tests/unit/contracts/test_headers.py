@@ -39,6 +39,7 @@ GOOD: bytes = rlp.encode(FRONTIER)
         (GOOD[:2], "bytes, the list ends at"),
         (rlp.encode(FRONTIER[:14]), "14 fields"),
         (rlp.encode([FRONTIER]), "byte 3 begins something else"),
+        (rlp.encode([[]]), "byte 1 begins something else"),
         (rlp.encode([b"\1" * 31, *FRONTIER[1:]]), "another length"),
         (rlp.encode([*FRONTIER[:3], bytes(33), *FRONTIER[4:]]), "another length"),
         (rlp.encode([*FRONTIER[:6], bytes(255), *FRONTIER[7:]]), "another length"),

@@ -18,6 +18,7 @@ def test_mul_div_down__remainder__is_dropped() -> None:
         (0, [1, 2], [0, 0]),
         (5, [0, 1], [0, 5]),
         (1, [1, 1, 1], [1, 0, 0]),
+        (2, [5, 4, 1], [1, 1, 0]),  # 1.0, 0.8, 0.2: the remainder decides, not the share
         (2**256, [1, 1], [2**255, 2**255]),
     ],
 )
@@ -29,8 +30,10 @@ def test_allot_rows__total__is_shared_to_the_last_unit(
 
 @pytest.mark.parametrize("weights", [[], [0], [0, 0]])
 def test_allot_rows__no_weight__refused(weights: list[int]) -> None:
-    with pytest.raises(NothingToAllot):
+    with pytest.raises(NothingToAllot, match="to share 7 units by") as refused:
         allot_rows(7, weights)
+
+    assert refused.value.total == 7
 
 
 def test_allot__tie__goes_to_the_lower_address() -> None:

@@ -27,6 +27,12 @@ def test_allotment__nothing_to_share__all_zero() -> None:
     assert [(one.amount, one.rank) for one in allotment(0, [1, 2]).portions] == [(0, 1), (0, 2)]
 
 
+def test_allotment__least_weight_of_all__has_everything() -> None:
+    assert [one.amount for one in allotment(7, [0, 1]).portions] == [0, 7]
+
+
 def test_allotment__no_weight__refused() -> None:
-    with pytest.raises(NothingToAllot):
+    with pytest.raises(NothingToAllot) as refused:
         allotment(5, [0, 0])
+
+    assert refused.value.total == 5

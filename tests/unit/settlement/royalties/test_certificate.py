@@ -205,8 +205,10 @@ def rehashed(header: bytes) -> BlockEvidence:
 def test_certify__header_that_is_not_the_blocks__corrupt(
     level: Level, block: BlockEvidence, about: str
 ) -> None:
-    with pytest.raises(InputsDisagree, match=about):
+    with pytest.raises(InputsDisagree, match=about) as refused:
         certify(scope(level=level), [*FOUR[:2], block, FOUR[3]])
+
+    assert refused.value.epoch == scope().epoch
 
 
 def test_certify__anchor_of_another_chain__corrupt() -> None:

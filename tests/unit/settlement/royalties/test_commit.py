@@ -1,11 +1,13 @@
 from dataclasses import replace
 from typing import Any
 
+import pytest
+
 from contracts.calls import GuardianSignature
 from contracts.evm import Timestamp, keccak
 from contracts.operations import commit_operation_id
 from settlement.royalties.approve import SignedApproval, approve
-from settlement.royalties.commit import CommitPlan, TooFewApprovals, plan_commit
+from settlement.royalties.commit import CommitPlan, NotAwaited, TooFewApprovals, plan_commit
 from settlement.royalties.derivation import derive
 from tests.royalties_builders import FIRST_EPOCH, SETTLEMENT, facts_of, sample_chain
 from tests.royalties_fakes import (
@@ -42,7 +44,7 @@ def approvals(*deadlines: int) -> ApprovalsInMemory:
     return store
 
 
-def planned(store: ApprovalsInMemory, **changes: Any) -> CommitPlan | TooFewApprovals:
+def planned(store: ApprovalsInMemory, **changes: Any) -> CommitPlan | TooFewApprovals | NotAwaited:
     return plan_commit(EPOCH.manifest_bytes, standing=replace(STANDING, **changes), store=store)
 
 
@@ -104,6 +106,16 @@ def test_plan_commit__approval_of_another_manifest__not_counted() -> None:
     store.rows[0] = replace(store.rows[0], manifest_digest=keccak(b"other"))
 
     assert isinstance(planned(store), TooFewApprovals)
+
+
+@pytest.mark.parametrize(
+    "changes", [{"next_epoch": FIRST_EPOCH + 1}, {"attempt": 2}], ids=["epoch", "attempt"]
+)
+def test_plan_commit__contract_waits_for_another__not_planned(changes: dict[str, Any]) -> None:
+    plan = planned(approvals(9_000_000, 9_000_000), **changes)
+
+    standing = replace(STANDING, **changes)
+    assert plan == NotAwaited(standing.next_epoch, standing.attempt)
 
 
 def _place() -> dict[str, Any]:

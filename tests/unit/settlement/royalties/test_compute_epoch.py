@@ -330,8 +330,10 @@ def test_derive__log_in_a_block_that_rules_it_out__corrupt() -> None:
     chain.subscribe(ANN, 1)
     chain.finish(FIRST_EPOCH)
 
-    with pytest.raises(InputsDisagree, match="a log of block 6, whose bloom rules it out"):
+    with pytest.raises(InputsDisagree, match="a log of block 6, whose bloom rules it out") as found:
         computed(FIRST_EPOCH, chain, ComputedInMemory())
+
+    assert found.value.epoch == FIRST_EPOCH
 
 
 def test_stored_leaves__read_back__equal() -> None:

@@ -111,6 +111,42 @@ def test_derive__decoded_event_missing__corrupt() -> None:
         derive(replace(facts, consumption=shorter))
 
 
+def test_derive__decoded_event_twice__corrupt() -> None:
+    """Every log is a column's and every column's a log: only their number gives it away."""
+    facts = facts_of(sample_chain(), FIRST_EPOCH)
+    money = facts.funded
+    twice = replace(
+        money,
+        **{name: [*getattr(money, name), getattr(money, name)[-1]] for name in money.__slots__},
+    )
+
+    with pytest.raises(InputsDisagree, match="1 of them in only one of the two") as refused:
+        derive(replace(facts, funded=twice))
+
+    assert refused.value.epoch == FIRST_EPOCH
+
+
+@pytest.mark.parametrize(
+    ("batch", "column"),
+    [
+        ("funded", "log_index"),
+        ("funded", "amount"),
+        ("subscribed", "subscriber"),
+        ("subscribed", "tier_id"),
+        ("subscribed", "amount"),
+        ("consumption", "log_index"),
+        ("logs", "log_index"),
+    ],
+)
+def test_derive__column_shorter_than_the_others__refused(batch: str, column: str) -> None:
+    facts = facts_of(sample_chain(), FIRST_EPOCH)
+    columns = getattr(facts, batch)
+    shorter = replace(columns, **{column: getattr(columns, column)[:-1]})
+
+    with pytest.raises(ValueError, match="shorter"):
+        derive(replace(facts, **{batch: shorter}))
+
+
 def test_derive__raw_log_missing__corrupt() -> None:
     facts = facts_of(sample_chain(), FIRST_EPOCH)
     logs = facts.logs

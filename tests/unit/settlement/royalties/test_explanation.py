@@ -17,6 +17,7 @@ from settlement.errors import UnknownName
 from settlement.royalties.derivation import ComputedEpoch, derive
 from settlement.royalties.derivation_steps import (
     EscrowExplanation,
+    Explanation,
     Fate,
     FeeExplanation,
     ListSteps,
@@ -47,7 +48,6 @@ from tests.ruled_epochs import BAND, CHOIR, FOUND, LOST, bounded, everything, ne
 
 SONG, FILM = work("song"), work("film")
 COMPUTED = derive(facts_of(sample_chain(), FIRST_EPOCH))
-SONG_STEPS = explain(COMPUTED, SONG, DUSD)
 
 
 def with_share(
@@ -76,6 +76,10 @@ def with_leaves(leaves: tuple[Leaf, ...]) -> ComputedEpoch:
     return replace(COMPUTED, distribution=replace(COMPUTED.distribution, leaves=leaves))
 
 
+def song_steps() -> Explanation:
+    return explain(COMPUTED, SONG, DUSD)
+
+
 def first_credit_of_ann() -> Credit:
     (share,) = (
         one
@@ -88,6 +92,22 @@ def first_credit_of_ann() -> Credit:
 def test_explained_assets__sample__those_of_its_subscribers() -> None:
     assert explained_assets(COMPUTED, SONG) == (DUSD, EURT)
     assert explained_assets(COMPUTED, work("game")) == ()
+
+
+@pytest.mark.parametrize("leaf_id", [SONG, FEES_ID, escrow_id(keccak(b"found"))])
+def test_explain_leaf__any_kind__says_of_which_attempt_and_asset(leaf_id: Hash32) -> None:
+    explained = explain_leaf(EVERYTHING, leaf_id, DUSD)
+
+    manifest = EVERYTHING.manifest
+    assert (explained.epoch, explained.attempt) == (manifest.epoch, manifest.attempt)
+    assert (explained.manifest_digest, explained.root) == (
+        EVERYTHING.manifest_digest,
+        manifest.root,
+    )
+    assert explained.asset == DUSD
+    scope = EVERYTHING.facts.scope
+    event = explained.parameters
+    assert (event.block_number, event.log_index) == (scope.parameters_block, scope.parameters_log)
 
 
 def test_explain__sample__parts_add_up_to_the_leaf() -> None:
@@ -108,7 +128,7 @@ def test_explain__sample__parts_add_up_to_the_leaf() -> None:
 
 
 def test_explain__subscriber__every_number_of_the_derivation() -> None:
-    (ann,) = (part for part in SONG_STEPS.subscribers if part.subscriber == ANN)
+    (ann,) = (part for part in song_steps().subscribers if part.subscriber == ANN)
 
     assert [(one.amount, one.payer) for one in ann.payments] == [(10_000_000, ANN)]
     song, film = ann.rows
@@ -129,8 +149,8 @@ def test_explain__subscriber__every_number_of_the_derivation() -> None:
 
 
 def test_explain__events__named_with_the_hash_of_their_block() -> None:
-    (ann,) = (part for part in SONG_STEPS.subscribers if part.subscriber == ANN)
-    facts = COMPUTED.facts
+    steps, facts = song_steps(), COMPUTED.facts
+    (ann,) = (part for part in steps.subscribers if part.subscriber == ANN)
     logs = {
         (number, index): block_hash
         for number, index, block_hash in zip(
@@ -139,8 +159,8 @@ def test_explain__events__named_with_the_hash_of_their_block() -> None:
     }
 
     events = [
-        SONG_STEPS.parameters,
-        SONG_STEPS.split.terms,
+        steps.parameters,
+        steps.split.terms,
         ann.payments[0].event,
         ann.rows[0].event,
         ann.rows[0].terms,
@@ -149,12 +169,12 @@ def test_explain__events__named_with_the_hash_of_their_block() -> None:
         one.block_hash for one in events
     ]
     assert len({(one.block_number, one.log_index) for one in events}) == 4
-    assert SONG_STEPS.split.terms == ann.rows[0].terms
+    assert steps.split.terms == ann.rows[0].terms
     assert {one.chain_id for one in events} == {SETTLEMENT.chain_id}
 
 
 def test_explain__split__shares_remainders_and_ranks() -> None:
-    split = SONG_STEPS.split
+    split = song_steps().split
 
     assert split.shared is not None
     assert [one.payee for one in split.shared.payees] == [ANN, BOB, CAT]
@@ -364,7 +384,7 @@ def test_explain__half_life__age_factor_and_both_weights() -> None:
     for row in rows.values():
         assert row.raw == row.undecayed * row.factor_ppm // 10**6
     assert film.registered_at == EVERYTHING.registry.works[FILM].registered_at
-    assert {row.age_steps for part in SONG_STEPS.subscribers for row in part.rows} == {None}
+    assert {row.age_steps for part in song_steps().subscribers for row in part.rows} == {None}
 
 
 def test_explain__fees__off_the_fee_and_the_rest_shared() -> None:
@@ -423,12 +443,15 @@ def test_explain__split_too_large__whole_amount_suspended() -> None:
     chain.submit(ANN, [(SONG, 1, 1)])
     chain.finish(FIRST_EPOCH)
 
-    split = explain(derive(facts_of(chain, FIRST_EPOCH)), SONG, DUSD).split
+    computed = derive(facts_of(chain, FIRST_EPOCH))
+
+    split = explain(computed, SONG, DUSD).split
 
     assert (split.shared, split.lines, split.paid) == (None, (), 0)
     assert [(one.position, one.reason, one.amount) for one in split.suspended] == [
         (0, Reason.SPLIT_TOO_LARGE, 10**9)
     ]
+    assert explain(computed, SONG, EURT).split.suspended == ()
 
 
 @pytest.mark.parametrize("moved", [SONG, suspense_id(SONG)])
@@ -459,6 +482,11 @@ def test_explain_leaf__fees__every_subscriber_and_entry() -> None:
     ]
     for place, entry in enumerate(found.entries):
         assert entry.amount == sum(one.charged[place] for one in found.subscribers) > 0
+    shares = [share for share in EVERYTHING.distribution.allocations if share.asset == DUSD]
+    assert [
+        (one.subscriber, sum(payment.amount for payment in one.payments), one.fee, one.charged)
+        for one in found.subscribers
+    ] == [(share.subscriber, share.fee, share.fee, share.charged) for share in shares]
     (leaf,) = leaves_of(FEES_ID)
     assert [(one.payee, one.amount, one.part) for one in found.lines] == [
         (line.payee, line.amount, 0) for line in leaf.lines
@@ -502,6 +530,16 @@ def test_explain_leaf__fee_leaf_with_another_payee__refused() -> None:
 
     with pytest.raises(ExplanationDiffers, match="fees: lines is"):
         explain_leaf(changed, FEES_ID, DUSD)
+
+
+def test_explain_leaf__fee_of_somebody_who_paid_nothing__refused() -> None:
+    stranger = address("stranger")
+    first, *others = EVERYTHING.distribution.allocations
+    allocations = (replace(first, subscriber=stranger), *others)
+    distribution = replace(EVERYTHING.distribution, allocations=allocations)
+
+    with pytest.raises(ExplanationDiffers, match=f"subscriber {stranger}: fee is 0 by its steps"):
+        explain_leaf(replace(EVERYTHING, distribution=distribution), FEES_ID, first.asset)
 
 
 def test_explain_leaf__escrow_leaf_lost__refused() -> None:

@@ -7,7 +7,14 @@ from contracts.evm import ZERO_ADDRESS, Address
 from contracts.leaves import FEES_ID, SplitLine
 from contracts.units import BaseUnits
 from settlement.royalties.charging import ChargedFees, charge_fees
-from settlement.royalties.fees import FeeEntry, FeeShare, charge, fee_lines, fee_shares
+from settlement.royalties.fees import (
+    FeeEntry,
+    FeeShare,
+    charge,
+    charge_column,
+    fee_lines,
+    fee_shares,
+)
 from settlement.royalties.parameters import parameters_from_bytes
 from settlement.royalties.reasons import Reason
 from settlement.royalties.registry import Registry
@@ -146,5 +153,22 @@ def test_charge_fees__payee_that_cannot_be_paid__listed_and_not_in_the_leaf(neve
     assert (one.block_number, one.log_index, one.asset) == (START_BLOCK, 1, DUSD)
 
 
+def test_charge_fees__one_unit_or_none_for_a_payee_that_cannot_be_paid__the_unit_is_listed() -> (
+    None
+):
+    result = charged({ANN: 1_000}, fee_json("one", DUSD, 1_000), fee_json("none", DUSD, 999))
+
+    assert result.shareable == {ANN: 999}
+    assert [(one.position, one.amount) for one in result.unpaid] == [(0, 1)]
+
+
 def test_charge_fees__asset_of_another_leaf__can_be_paid_here() -> None:
     assert charged({ANN: 1_000}, fee_json("one", EURT, 1_000)).unpaid == ()
+
+
+def test_charge_column__many_fees__each_as_if_alone() -> None:
+    fees, rates = [0, 1, 39, 40, 2**200 + 1], [25_000, 1, 500_000]
+
+    columns = [charge_column(fees, rate) for rate in rates]
+
+    assert list(zip(*columns, strict=True)) == [charge(fee, rates) for fee in fees]

@@ -105,6 +105,14 @@ def test_decayed__factor_one__bit_neutral() -> None:
     assert counted == [0, 0, 10**40 + 7]
 
 
+@pytest.mark.parametrize("lengths", [(1, 2, 1), (2, 1, 1), (1, 1, 2), (2, 2, 1)])
+def test_decayed__rows_without_a_factor_or_credibility__refused(lengths: tuple[int, ...]) -> None:
+    raw, factors, credibility = ([PPM_ONE] * length for length in lengths)
+
+    with pytest.raises(ValueError, match=r"argument 2 is (short|long)er"):
+        decayed(raw, factors, credibility)
+
+
 def test_factors__computed_again__are_the_table() -> None:
     """The table is made when the module is read; here is the rule once more, at work."""
     assert tuple(half_life._factors()) == FACTORS_PPM

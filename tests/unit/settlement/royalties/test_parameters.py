@@ -70,7 +70,7 @@ def test_parameters__completeness_instead_of_another_field__refused() -> None:
         ({"regions": []}, r"regions: \[\] is not an object"),
         ({"regions": {"0xAB": "1"}}, "regions: '0xAB' is not a region rule"),
         ({"regions": {str(REGION): "x"}}, f"regions.{REGION}: 'x'"),
-        ({"ruleset": ["x"]}, "ruleset: .* is not a name"),
+        ({"ruleset": ["x"]}, r"ruleset: \['x'\] is not a name"),
         ({"completeness": "none"}, "completeness: 'none' is not one of .'headers', 'receipts'."),
         ({"completeness": "Headers"}, "completeness: 'Headers' is not one of"),
         ({"completeness": ["headers"]}, "completeness: .'headers'. is not one of"),
@@ -86,10 +86,18 @@ def test_parameters__wrong_field__named(changes: dict[str, Any], message: str) -
 
 
 @pytest.mark.parametrize(
-    "data", [b"", b"{", b"\xff", b"[]", b'{"k_ppm":"1","k_ppm":"2"}', parameters_json() + b" "]
+    ("data", "wanted"),
+    [
+        (b"", "JSON"),
+        (b"{", "JSON"),
+        (b"\xff", "JSON"),
+        (b'{"k_ppm":"1","k_ppm":"2"}', "JSON .*k_ppm"),
+        (b"[]", "an object"),
+        (parameters_json() + b" ", "canonical JSON"),
+    ],
 )
-def test_parameters__not_one_canonical_object__refused(data: bytes) -> None:
-    with pytest.raises(BadParameters, match="document"):
+def test_parameters__not_one_canonical_object__refused(data: bytes, wanted: str) -> None:
+    with pytest.raises(BadParameters, match=f"document: .* is not {wanted}"):
         parameters_from_bytes(data)
 
 

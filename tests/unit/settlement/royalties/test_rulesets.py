@@ -10,7 +10,7 @@ def test_ruleset_named__published__its_module() -> None:
 
 
 def test_ruleset_named__unknown__names_the_published() -> None:
-    with pytest.raises(UnknownName, match="'global-v9'; known: usercentric-v1"):
+    with pytest.raises(UnknownName, match="no ruleset is named 'global-v9'; known: usercentric-v1"):
         ruleset_named("global-v9")
 
 

@@ -1,6 +1,7 @@
 from collections.abc import Sequence
 
 import numpy as np
+import pytest
 
 from contracts.packed_usage import ByteRows
 from settlement.royalties.shard_ids import (
@@ -56,6 +57,17 @@ def test_distinct_ids__trailing_zeros__told_apart_and_sorted_by_bytes() -> None:
 
     assert [one.tobytes() for one in ids] == sorted(set(given))
     assert places.tolist() == [1, 0, 2, 0]
+    assert ids[places].tobytes() == b"".join(given)
+
+
+@pytest.mark.parametrize("width", [20, 32])
+def test_distinct_ids__ids_that_differ_in_one_byte__each_byte_counts(width: int) -> None:
+    given = [bytes(at) + b"\x01" + bytes(width - 1 - at) for at in range(width)] * 2
+
+    ids, places = distinct_ids(rows(given))
+
+    assert [one.tobytes() for one in ids] == given[width - 1 :: -1]
+    assert places.tolist() == [*range(width - 1, -1, -1)] * 2
 
 
 def test_repeated_values__any__those_that_stand_twice() -> None:

@@ -57,6 +57,15 @@ def test_share_lines__random__as_allot_rows(seed: int) -> None:
     assert shared(totals, lines) == expected
 
 
+@pytest.mark.parametrize("largest", [0, 2**64 - 1, 2**64, 2**128 - 1])
+def test_wide_numbers__any_below_2_128__two_words(largest: int) -> None:
+    found = wide_numbers([1, largest, 2**63])
+
+    assert found.low.tolist() == [1, largest % 2**64, 2**63]
+    assert (found.high is None) == (largest < 2**64)
+    assert found.high is None or found.high.tolist() == [0, largest >> 64, 0]
+
+
 def test_exact_sums__shares_of_all_sizes__add_up() -> None:
     sums = ExactSums(4)
     shares = wide_numbers([2**128 - 1, 2**64, 7, 0])

@@ -55,9 +55,10 @@ def test_dump__two_values_at_one_place__not_whole() -> None:
     [
         ({"format": "simple-v1"}, "format: 'simple-v1'"),
         ({"tree": None}, "tree: None is not a list"),
+        ({"values": {}}, r"values: \{\} is not a list"),
         ({"tree": ["0x12"], "values": []}, r"tree\[0\]: '0x12' is not a hash"),
         ({"values": [7]}, "values: 7 is not a list of objects"),
-        ({"values": [{"value": [], "treeIndex": 99}]}, "treeIndex: 99"),
+        ({"values": [{"value": [], "treeIndex": 99}]}, "treeIndex: 99 is not a place below 9"),
         ({"leafEncoding": ["foo"]}, r"types\[0\]: 'foo'"),
     ],
 )

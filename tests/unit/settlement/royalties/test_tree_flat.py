@@ -59,6 +59,16 @@ def test_rank__leaf_that_is_not_there__none() -> None:
             assert tree.rank(stranger) is None
 
 
+def test_rank__inner_node__none() -> None:
+    """An inner node is no leaf, be it above all of them."""
+    for count in COUNTS[:-1]:
+        tree = flat_tree(hashes_of(count))
+
+        assert [tree.rank(node) for node in split_nodes(tree.nodes[: -32 * count])] == [None] * (
+            count - 1
+        )
+
+
 def test_flat_tree__equal_leaves__each_has_a_proof() -> None:
     hashes = [*hashes_of(5), hashes_of(5)[3]]
     tree = flat_tree(hashes)

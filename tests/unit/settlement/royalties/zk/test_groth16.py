@@ -1,4 +1,5 @@
 import json
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -7,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from settlement.royalties.zk.backends import BACKENDS, backend_named
+from settlement.royalties.zk.curve import G1Point, G2Point
 from settlement.royalties.zk.encoding import (
     proof_from_document,
     proof_from_words,
@@ -15,7 +17,13 @@ from settlement.royalties.zk.encoding import (
 )
 from settlement.royalties.zk.errors import UnknownBackend
 from settlement.royalties.zk.field import FIELD_MODULUS, SCALAR_ORDER
-from settlement.royalties.zk.groth16 import Verdict, verify_batch, verify_proof
+from settlement.royalties.zk.groth16 import (
+    Proof,
+    Verdict,
+    VerifyingKey,
+    verify_batch,
+    verify_proof,
+)
 from tests.zk_vectors import ProvedStatement, point_outside_of_g2, proved_statements
 
 STATEMENTS = proved_statements()
@@ -125,6 +133,56 @@ def test_batch__errors_that_cancel__are_found() -> None:
     shifted = [(one.proof, one.public_input + 1), (two.proof, two.public_input - 1)]
 
     assert verify_batch(one.key, shifted, FAST) == [Verdict.NOT_PROVED] * 2
+
+
+class NotesFactors:
+    """`groth16.PairingBackend` that says what a batch is weighed by, and believes everything."""
+
+    def __init__(self) -> None:
+        self.factors: list[tuple[int, ...]] = []
+
+    def sum_of_products(self, points: Sequence[G1Point], factors: Sequence[int]) -> G1Point:
+        self.factors.append(tuple(factors))
+        return points[0]
+
+    def is_one(self, pairs: Sequence[tuple[G1Point, G2Point]]) -> bool:
+        return bool(pairs)
+
+
+def factors_of(key: VerifyingKey, *statements: tuple[Proof, int]) -> list[int]:
+    """The factor of each statement in a batch."""
+    backend = NotesFactors()
+    assert verify_batch(key, statements, backend) == [Verdict.VALID] * len(statements)
+    return list(backend.factors[-1])
+
+
+def test_batch__anything_of_it_changed__other_factors() -> None:
+    """Whoever could change a part without changing the factors could choose errors that cancel."""
+    one, two = ((one.proof, one.public_input) for one in STATEMENTS[:2])
+    (proof, public_input), (other, _) = one, two
+    key, foreign = FIRST.key, STATEMENTS[-1].key
+    assert key != foreign
+    keys = [
+        replace(key, **{name: getattr(foreign, name)})
+        for name in ("alpha", "beta", "gamma", "delta")
+    ]
+    keys += [
+        replace(key, ic=(key.ic[0], foreign.ic[1])),
+        replace(key, ic=(foreign.ic[0], key.ic[1])),
+    ]
+    proofs = [replace(proof, **{name: getattr(other, name)}) for name in ("a", "b", "c")]
+
+    seen = [
+        factors_of(key, one, two),
+        factors_of(key, two, one),
+        factors_of(key, (proof, public_input + 1), two),
+        *(factors_of(changed, one, two) for changed in keys if changed != key),
+        *(factors_of(key, (changed, public_input), two) for changed in proofs),
+    ]
+
+    assert len({tuple(factors) for factors in seen}) == len(seen) >= 9
+    assert all(0 < factor < 2**128 for factors in seen for factor in factors)
+    assert all(factors[0] != factors[1] for factors in seen)
 
 
 def test_batch__nothing__nothing() -> None:

@@ -5,6 +5,7 @@ from settlement.royalties.zk.field import SCALAR_ORDER
 from settlement.royalties.zk.poseidon import (
     ROWS_MAX,
     UsageRow,
+    _constants,
     consumption_digest,
     element,
     poseidon,
@@ -27,10 +28,28 @@ COMMITMENT = row_commitment(work_id=repeated(1), minutes=60, plays=2, salt=repea
 ROW = UsageRow(pseudonym(repeated(0x5C), COMMITMENT), element(repeated(1)), 45_000_000_000_000)
 
 
-def test_poseidon__four_zeros__is_the_known_padding_commitment() -> None:
-    expected = 0x1B2D44E8EF81565514D8CB295E2DD5525A101DA08F8426C7133F55EE7448D9FE
+PADDING = 0x1B2D44E8EF81565514D8CB295E2DD5525A101DA08F8426C7133F55EE7448D9FE
 
-    assert poseidon((0, 0, 0, 0)) == expected
+
+def test_poseidon__four_zeros__is_the_known_padding_commitment() -> None:
+    assert poseidon((0, 0, 0, 0)) == PADDING
+
+
+def test_poseidon__constants_made_again__same_hash() -> None:
+    """They are kept once they are made: here is the generator at work."""
+    _constants.cache_clear()
+
+    assert poseidon((0, 0, 0, 0)) == PADDING
+    rounds, matrix = _constants()
+    assert [len(one) for one in rounds] == [3] * 65
+    assert max(max(one) for one in rounds) < SCALAR_ORDER
+    # as circomlib publishes them for three lanes
+    assert f"{rounds[0][0]:064x}" == (
+        "0ee9a592ba9a9518d05986d656f40c2114c4993c11bb29938d21d47304cd8e6e"
+    )
+    assert f"{matrix[0][0]:064x}" == (
+        "109b7f411ba0e4c9b2b70caf5c36a7b194be7c11ad24378bfedb68592ba8118b"
+    )
 
 
 def test_row__of_the_published_statement__has_its_commitment_pseudonym_and_digest() -> None:
