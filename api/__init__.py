@@ -12,6 +12,7 @@ Three things are written: nonces, sessions, and what is told about payments.
 | `epoch_state.py`, `payout_state.py` | states, derived and never stored |
 | `proofs.py`, `trees.py` | making and checking proofs; Merkle trees kept in memory |
 | `earnings.py`, `explanations.py` | pages of what was earned, and why |
+| `ledger.py` | entries, seals and proofs of the journal |
 | `pagination.py`, `conditional.py` | cursors; ETag and 304 |
 | `problem_details.py`, `errors.py` | failures, by what they mean, as RFC 9457 documents |
 | `siwe*.py`, `auth*.py`, `sessions.py` | signing in (EIP-4361), who asks, and for how long |

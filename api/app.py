@@ -27,9 +27,11 @@ from api.routes import (
     accounts,
     console,
     differences,
+    documents,
     entitlements,
     epochs,
     explanations,
+    ledger,
     manifest_log,
     operations,
     payments,
@@ -49,12 +51,12 @@ from api.trees import TreeCache
 
 VERSION = "1"
 _DESCRIPTION = (
-    "Read-only, but for signing in and for payments. Money is a decimal string of base units. "
-    "Answers about a chain name `block` and `finality`. What belongs to a settlement is found "
-    "under `/v1/settlements/{settlement}/…`, and under `/v1/…` where the server has exactly one."
+    "Read-only, but for signing in, payments and payout documents. Money is a decimal string of "
+    "base units. Answers about a chain name `block` and `finality`. What belongs to a settlement "
+    "is found under `/v1/settlements/{settlement}/…`, and under `/v1/…` where the server has "
+    "exactly one."
 )
 _OF_ONE_SETTLEMENT = (
-    entitlements,  # routes are tried in this order, and this is the one that is asked most
     epochs,
     differences,
     proofs,
@@ -62,13 +64,23 @@ _OF_ONE_SETTLEMENT = (
     accounts,
     explanations,
     payments,
+    documents,
     payouts,
     reconciliation,
     manifest_log,
     statements,
     solvency,
+    ledger,
 )
 _PROBLEMS = problems(400, 404, 413, 414, 422, 429, 503)
+_SHORT, _FULL = "/v1", "/v1/settlements/{settlement}"
+
+
+def _declare_settlement(settlement: str = Path(description="Name of the settlement")) -> None:
+    """Puts the name into the OpenAPI document; `context.the_view` reads it."""
+
+
+_SETTLEMENT = (Depends(_declare_settlement),)
 
 
 def create_app(deps: Deps) -> FastAPI:
@@ -104,6 +116,9 @@ def create_app(deps: Deps) -> FastAPI:
     )
     app.state.context = context
     install_handlers(app, headers=headers_of(is_secure=deps.access.is_secure))
+    # Routes are tried in this order, and this one is asked most.
+    entitlements.add_route(app, _SHORT, _PROBLEMS)
+    entitlements.add_route(app, _FULL, _PROBLEMS, _SETTLEMENT)
     for router in _routers():
         app.include_router(router)
     describe_problems(app)
@@ -154,19 +169,11 @@ def _add_middleware(app: FastAPI, context: Context, shared: RedisWindows | None)
 
 
 def _routers() -> tuple[APIRouter, ...]:
-    short = APIRouter(prefix="/v1", responses=_PROBLEMS)
-    full = APIRouter(
-        prefix="/v1/settlements/{settlement}",
-        responses=_PROBLEMS,
-        dependencies=[Depends(_declare_settlement)],
-    )
+    short = APIRouter(prefix=_SHORT, responses=_PROBLEMS)
+    full = APIRouter(prefix=_FULL, responses=_PROBLEMS, dependencies=_SETTLEMENT)
     for module in _OF_ONE_SETTLEMENT:
         short.include_router(module.router)
         full.include_router(module.router)
     for module in (status, settlements, sessions):
         short.include_router(module.router)
     return short, full, operations.router, console.router
-
-
-def _declare_settlement(settlement: str = Path(description="Name of the settlement")) -> None:
-    """Puts the name into the OpenAPI document; `context.the_view` reads it."""

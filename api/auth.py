@@ -12,6 +12,7 @@ Source: RFC 6265bis §4.1.3 (`__Host-`); Fetch standard (`Origin`, `Sec-Fetch-Si
 """
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Annotated
 from uuid import UUID
 
@@ -20,10 +21,11 @@ from fastapi.security import APIKeyCookie
 
 from api.adapters.sessions import read_session
 from api.auth_access import Access
+from api.auth_signatures import is_accepted
 from api.context import ContextOf
-from api.errors import ForeignOrigin, NoSession
+from api.errors import ChainSilent, ForeignOrigin, NoSession
 from api.security_headers import VISIT
-from api.sessions import is_token, token_digest
+from api.sessions import Session, is_token, token_digest
 from contracts.evm import Address, ChainId, Hash32
 
 _READING = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -36,8 +38,17 @@ class Visitor:
 
     address: Address
     chain_id: ChainId
+    is_contract: bool
     session: UUID
     token_digest: Hash32
+
+    def account_on(self, chain_id: ChainId) -> Address | None:
+        """Whose word it is on a chain; None where it is nobody's.
+
+        A key is the same everywhere. A contract is its owner's on its own chain only: at the same
+        address of another one there may be a contract of somebody else.
+        """
+        return None if self.is_contract and chain_id != self.chain_id else self.address
 
 
 async def maybe_visitor(request: Request, context: ContextOf) -> Visitor | None:
@@ -52,20 +63,31 @@ async def maybe_visitor(request: Request, context: ContextOf) -> Visitor | None:
         return None
     require_own_origin(request, access)
     digest = token_digest(token)
-    session = await read_session(context.pool, digest, now=now)
+    session = await read_session(context.pool, digest, now=now, vouch=partial(_is_vouched, access))
     if session is None:
         context.known.forget(digest)
         return None
     context.known.remember(digest, session.address, now)
     request.scope[VISIT] = b""
-    if session.created_at < session.seen_at == now:
+    if session.slid_at(now):
         keep_cookie(request, access, token)  # the session slid, so the cookie does
     return Visitor(
         address=session.address,
         chain_id=session.chain_id,
+        is_contract=session.wallet is not None,
         session=session.id,
         token_digest=digest,
     )
+
+
+async def _is_vouched(access: Access, session: Session) -> bool | None:
+    """Whether the wallet stands by what a session was opened with; None where nobody can tell."""
+    if session.wallet is None or access.wallets is None:
+        return None
+    try:
+        return await is_accepted(session.address, session.chain_id, session.wallet, access.wallets)
+    except ChainSilent:
+        return None
 
 
 MaybeVisitorOf = Annotated[Visitor | None, Depends(maybe_visitor)]

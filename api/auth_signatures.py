@@ -3,8 +3,10 @@
 The key is asked first, as the contracts do: an account with a key that delegates to code (EIP-7702)
 goes on signing with its key. Only the lower of the two values of s counts (EIP-2).
 
-A contract wallet answers for the moment of the sign-in. Who is taken off a wallet afterwards keeps
-the sessions that were opened before, until they end or are revoked.
+A contract wallet answers for the moment. So what it accepted is kept with the session, and the
+wallet is asked again before the session's life is prolonged: who is taken off a wallet is out with
+the next request that would. Where the chain does not answer, the session lives on to the end that
+it has, and no longer.
 
 Source: EIP-191 (version 0x45); ERC-1271; EIP-4361, "Signing and Verifying Messages".
 """
@@ -13,6 +15,7 @@ import asyncio
 from typing import Protocol
 
 from api.errors import ChainSilent, SignInRefused
+from api.sessions import WalletProof
 from api.siwe import SignInMessage
 from contracts.evm import Address, ChainId, Hash32, keccak
 from settlement.payouts.signature import BadSignature, Signature
@@ -68,8 +71,11 @@ async def require_signature(
     wallets: ContractWallets | None,
     *,
     answer_s: float = WALLET_ANSWER_S,
-) -> None:
+) -> WalletProof | None:
     """Refuse a signature over `text`, which spells `message`, that is not the account's.
+
+    Returns:
+        What the account's contract accepted; None where its key signed.
 
     Raises:
         SignInRefused: neither the account's key made it, nor does its contract accept it.
@@ -77,18 +83,36 @@ async def require_signature(
     """
     digest = personal_digest(text)
     if key_behind(digest, signature) == message.address:
-        return
-    if wallets is not None:
-        asked = asyncio.to_thread(
-            wallets.accepts, message.address, digest, signature, chain_id=message.chain_id
-        )
-        try:
-            if await asyncio.wait_for(asked, answer_s):
-                return
-        except TimeoutError as error:
-            raise ChainSilent(message.chain_id, f"no answer in {answer_s} seconds") from error
+        return None
+    proof = WalletProof(digest=digest, signature=signature)
+    if wallets is not None and await is_accepted(
+        message.address, message.chain_id, proof, wallets, answer_s=answer_s
+    ):
+        return proof
     raise SignInRefused(
         f"signature: it is not one of {message.address} over the message",
         field="signature",
         value="0x" + signature.hex(),
     )
+
+
+async def is_accepted(
+    wallet: Address,
+    chain_id: ChainId,
+    proof: WalletProof,
+    wallets: ContractWallets,
+    *,
+    answer_s: float = WALLET_ANSWER_S,
+) -> bool:
+    """Whether a contract wallet accepts a signature now.
+
+    Raises:
+        ChainSilent: the account's chain did not answer in time.
+    """
+    asked = asyncio.to_thread(
+        wallets.accepts, wallet, proof.digest, proof.signature, chain_id=chain_id
+    )
+    try:
+        return await asyncio.wait_for(asked, answer_s)
+    except TimeoutError as error:
+        raise ChainSilent(chain_id, f"no answer in {answer_s} seconds") from error

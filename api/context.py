@@ -14,6 +14,7 @@ from fastapi import Depends, Request
 from api.adapters.snapshot import Pool, Snapshot, snapshot
 from api.adapters.standpoint import Standpoint, read_standpoint
 from api.auth_access import Access
+from api.documents import DocumentDesk
 from api.entitlements import BalanceSource, EntitlementDesk
 from api.errors import NotFound
 from api.heads import Heads, HeadSource
@@ -56,7 +57,8 @@ class Deps:
     `database_url` is in libpq's form. `chain_ids` are the indexed chains, those of the settlements
     among them. `now` is wall-clock time, for lags, sessions and rates. Without
     `head_of` the lag in blocks is unknown, without `balances` no gate is read. `payments` are the
-    desks of settlements by name: what is written about payments goes through them.
+    desks of settlements by name: what is written about payments goes through them; `documents` are
+    those for payout documents.
     """
 
     database_url: str
@@ -68,6 +70,7 @@ class Deps:
     access: Access = field(default_factory=Access)
     balances: BalanceSource | None = None
     payments: Mapping[str, PaymentDesk] = field(default_factory=dict)
+    documents: Mapping[str, DocumentDesk] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

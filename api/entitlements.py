@@ -12,10 +12,10 @@ what nobody read is not nothing.
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
-from api.adapters.entitlements import EntitlementRead, read_plain, read_whole
+from api.adapters.entitlements import EntitlementRead, EntitlementReads
 from api.adapters.gate_readings import NewReading, store_readings
 from api.adapters.snapshot import Pool
 from api.errors import Transient
@@ -38,7 +38,6 @@ BalanceSource = Callable[[ChainId, Address, Sequence[Address], Hash32], Sequence
 
 ANSWER_S = 5.0
 _TRIES = 3
-_RULED_MAX = 100_000
 _log = logging.getLogger(__name__)
 
 
@@ -63,18 +62,12 @@ class Answered:
     answer: Entitlement
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class EntitlementDesk:
-    """Answers about all settlements; `direct` is for single reads, `pool` for what is written.
+    """Answers about all settlements; `direct` is for single reads, `pool` for what is written."""
 
-    `ruled` are contents that are better asked about whole at once: that they had a gate or were an
-    archive when they were asked about before. It decides which statement is asked, never an answer.
-    """
-
-    direct: Pool
-    pool: Pool
-    balances: BalanceSource | None
-    ruled: set[tuple[str, Hash32]] = field(default_factory=set)
+    def __init__(self, *, direct: Pool, pool: Pool, balances: BalanceSource | None) -> None:
+        self._direct, self._pool, self._balances = direct, pool, balances
+        self._reads: dict[str, EntitlementReads] = {}
 
     async def answer(self, settlement: Settlement, wallet: Address, content: Hash32) -> Answered:
         """Whether a wallet may see a content of a settlement, at the head.
@@ -84,7 +77,8 @@ class EntitlementDesk:
             GateNotRead: it depends on a gate, and the chain could not be asked.
         """
         for _ in range(_TRIES):
-            read, answer = await self._decided(settlement, wallet, content)
+            read = await self._reads_of(settlement).read(wallet, content)
+            answer = entitlement(read.facts, read.at, indexed_tokens(settlement))
             if not answer.unread:
                 return Answered(read=read, answer=answer)
             balances = await self._ask(settlement, read, answer.unread)
@@ -101,33 +95,21 @@ class EntitlementDesk:
             return Answered(read=read, answer=answer)
         raise GateNotRead(settlement.name)
 
-    async def _decided(
-        self, settlement: Settlement, wallet: Address, content: Hash32
-    ) -> tuple[EntitlementRead, Entitlement]:
-        """What the facts come to; the whole of them is read where a part does not grant."""
-        indexed = indexed_tokens(settlement)
-        key = (settlement.name, content)
-        if key not in self.ruled:
-            read = await read_plain(self.direct, settlement, wallet, content)
-            answer = entitlement(read.facts, read.at, indexed)
-            if answer.is_granted or read.is_whole:
-                return read, answer
-            if read.has_rules:
-                if len(self.ruled) >= _RULED_MAX:
-                    self.ruled.clear()
-                self.ruled.add(key)
-        read = await read_whole(self.direct, settlement, wallet, content)
-        return read, entitlement(read.facts, read.at, indexed)
+    def _reads_of(self, settlement: Settlement) -> EntitlementReads:
+        reads = self._reads.get(settlement.name)
+        if reads is None:
+            reads = self._reads[settlement.name] = EntitlementReads(self._direct, settlement)
+        return reads
 
     async def _ask(
         self, settlement: Settlement, read: EntitlementRead, gates: Sequence[GateVisit]
     ) -> Sequence[int | None] | None:
         """Balances at the head; None where the chain did not answer."""
-        if self.balances is None:
+        if self._balances is None:
             return None
         tokens = [gate.token for gate in gates]
         asked = asyncio.to_thread(
-            self.balances, settlement.chain_id, read.facts.wallet, tokens, read.head_hash
+            self._balances, settlement.chain_id, read.facts.wallet, tokens, read.head_hash
         )
         try:
             return await asyncio.wait_for(asked, ANSWER_S)
@@ -155,7 +137,7 @@ class EntitlementDesk:
             if balance is not None
         ]
         return await store_readings(
-            self.pool,
+            self._pool,
             settlement.chain_id,
             read.facts.wallet,
             readings,

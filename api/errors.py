@@ -131,6 +131,33 @@ class SignInOff(Rejected):
         super().__init__("no domain is configured to sign in to", field="domain", value="")
 
 
+class NotAPerson(Rejected):
+    """Who is signed in is none of the persons who may say what is owed.
+
+    Source: `documents`. Effect: nothing is kept or accepted.
+    """
+
+    slug, title, status = "not-an-approver", "Only approvers of payouts may do this", 403
+
+
+class ListTaken(Rejected):
+    """A payout document whose list is known with other lines.
+
+    Source: `documents`. Effect: what is kept stays as it is.
+    """
+
+    slug, title, status = "list-taken", "The list is known with other content", 409
+
+
+class NotTheAccepter(Rejected):
+    """A payout document that was never added, or that whoever added it would accept.
+
+    Source: `documents`. Effect: nothing is owed by it.
+    """
+
+    slug, title, status = "not-acceptable", "The document is not accepted by this", 409
+
+
 class OrderTaken(Rejected):
     """A payment that serves another order, or an order that another payment serves.
 
@@ -220,3 +247,16 @@ class StatementDiffers(Corrupt):
     """
 
     slug, title = "statement-differs", "Postings and balances differ"
+
+
+class JournalDiffers(Corrupt):
+    """A stored entry is not what was recorded, or not what was sealed.
+
+    Source: `adapters.ledger`, `ledger`. Effect: it is not answered.
+    """
+
+    slug, title = "journal-differs", "Stored entry and journal differ"
+
+    def __init__(self, entry: object, what: str) -> None:
+        super().__init__(f"entry {entry}: {what}")
+        self.entry = entry

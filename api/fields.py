@@ -18,6 +18,9 @@ from contracts.wire import address_from_wire, amount_from_wire, hash_from_wire, 
 UINT64_MAX = 2**63 - 1
 """Largest uint64 that a BIGINT holds; the indexer refuses larger ones."""
 
+NUMBER_MAX = 2**53 - 1
+"""The largest whole number that every reader of JSON holds exactly (RFC 8259 §6)."""
+
 _ADDRESS = {"type": "string", "pattern": "^0x[0-9a-fA-F]{40}$", "description": "EIP-55 address"}
 _HASH = {"type": "string", "pattern": "^0x[0-9a-f]{64}$"}
 _BYTES = {"type": "string", "pattern": "^0x([0-9a-f]{2})*$"}
@@ -26,7 +29,7 @@ _AMOUNT = {
     "pattern": "^(0|[1-9][0-9]{0,77})$",
     "description": "base units of one asset, as a decimal string",
 }
-_NUMBER = re.compile(r"0|[1-9][0-9]{0,18}", re.ASCII)
+_NUMBER = re.compile(r"0|[1-9][0-9]{0,15}", re.ASCII)
 
 
 def _units(value: object) -> int:
@@ -36,9 +39,9 @@ def _units(value: object) -> int:
 
 
 def _number_from_text(value: object) -> int:
-    if isinstance(value, str) and _NUMBER.fullmatch(value) and int(value) <= UINT64_MAX:
+    if isinstance(value, str) and _NUMBER.fullmatch(value) and int(value) <= NUMBER_MAX:
         return int(value)
-    raise ValueError(f"{value!r} is not a whole number of at most {UINT64_MAX}")
+    raise ValueError(f"{value!r} is not a whole number of at most {NUMBER_MAX}")
 
 
 def _reader(read: Callable[[object, str], Any], kind: str) -> PlainValidator:
@@ -92,9 +95,9 @@ AmountIn = Annotated[int, _reader(amount_from_wire, "amount"), WithJsonSchema(_A
 NumberIn = Annotated[
     int,
     PlainValidator(_number_from_text),
-    WithJsonSchema({"type": "integer", "minimum": 0, "maximum": UINT64_MAX}),
+    WithJsonSchema({"type": "integer", "minimum": 0, "maximum": NUMBER_MAX}),
 ]
 """A number in a path or a query: digits without sign, space or leading zero."""
 
-SmallNumber = Annotated[int, Field(strict=True, ge=0, le=UINT64_MAX)]
+SmallNumber = Annotated[int, Field(strict=True, ge=0, le=NUMBER_MAX)]
 """A number in a JSON body: an integer, never a string or a fraction."""

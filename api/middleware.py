@@ -89,7 +89,8 @@ class RequestBounds:
 class RequestLimiter:
     """Refuses what a client asks too often (429), and tells everybody what is left.
 
-    Who is signed in is counted by account, everybody else by peer.
+    Who is signed in is counted by account, everybody else by peer. Writes of accounts are counted
+    by peer as well, by a wider rate.
     """
 
     def __init__(
@@ -121,6 +122,11 @@ class RequestLimiter:
             taken = self._limiter.take_here(rate_class, client, now)
         else:
             taken = await self._limiter.take(rate_class, client, now)
+            peer = self._peers.peer(scope)
+            if rate_class is RateClass.PAYMENTS and taken.is_admitted and client != peer:
+                of_peer = await self._limiter.take(RateClass.PAYMENTS_OF_PEER, peer, now)
+                if not of_peer.is_admitted:
+                    rate_class, taken = RateClass.PAYMENTS_OF_PEER, of_peer
         # As draft-ietf-httpapi-ratelimit-headers spells them.
         left = b";r=%d;t=%d" % (taken.remaining, taken.reset_s)
         policy, name = self._policies[rate_class]

@@ -15,6 +15,7 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
+from starlette.routing import Match
 
 from api.errors import ApiError, Corrupt, Rejected, Transient
 from api.security_headers import Headers
@@ -25,6 +26,7 @@ VALUE_LENGTH_MAX = 200
 ERRORS_MAX = 20
 
 _TYPE = "urn:quittance:problem:"
+_METHODS = ("DELETE", "GET", "PATCH", "POST", "PUT")
 _FRAMEWORK_ERRORS = {
     400: ("unreadable-body", "The body cannot be read"),
     404: ("no-such-route", "There is no such route"),
@@ -168,7 +170,21 @@ async def _on_http_error(request: Request, error: Exception) -> Response:
     """An error of the framework: an unknown path, a wrong method, an unreadable body."""
     if not isinstance(error, HTTPException):
         raise error
-    return refusal(request, error.status_code, str(error.detail), error.headers)
+    headers = dict(error.headers or {})
+    if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        headers["Allow"] = ", ".join(_methods(request))
+    return refusal(request, error.status_code, str(error.detail), headers)
+
+
+def _methods(request: Request) -> list[str]:
+    """Every method that the path takes; the framework names those of its first route alone."""
+    routes = request.app.router.routes
+    asked = {method: {**request.scope, "method": method} for method in _METHODS}
+    return [
+        method
+        for method, scope in asked.items()
+        if any(route.matches(scope)[0] is Match.FULL for route in routes)
+    ]
 
 
 async def _on_unexpected(request: Request, error: Exception, headers: Headers) -> Response:

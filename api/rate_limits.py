@@ -19,6 +19,10 @@ from typing import NamedTuple, Protocol
 from contracts.evm import Timestamp
 
 SLOTS = 12
+CROWD = 10
+"""So many times the rate of one account all accounts of one peer have together: accounts cost
+nothing, so that without it a single peer could have as much as it has patience to sign in for."""
+
 CLIENTS_MAX = 20_000
 _UNLIMITED = frozenset({"/healthz", "/readyz", "/metrics"})
 _READING = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -29,6 +33,7 @@ class RateClass(StrEnum):
 
     AUTHENTICATION = "authentication"
     PAYMENTS = "payments"
+    PAYMENTS_OF_PEER = "payments-of-peer"
     READS = "reads"
 
 
@@ -59,9 +64,11 @@ class Rates:
 
     def by_class(self) -> dict[RateClass, Rate]:
         """The classes that are limited."""
+        one = self.payments
         rates = {
             RateClass.AUTHENTICATION: self.authentication,
-            RateClass.PAYMENTS: self.payments,
+            RateClass.PAYMENTS: one,
+            RateClass.PAYMENTS_OF_PEER: one and Rate(CROWD * one.limit, one.window_s),
             RateClass.READS: self.reads,
         }
         return {each: rate for each, rate in rates.items() if rate is not None}

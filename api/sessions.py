@@ -1,8 +1,9 @@
 """What a session is: who, since when, until when; and the token that names it.
 
 A session slides: it ends `SESSION_LIFE_S` after it was last seen. To be seen is written down at
-most once in `SEEN_STEP_S`, so it may end that much earlier, never later. An account has at most
-`SESSIONS_MAX`; one more revokes the oldest.
+most once in `SEEN_STEP_S`, so it may end that much earlier, never later. That of a contract wallet
+slides only while the wallet accepts what it was opened with. An account has at most `SESSIONS_MAX`;
+one more revokes the oldest.
 
 A token is 256 random bits, known to the browser alone; we keep its SHA-256. There is nothing to
 guess, so a slow hash would protect nothing.
@@ -27,8 +28,16 @@ _TOKEN_LENGTH = 43
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class WalletProof:
+    """A signature that a contract wallet accepted, and what it is over."""
+
+    digest: Hash32
+    signature: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Session:
-    """One session of an account, which signed in for one chain."""
+    """One session of an account, which signed in for one chain; `wallet` where it is a contract."""
 
     id: UUID
     address: Address
@@ -36,6 +45,11 @@ class Session:
     created_at: Timestamp
     seen_at: Timestamp
     expires_at: Timestamp
+    wallet: WalletProof | None = None
+
+    def slid_at(self, now: Timestamp) -> bool:
+        """Whether it was prolonged just now, and not opened."""
+        return self.created_at < now and self.expires_at == now + SESSION_LIFE_S
 
 
 def new_nonce() -> str:

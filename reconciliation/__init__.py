@@ -12,6 +12,7 @@ discrepancy as much as a shortfall.
     matching.py, lines.py     entry by entry, and what is wrong with the rest pure
     checks.py        state against logs, roots, and the money that is held    pure
     wallets.py       what left a payout wallet, failed, and cost              pure
+    wallet_books.py  what wallets spent and hold, by receipts and by books    pure
     overdue.py       what is late, or lies around for too long                pure
     divergence.py    endpoints that contradict each other                     pure
     register.py      what became of every discrepancy                         pure

@@ -6,7 +6,7 @@ table, no decoder, no column. What the books are compared with is read from the 
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, NamedTuple
 
 from eth_abi.abi import decode
@@ -19,8 +19,14 @@ from reconciliation.errors import BadLog
 
 TRANSFER_TOPIC = keccak(b"Transfer(address,address,uint256)")
 _WORD = 32
-_TYPES: dict[str, type[bytes]] = {"address": Address, "bytes32": Hash32}
-"""Words that are no integers."""
+_REMEMBERED = 1 << 16
+_of_length, _integer = bytes.__new__, int.from_bytes
+
+
+@lru_cache(_REMEMBERED)
+def _address(word: bytes) -> Address:
+    """Those that many events name are made once."""
+    return Address(word[12:])
 
 
 class RawLog(NamedTuple):
@@ -99,14 +105,17 @@ def digest_of(log: RawLog) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class _Plan:
-    """How to read an event: each word's field, its type, and its place.
+    """How to read an event: where its words begin, topics and data in one, by what they are.
 
-    Words of topics come first; `dynamic` are the types of the data where it is not words alone.
+    `dynamic` are names and types of the data where it is not words alone.
     """
 
-    topics: tuple[tuple[str, type[bytes] | None], ...]
-    words: tuple[tuple[str, type[bytes] | None, int], ...]
-    dynamic: tuple[str, ...]
+    topic_count: int
+    data_bytes: int
+    hashes: tuple[tuple[str, int], ...]
+    addresses: tuple[tuple[str, int], ...]
+    integers: tuple[tuple[str, int], ...]
+    dynamic: tuple[tuple[str, str], ...]
 
 
 @cache
@@ -118,39 +127,43 @@ def _plan(spec: EventSpec) -> _Plan:
     indexed = tuple(field for field in spec.fields if field.indexed)
     others = tuple(field for field in spec.fields if not field.indexed)
     is_dynamic = any(field.is_dynamic for field in others)
+    words = indexed if is_dynamic else indexed + others
+    places = {field.name: _WORD * place for place, field in enumerate(words, 1)}
+    types = {field.name: field.abi_type for field in words}
     return _Plan(
-        tuple((field.name, _TYPES.get(field.abi_type)) for field in indexed),
-        tuple(
-            (field.name, _TYPES.get(field.abi_type), _WORD * place)
-            for place, field in enumerate(others)
-        ),
-        tuple(field.canonical_type for field in others) if is_dynamic else (),
+        topic_count=len(indexed) + 1,
+        data_bytes=_WORD * len(others),
+        hashes=_of_types(places, types, {"bytes32"}),
+        addresses=_of_types(places, types, {"address"}),
+        integers=_of_types(places, types, set(types.values()) - {"bytes32", "address"}),
+        dynamic=tuple((field.name, field.canonical_type) for field in others if is_dynamic),
     )
 
 
+def _of_types(
+    places: Mapping[str, int], types: Mapping[str, str], wanted: set[str]
+) -> tuple[tuple[str, int], ...]:
+    return tuple((name, place) for name, place in places.items() if types[name] in wanted)
+
+
 def _values(event: str, plan: _Plan, log: RawLog) -> dict[str, Any]:
-    topics, data = log.topics, log.data
-    if len(topics) != len(plan.topics) + 1:
+    """Values by name; a million logs are read so, each word by one call."""
+    if len(log.topics) != plan.topic_count:
         raise BadLog(event, log.block_number, log.log_index, "another number of topics")
-    values: dict[str, Any] = {}
-    for place, (name, kind) in enumerate(plan.topics, 1):
-        values[name] = _word(kind, topics[place])
+    if not plan.dynamic and len(log.data) != plan.data_bytes:
+        raise BadLog(event, log.block_number, log.log_index, "data of another length")
+    words = b"".join((*log.topics, log.data))
+    values: dict[str, Any] = {
+        name: _of_length(Hash32, words[at : at + _WORD]) for name, at in plan.hashes
+    }
+    for name, at in plan.addresses:
+        values[name] = _address(words[at : at + _WORD])
+    for name, at in plan.integers:
+        values[name] = _integer(words[at : at + _WORD], "big")
     if plan.dynamic:
         try:
-            found = decode(plan.dynamic, data)
+            found = decode([kind for _, kind in plan.dynamic], log.data)
         except (DecodingError, OverflowError) as error:
             raise BadLog(event, log.block_number, log.log_index, str(error)) from error
-        names = (name for name, _, _ in plan.words)
-        return values | dict(zip(names, found, strict=True))
-    if len(data) != _WORD * len(plan.words):
-        raise BadLog(event, log.block_number, log.log_index, "data of another length")
-    for name, kind, at in plan.words:
-        values[name] = _word(kind, data[at : at + _WORD])
+        values |= zip((name for name, _ in plan.dynamic), found, strict=True)
     return values
-
-
-def _word(kind: type[bytes] | None, word: bytes) -> Any:  # noqa: ANN401 - by type of the parameter
-    """A word as its type; its length is known, so the type need not check it again."""
-    if kind is None:
-        return int.from_bytes(word, "big")
-    return bytes.__new__(kind, word[12:] if kind is Address else word)

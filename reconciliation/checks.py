@@ -116,50 +116,67 @@ def state_against_logs(state: ChainState, rebuilt: Rebuilt) -> list[Discrepancy]
     ]
 
 
+def unbalanced(state: ChainState, adjustments: Mapping[Address, int]) -> dict[Address, int]:
+    """What the contract holds more than it owes (or less), by asset; what is even is left out.
+
+    `adjustments` is cash that manual entries booked, by asset.
+    """
+    return {
+        asset: difference
+        for asset in sorted(state.balances.keys() | state.accounted.keys() | adjustments.keys())
+        if (difference := state.balances[asset].value - _owed(state, adjustments, asset))
+    }
+
+
 def money_against_debts(
     state: ChainState, adjustments: Mapping[Address, int], flows: Sequence[Flow]
 ) -> list[Discrepancy]:
     """The contract holds what it owes: less is insolvency, more is money that nobody booked.
 
-    Args:
-        state: the chain's.
-        adjustments: cash that manual entries booked, by asset.
-        flows: transactions whose transfers no event explains: the evidence.
+    `flows` are transactions whose transfers no event explains: the evidence.
     """
-    found = []
-    for asset in sorted(state.balances.keys() | state.accounted.keys() | adjustments.keys()):
-        reading = state.balances[asset]
-        expected = state.accounted.get(asset, 0) + adjustments.get(asset, 0)
-        difference = reading.value - expected
-        if not difference:
-            continue
-        causes = [one for one in flows if one.asset == asset and (one.net > 0) == (difference > 0)]
-        first = causes[0] if causes else None
-        found.append(
-            Discrepancy(
-                kind=Kind.INSOLVENCY if difference < 0 else Kind.MISSING_IN_BOOKS,
-                subject=f"balance/{asset}",
-                asset=asset,
-                expected=str(expected),
-                actual=str(reading.value),
-                evidence=(
-                    f"balance {reading.value}, {reading.basis}: {reading.evidence}",
-                    f"accounted({asset}) {state.accounted.get(asset, 0)}",
-                    *(
-                        f"transaction {one.transaction_hash} moved {one.net:+d} without an event"
-                        for one in causes
-                    ),
-                    _at(state),
-                ),
-                place=Place(
-                    transaction_hash=first.transaction_hash if first else None,
-                    block_number=first.block_number if first else state.block.number,
-                    block_hash=first.block_hash if first else state.block.hash,
-                    log_index=first.log_index if first else None,
-                ),
-            )
-        )
-    return found
+    return [
+        _imbalance(state, adjustments, asset, difference, flows)
+        for asset, difference in unbalanced(state, adjustments).items()
+    ]
+
+
+def _imbalance(
+    state: ChainState,
+    adjustments: Mapping[Address, int],
+    asset: Address,
+    difference: int,
+    flows: Sequence[Flow],
+) -> Discrepancy:
+    reading = state.balances[asset]
+    causes = [one for one in flows if one.asset == asset and (one.net > 0) == (difference > 0)]
+    first = causes[0] if causes else None
+    return Discrepancy(
+        kind=Kind.INSOLVENCY if difference < 0 else Kind.MISSING_IN_BOOKS,
+        subject=f"balance/{asset}",
+        asset=asset,
+        expected=str(_owed(state, adjustments, asset)),
+        actual=str(reading.value),
+        evidence=(
+            f"balance {reading.value}, {reading.basis}: {reading.evidence}",
+            f"accounted({asset}) {state.accounted.get(asset, 0)}",
+            *(
+                f"transaction {one.transaction_hash} moved {one.net:+d} without an event"
+                for one in causes
+            ),
+            _at(state),
+        ),
+        place=Place(
+            transaction_hash=first.transaction_hash if first else None,
+            block_number=first.block_number if first else state.block.number,
+            block_hash=first.block_hash if first else state.block.hash,
+            log_index=first.log_index if first else None,
+        ),
+    )
+
+
+def _owed(state: ChainState, adjustments: Mapping[Address, int], asset: Address) -> int:
+    return state.accounted.get(asset, 0) + adjustments.get(asset, 0)
 
 
 def roots_against_chain(state: ChainState, rebuilt: Rebuilt, roots: Roots) -> list[Discrepancy]:

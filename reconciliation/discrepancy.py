@@ -20,7 +20,7 @@ class Kind(StrEnum):
     TIMING                booked at another time, or later than the tolerance
     REORGED               booked from a block that is not of the chain any more
     REVERTED              one of our transactions failed, and our records do not say so
-    GAS                   what a transaction of ours cost is booked otherwise
+    GAS                   what a transaction cost is booked otherwise, or coins came to a wallet
     DUST                  parts differ from their whole by less than one unit a part
     UNAUTHORISED_OUTFLOW  something left a payout wallet that nobody planned
     ROOT_MISMATCH         a root on chain is not the one of our documents, or of our books

@@ -25,11 +25,10 @@ class LogTally:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Witness:
-    """What another endpoint says of the same block; `balances` by asset and holder."""
+    """What another endpoint says at a block: logs by contract, balances by asset and holder."""
 
     host: str
-    block_hash: Hash32 | None
-    tally: LogTally
+    tallies: Mapping[Address, LogTally]
     balances: Mapping[tuple[Address, Address], int]
 
 
@@ -54,33 +53,19 @@ def blocks_differ(
 def answers_differ(
     at: BlockRef,
     host: str,
-    tally: LogTally,
+    tallies: Mapping[Address, LogTally],
     balances: Mapping[tuple[Address, Address], int],
     witness: Witness,
 ) -> list[Discrepancy]:
-    """Logs and balances that another endpoint has otherwise: the first block, every balance."""
-    found = []
-    numbers = tally.by_block.keys() | witness.tally.by_block.keys()
-    differing = sorted(
-        number
-        for number in numbers
-        if tally.by_block.get(number) != witness.tally.by_block.get(number)
-    )
-    if differing:
-        first = differing[0]
-        found.append(
-            Discrepancy(
-                kind=Kind.SOURCE_DIVERGENCE,
-                subject=f"logs/{witness.host}",
-                expected=f"{tally.count} logs by {host}",
-                actual=f"{witness.tally.count} logs by {witness.host}",
-                evidence=(
-                    f"other logs in {len(differing)} blocks, first in block {first}",
-                    f"block {at.number} {at.hash}",
-                ),
-                place=Place(block_number=first),
-            )
-        )
+    """Logs and balances that another endpoint has otherwise.
+
+    Of each contract's logs the first block in which they differ, of balances every one.
+    """
+    found: list[Discrepancy] = [
+        differing
+        for contract, tally in tallies.items()
+        if (differing := _other_logs(at, host, contract, tally, witness)) is not None
+    ]
     for (asset, holder), units in sorted(balances.items()):
         other = witness.balances.get((asset, holder))
         if other is not None and other != units:
@@ -96,3 +81,24 @@ def answers_differ(
                 )
             )
     return found
+
+
+def _other_logs(
+    at: BlockRef, host: str, contract: Address, tally: LogTally, witness: Witness
+) -> Discrepancy | None:
+    other = witness.tallies[contract]
+    numbers = tally.by_block.keys() | other.by_block.keys()
+    differing = [n for n in sorted(numbers) if tally.by_block.get(n) != other.by_block.get(n)]
+    if not differing:
+        return None
+    return Discrepancy(
+        kind=Kind.SOURCE_DIVERGENCE,
+        subject=f"logs/{contract}/{witness.host}",
+        expected=f"{tally.count} logs by {host}",
+        actual=f"{other.count} logs by {witness.host}",
+        evidence=(
+            f"other logs of {contract} in {len(differing)} blocks, first in block {differing[0]}",
+            f"block {at.number} {at.hash}",
+        ),
+        place=Place(block_number=differing[0]),
+    )

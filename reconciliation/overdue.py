@@ -7,7 +7,7 @@ from contracts.evm import Address, BlockRef, Hash32, Timestamp
 from contracts.leaves import Leaf
 from reconciliation.discrepancy import Discrepancy, Kind, Place
 from reconciliation.movements import LeafPlace
-from reconciliation.snapshot import ChainState, Rebuilt
+from reconciliation.snapshot import ChainState, PayeeAsset, Rebuilt
 
 _DAY_S = 86_400
 
@@ -61,6 +61,14 @@ def late(
                 place=Place(block_number=cursor.number, block_hash=cursor.hash),
             )
         )
+    return found + waiting(cursor, reservations, tolerances)
+
+
+def waiting(
+    cursor: BlockRef, reservations: Sequence[OpenReservation], tolerances: Tolerances
+) -> list[Discrepancy]:
+    """Payouts that were planned too long ago."""
+    found = []
     for one in reservations:
         age_s = cursor.timestamp - one.planned_at
         if age_s > tolerances.reservation_s:
@@ -91,21 +99,9 @@ def dormant(
     """Pull balances that nobody takes, and escrow that is over its time."""
     now, at = state.block.timestamp, f"block {state.block.number} {state.block.hash}"
     place = Place(block_number=state.block.number, block_hash=state.block.hash)
-    found = []
-    for (payee, asset), since in sorted(rebuilt.unclaimed_since.items()):
-        if now - since > tolerances.unclaimed_s:
-            units = rebuilt.unclaimed[payee, asset]
-            found.append(
-                Discrepancy(
-                    kind=Kind.UNCLAIMED_OR_EXPIRED,
-                    subject=f"unclaimed/{payee}/{asset}",
-                    asset=asset,
-                    expected=f"taken within {tolerances.unclaimed_s} s",
-                    actual=f"{units} unclaimed since {since}",
-                    evidence=(f"unclaimed({payee}, {asset}) {units}", at),
-                    place=place,
-                )
-            )
+    found = left_alone(
+        "unclaimed", rebuilt.unclaimed, rebuilt.unclaimed_since, state.block, tolerances
+    )
     for commitment in rebuilt.commitments.values():
         expires_at = commitment.active_at + state.escrow_expiry_s
         for leaf in documents.get(commitment.manifest_digest, ()):
@@ -124,3 +120,29 @@ def dormant(
                     )
                 )
     return found
+
+
+def left_alone(
+    subject: str,
+    balances: Mapping[PayeeAsset, int],
+    since: Mapping[PayeeAsset, Timestamp],
+    at: BlockRef,
+    tolerances: Tolerances,
+) -> list[Discrepancy]:
+    """Pull balances of one contract that their payees leave for too long."""
+    return [
+        Discrepancy(
+            kind=Kind.UNCLAIMED_OR_EXPIRED,
+            subject=f"{subject}/{payee}/{asset}",
+            asset=asset,
+            expected=f"taken within {tolerances.unclaimed_s} s",
+            actual=f"{balances[payee, asset]} unclaimed since {began_at}",
+            evidence=(
+                f"unclaimed({payee}, {asset}) {balances[payee, asset]}",
+                f"block {at.number} {at.hash}",
+            ),
+            place=Place(block_number=at.number, block_hash=at.hash),
+        )
+        for (payee, asset), began_at in sorted(since.items())
+        if at.timestamp - began_at > tolerances.unclaimed_s
+    ]

@@ -1,20 +1,23 @@
 """The books of payment contracts against their chain: line by line, and the money they hold."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from heapq import merge
 
 from contracts.addresses import Settlement
 from contracts.event_spec import ContractName
-from contracts.evm import ZERO_ADDRESS, Address, BlockRef
+from contracts.evm import ZERO_ADDRESS, Address, BlockRef, Hash32
 from reconciliation.chain_events import ChainEvent, TokenTransfer, events_of
 from reconciliation.discrepancy import Discrepancy, Kind, Place
-from reconciliation.lines import Corrections, Surroundings, judged
+from reconciliation.divergence import LogTally
+from reconciliation.lines import Corrections, Surroundings, in_other_assets, judged
 from reconciliation.matching import Booked, match
 from reconciliation.movements import Expected
-from reconciliation.overdue import Tolerances
+from reconciliation.overdue import Tolerances, left_alone, waiting
 from reconciliation.payment_movements import PaymentReplay
 from reconciliation.ports import Books, Chain, PaymentBook
+from reconciliation.reading import Reading
 
 BOOKED = (
     ContractName.PAY_PER_VIEW_SPLITTER,
@@ -26,17 +29,69 @@ BOOKED = (
 """The payment contracts that money goes through."""
 
 
+def booked_contracts(settlement: Settlement) -> dict[ContractName, Address]:
+    """Those of a settlement."""
+    return {name: settlement.payments[name] for name in BOOKED if name in settlement.payments}
+
+
+def payment_holdings(settlement: Settlement) -> list[tuple[Address, Address]]:
+    """What its payment contracts may hold: coins and tokens, by asset and holder."""
+    assets = (ZERO_ADDRESS, *settlement.tokens)
+    return [(asset, one) for one in booked_contracts(settlement).values() for asset in assets]
+
+
+def payment_tallies(chain: Chain, settlement: Settlement, at: BlockRef) -> dict[Address, LogTally]:
+    """Digests of the logs of every payment contract up to a block, as one endpoint has them."""
+    tallies: dict[Address, LogTally] = {}
+    for name, contract in booked_contracts(settlement).items():
+        tally = tallies[contract] = LogTally()
+        for chunk in chain.payment_logs(name, contract, _received(name, settlement), at):
+            tally.add(sorted((*chunk.logs, *(one.log for one in chunk.transfers))))
+    return tallies
+
+
+def payment_entries(
+    chain: Chain,
+    settlement: Settlement,
+    name: ContractName,
+    replay: PaymentReplay,
+    at: BlockRef,
+) -> Iterator[Expected]:
+    """The entries that a payment contract's events cause up to a block, in chain order."""
+    contract = settlement.payments[name]
+    for chunk in chain.payment_logs(name, contract, _received(name, settlement), at):
+        ours = events_of(chunk.logs, {contract: name})
+        transfers = (
+            one
+            for one in chunk.transfers
+            if one.source != contract and one.target == contract and one.amount
+        )
+        both: Iterator[ChainEvent | TokenTransfer] = merge(
+            ours, transfers, key=lambda one: one.log[:2]
+        )
+        yield from replay.entries(both, chunk.times)
+
+
+def _received(name: ContractName, settlement: Settlement) -> Sequence[Address]:
+    """Tokens whose transfers to a contract are money of its books."""
+    return settlement.tokens if name is ContractName.PAYOUT_BATCH else ()
+
+
 def payment_discrepancies(
-    chain: Chain, books: Books, settlement: Settlement, tolerances: Tolerances
+    chain: Chain,
+    books: Books,
+    settlement: Settlement,
+    tolerances: Tolerances,
+    failed: Mapping[int, Hash32],
 ) -> list[Discrepancy]:
-    """What is wrong with the books of payment contracts, each at its own cursor."""
+    """What is wrong with the books of payment contracts, each at its own cursor.
+
+    `failed` are failed transactions of our wallets, by block.
+    """
     found: list[Discrepancy] = []
     finalized = chain.finalized()
-    for name in BOOKED:
-        contract = settlement.payments.get(name)
-        book = None if contract is None else books.payments(contract)
-        if contract is None or book is None:
-            continue
+    for name, contract in booked_contracts(settlement).items():
+        book = books.payments(contract)
         cursor = book.cursor()
         reached = cursor or chain.block(settlement.start_block)
         if reached is not None and _is_late(reached, finalized, tolerances):
@@ -48,9 +103,15 @@ def payment_discrepancies(
             found.append(_is_gone(name, cursor, at))
             continue
         part = _Part(
-            chain=chain, settlement=settlement, name=name, contract=contract, book=book, at=at
+            chain=chain,
+            settlement=settlement,
+            name=name,
+            contract=contract,
+            book=book,
+            at=at,
+            failed=failed,
         )
-        found += part.compared()
+        found += part.compared(tolerances)
     return found
 
 
@@ -64,38 +125,33 @@ class _Part:
     contract: Address
     book: PaymentBook
     at: BlockRef
+    failed: Mapping[int, Hash32]
 
-    def compared(self) -> list[Discrepancy]:
-        """Lines first, then the money that it holds."""
+    def compared(self, tolerances: Tolerances) -> list[Discrepancy]:
+        """Lines first, then the money that it holds, then what waits for too long."""
         documents = self.book.accepted() if self.name is ContractName.PAYOUT_BATCH else ()
         replay = PaymentReplay(self.settlement.chain_id, self.contract, documents)
-        parts = (
-            match(self._entries(replay), self.book.entries("log")),
-            match(replay.owed_by_documents(self.at.timestamp), self.book.entries("document")),
-        )
+        entries = payment_entries(self.chain, self.settlement, self.name, replay, self.at)
+        with closing(self.book.entries("log")) as booked:
+            of_logs = match(entries, booked)
+        with closing(self.book.entries("document")) as booked:
+            of_documents = match(replay.owed_by_documents(self.at.timestamp), booked)
+        parts = (of_logs, of_documents)
         corrections = Corrections(self.book.entries("manual"))
         found = judged(parts, self._around, corrections)
+        found += in_other_assets(self.book.misstated(), found)
         cash = {asset: replay.cash[asset] for asset in (ZERO_ADDRESS, *self.settlement.tokens)}
         for asset, units in corrections.cash().items():
             cash[asset] = cash.get(asset, 0) + units
         for asset, units in cash.items():
-            found += self._balance(asset, units)
-        return found
-
-    def _entries(self, replay: PaymentReplay) -> Iterator[Expected]:
-        is_batch = self.name is ContractName.PAYOUT_BATCH
-        received = self.settlement.tokens if is_batch else ()
-        for chunk in self.chain.payment_logs(self.name, self.contract, received, self.at):
-            ours = events_of(chunk.logs, {self.contract: self.name})
-            transfers = (
-                one
-                for one in chunk.transfers
-                if one.source != self.contract and one.target == self.contract and one.amount
+            held = self.chain.reading(self.at, asset, self.contract)
+            found += money_of_events(
+                self.name, self.contract, at=self.at, asset=asset, units=units, held=held
             )
-            both: Iterator[ChainEvent | TokenTransfer] = merge(
-                ours, transfers, key=lambda one: one.log[:2]
-            )
-            yield from replay.entries(both, chunk.times)
+        found += waiting(self.at, self.book.reservations(), tolerances)
+        return found + left_alone(
+            f"unclaimed/{self.name}", replay.unclaimed, replay.unclaimed_since, self.at, tolerances
+        )
 
     def _around(self, booked: Booked) -> Surroundings:
         """What stands in the place of an entry that nothing caused."""
@@ -106,29 +162,38 @@ class _Part:
         return Surroundings(
             block_hash=self.chain.hashes((number,)).get(number),
             foreign=there if there and there.address != self.contract else None,
+            failed=self.failed.get(number),
             twin=self.book.twin(booked),
         )
 
-    def _balance(self, asset: Address, units: int) -> Sequence[Discrepancy]:
-        """What the contract holds is what its events, and entries by hand, add up to."""
-        reading, at = self.chain.reading(self.at, asset, self.contract), self.at
-        if reading.value == units:
-            return ()
-        return (
-            Discrepancy(
-                kind=Kind.INSOLVENCY if reading.value < units else Kind.MISSING_IN_BOOKS,
-                subject=f"balance/{self.name}/{asset}",
-                asset=asset,
-                expected=str(units),
-                actual=str(reading.value),
-                evidence=(
-                    f"balance {reading.value}, {reading.basis}: {reading.evidence}",
-                    f"{self.name} {self.contract}: {units} by its events",
-                    f"block {at.number} {at.hash}",
-                ),
-                place=Place(block_number=at.number, block_hash=at.hash),
+
+def money_of_events(
+    name: ContractName,
+    contract: Address,
+    *,
+    at: BlockRef,
+    asset: Address,
+    units: int,
+    held: Reading,
+) -> Sequence[Discrepancy]:
+    """What a contract holds is what its events, and entries by hand, add up to."""
+    if held.value == units:
+        return ()
+    return (
+        Discrepancy(
+            kind=Kind.INSOLVENCY if held.value < units else Kind.MISSING_IN_BOOKS,
+            subject=f"balance/{name}/{asset}",
+            asset=asset,
+            expected=str(units),
+            actual=str(held.value),
+            evidence=(
+                f"balance {held.value}, {held.basis}: {held.evidence}",
+                f"{name} {contract}: {units} by its events",
+                f"block {at.number} {at.hash}",
             ),
-        )
+            place=Place(block_number=at.number, block_hash=at.hash),
+        ),
+    )
 
 
 def _is_late(reached: BlockRef, finalized: BlockRef, tolerances: Tolerances) -> bool:

@@ -23,6 +23,7 @@ from contracts.evm import ZERO_ADDRESS, ZERO_HASH, Address, ChainId, Hash32, Tim
 from contracts.operations import TIP_LIST, payout_operation_id
 from reconciliation.chain_events import ChainEvent, TokenTransfer
 from reconciliation.movements import CASH, Expected, Movement, log_source_id, unclaimed
+from reconciliation.snapshot import PayeeAsset
 from settlement.ledger.documents import AcceptedDocument
 
 FEES, FLOAT, UNEXPLAINED = "platform_fees", "float", "unexplained"
@@ -52,6 +53,8 @@ class PaymentReplay:
         self._documents = tuple(documents)
         self._owed: dict[Hash32, OwedLine] = {}
         self.cash: Counter[Address] = Counter()
+        self.unclaimed: Counter[PayeeAsset] = Counter()
+        self._unclaimed_since: dict[PayeeAsset, Timestamp] = {}
         for document in self._documents:
             for line in document.lines:
                 self._owed[self._op_id(document, line.index)] = OwedLine(
@@ -82,8 +85,15 @@ class PaymentReplay:
                 self.cash[Address(one.asset)] += one.amount * (
                     (one.debit == CASH) - (one.credit == CASH)
                 )
+            if not isinstance(event, TokenTransfer):
+                self._note(event, at)
             if moved:
                 yield Expected(log_source_id(self._chain_id, log), name, log, at, moved)
+
+    @property
+    def unclaimed_since(self) -> dict[PayeeAsset, Timestamp]:
+        """When pull balances last began, of those that are not empty."""
+        return {key: at for key, at in self._unclaimed_since.items() if self.unclaimed[key]}
 
     def owed_by_documents(self, upto: Timestamp) -> list[Expected]:
         """The entries that documents cause that were accepted by a time, by name."""
@@ -144,6 +154,19 @@ class PaymentReplay:
             case "FloatReceived":
                 sides = (CASH, FLOAT)
         return sides
+
+    def _note(self, event: ChainEvent, at: Timestamp) -> None:
+        """What an event does to a pull balance."""
+        if event.name not in {"LineUnclaimed", "UnclaimedWithdrawn"}:
+            return
+        values = event.values
+        key = (values["payee"], Address(values.get("asset", NATIVE)))
+        if event.name == "UnclaimedWithdrawn":
+            self.unclaimed[key] -= values["amount"]
+            return
+        if not self.unclaimed[key]:
+            self._unclaimed_since[key] = at
+        self.unclaimed[key] += values["amount"]
 
     def _source(self, values: Mapping[str, Any], at: Timestamp) -> str:
         owed = self._owed.get(values["op_id"])

@@ -1,6 +1,6 @@
 """What a reconciliation needs: an endpoint, our side of a settlement, documents, and a record."""
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -16,7 +16,7 @@ from reconciliation.overdue import OpenReservation
 from reconciliation.reading import Reading
 from reconciliation.register import Standing
 from reconciliation.snapshot import ChainState, Committed, Questions
-from reconciliation.wallets import GasBook, WalletHistory, WalletRecords
+from reconciliation.wallets import WalletHistory, WalletRecords
 from settlement.ledger.documents import AcceptedDocument
 
 
@@ -104,14 +104,14 @@ class Chain(Protocol):
 
 
 class PaymentBook(Protocol):
-    """The books of one payment contract."""
+    """The books of one payment contract, or of one payout wallet."""
 
     def cursor(self) -> BlockRef | None:
         """The block that everything final is posted up to."""
         ...
 
-    def entries(self, source_kind: str) -> Iterable[Booked]:
-        """Posted entries of one kind of cause, ascending by source."""
+    def entries(self, source_kind: str) -> Generator[Booked]:
+        """Posted entries of one kind of cause, ascending by source; close them when done."""
         ...
 
     def twin(self, booked: Booked) -> Hash32 | None:
@@ -122,6 +122,14 @@ class PaymentBook(Protocol):
         """Documents whose lines the contract pays."""
         ...
 
+    def reservations(self) -> Sequence[OpenReservation]:
+        """Payouts that are planned, and neither posted nor voided."""
+        ...
+
+    def misstated(self) -> Sequence[Discrepancy]:
+        """Sums that accounts answer, and that are not the sums of the book's entries."""
+        ...
+
 
 class Books(Protocol):
     """One consistent view of our side of a settlement."""
@@ -130,8 +138,8 @@ class Books(Protocol):
         """The block that everything final is posted up to."""
         ...
 
-    def entries(self, source_kind: str) -> Iterable[Booked]:
-        """Posted entries of one kind of cause, ascending by source."""
+    def entries(self, source_kind: str) -> Generator[Booked]:
+        """Posted entries of one kind of cause, ascending by source; close them when done."""
         ...
 
     def twin(self, booked: Booked) -> Hash32 | None:
@@ -147,7 +155,7 @@ class Books(Protocol):
         ...
 
     def misstated(self) -> Sequence[Discrepancy]:
-        """Stored sums that are not the sums of their entries."""
+        """Sums that accounts answer, and that are not the sums of the book's entries."""
         ...
 
     def reservations(self) -> Sequence[OpenReservation]:
@@ -163,11 +171,7 @@ class Books(Protocol):
         ...
 
     def payments(self, contract: Address) -> PaymentBook:
-        """The books of a payment contract."""
-        ...
-
-    def gas(self, wallet: Address) -> GasBook | None:
-        """What is booked of a wallet's gas; None while it has no book."""
+        """The books of a payment contract, or of a payout wallet."""
         ...
 
 

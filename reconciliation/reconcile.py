@@ -9,11 +9,12 @@ chain side comes through the indexer. It finds and records, and never corrects.
 """
 
 import logging
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 
 from contracts.addresses import Settlement
-from contracts.evm import ZERO_ADDRESS, BlockNumber, BlockRef, Hash32
+from contracts.evm import ZERO_ADDRESS, Address, BlockNumber, BlockRef, Hash32
 from reconciliation.chain_events import events_of
 from reconciliation.checks import (
     CHECKS,
@@ -23,6 +24,7 @@ from reconciliation.checks import (
     money_against_debts,
     roots_against_chain,
     state_against_logs,
+    unbalanced,
 )
 from reconciliation.discrepancy import Discrepancy, Kind, Place
 from reconciliation.divergence import LogTally, Witness, answers_differ, blocks_differ
@@ -31,7 +33,11 @@ from reconciliation.lines import Corrections, Surroundings, in_other_assets, jud
 from reconciliation.matching import Booked, Matched, match
 from reconciliation.movements import Expected
 from reconciliation.overdue import Tolerances, dormant, late
-from reconciliation.payment_books import payment_discrepancies
+from reconciliation.payment_books import (
+    payment_discrepancies,
+    payment_holdings,
+    payment_tallies,
+)
 from reconciliation.ports import (
     Books,
     Chain,
@@ -42,10 +48,11 @@ from reconciliation.ports import (
     Sources,
     StandingFacts,
 )
-from reconciliation.replay import GENESIS, Replay
+from reconciliation.replay import GENESIS, Replay, cash_by_transaction
 from reconciliation.snapshot import ChainState, Commitment, Rebuilt
 from reconciliation.standing import announced_transfers, standing_holds
-from reconciliation.wallets import WalletHistory, failures, gas_differences, outflows
+from reconciliation.wallet_books import wallet_discrepancies
+from reconciliation.wallets import WalletHistory, failures, outflows
 
 log = logging.getLogger(__name__)
 
@@ -59,7 +66,6 @@ class ChainSide:
     state: ChainState
     documents: Mapping[Hash32, Document]
     tally: LogTally
-    flows: Sequence[Flow]
     logs: Matched
     leaves: Matched
 
@@ -129,8 +135,8 @@ def reconcile(
 class _NoBooks:
     """A chain without books: everything that the chain causes is only there."""
 
-    def entries(self, source_kind: str) -> Iterable[Booked]:
-        return ()
+    def entries(self, source_kind: str) -> Generator[Booked]:
+        yield from ()
 
 
 def chain_side(
@@ -152,16 +158,18 @@ def chain_side(
     replay = Replay(settlement.chain_id, settlement.payouts, flags_since=flags_since)
     tally = LogTally()
     entries = _entries(replay, chain, at, settlement, tally if has_witnesses else None)
-    logs = match(entries, ours.entries("log"))
+    with closing(ours.entries("log")) as booked:
+        logs = match(entries, booked)
     digests = {one.manifest_digest: one.root for one in replay.commitments.values()}
     known = documents.of(digests)
     sound = {digest: one.leaves for digest, one in known.items() if one.root == digests[digest]}
-    booked = (
-        one
-        for one in ours.entries("manifest_leaf")
-        if one.source_id[:32] in sound or one.source_id[:32] not in digests
-    )
-    leaves = match(replay.activations(sound, at), booked)
+    with closing(ours.entries("manifest_leaf")) as booked:
+        comparable = (
+            one
+            for one in booked
+            if one.source_id[:32] in sound or one.source_id[:32] not in digests
+        )
+        leaves = match(replay.activations(sound, at), comparable)
     rebuilt = replay.rebuilt(at)
     return ChainSide(
         at=at,
@@ -169,10 +177,21 @@ def chain_side(
         state=chain.state(at, rebuilt.questions()),
         documents=known,
         tally=tally,
-        flows=chain.flows(at, rebuilt.cash.keys(), replay.cash_by_transaction),
         logs=logs,
         leaves=leaves,
     )
+
+
+def unexplained_flows(
+    chain: Chain, side: ChainSide, adjustments: Mapping[Address, int], settlement: Settlement
+) -> Sequence[Flow]:
+    """Transfers that no event explains, of assets that are not even; only then they are read."""
+    assets = unbalanced(side.state, adjustments)
+    if not assets:
+        return ()
+    replay = Replay(settlement.chain_id, settlement.payouts)
+    explained = cash_by_transaction(_entries(replay, chain, side.at, settlement, None))
+    return chain.flows(side.at, assets.keys(), explained)
 
 
 def _entries(
@@ -191,25 +210,30 @@ def _hash_of(chain: Chain, number: BlockNumber) -> Hash32 | None:
 
 
 def _divergences(sources: Sources, side: ChainSide, settlement: Settlement) -> list[Discrepancy]:
+    """What other endpoints say otherwise, of the settlement's contracts and of our wallets."""
     if not sources.witnesses:
         return []
     chain, payouts = sources.chain, settlement.payouts
     balances = {(asset, payouts): one.value for asset, one in side.state.balances.items()}
-    wallets = [(ZERO_ADDRESS, one.wallet) for one in sources.books.wallets()]
-    balances |= chain.balances(side.at, wallets)
+    others = [(ZERO_ADDRESS, one.wallet) for one in sources.books.wallets()]
+    others += payment_holdings(settlement)
+    balances |= chain.balances(side.at, others)
+    tallies = {payouts: side.tally} | payment_tallies(chain, settlement, side.at)
     found = []
     for other in sources.witnesses:
-        tally = LogTally()
-        for chunk in other.money_logs(side.at):
-            tally.add(chunk.logs)
+        theirs = {payouts: _tally(other, side.at)} | payment_tallies(other, settlement, side.at)
         witness = Witness(
-            host=other.host,
-            block_hash=side.at.hash,
-            tally=tally,
-            balances=other.balances(side.at, balances.keys()),
+            host=other.host, tallies=theirs, balances=other.balances(side.at, balances.keys())
         )
-        found += answers_differ(side.at, chain.host, side.tally, balances, witness)
+        found += answers_differ(side.at, chain.host, tallies, balances, witness)
     return found
+
+
+def _tally(chain: Chain, at: BlockRef) -> LogTally:
+    tally = LogTally()
+    for chunk in chain.money_logs(at):
+        tally.add(chunk.logs)
+    return tally
 
 
 def _compared(
@@ -240,17 +264,40 @@ def _compared(
     )
     found += roots_against_chain(side.state, side.rebuilt, roots)
     found += state_against_logs(side.state, side.rebuilt)
-    found += money_against_debts(side.state, corrections.cash(), side.flows)
+    adjustments = corrections.cash()
+    flows = unexplained_flows(chain, side, adjustments, settlement)
+    found += money_against_debts(side.state, adjustments, flows)
     for history, records in zip(histories, wallets, strict=True):
         found += outflows(history, records, side.at)
         found += failures(history, records, at=side.at, tolerance_s=tolerances.unrecorded_s)
-        gas = books.gas(records.wallet)
-        found += gas_differences(history, records, gas) if gas is not None else []
-    found += payment_discrepancies(chain, books, settlement, tolerances)
+        found += _not_told(
+            wallet_discrepancies(
+                chain,
+                books.payments(records.wallet),
+                history,
+                records,
+                at=side.at,
+                tolerances=tolerances,
+            ),
+            found,
+        )
+    failed = {
+        number: one for history in histories for number, one in history.failed_by_block.items()
+    }
+    found += payment_discrepancies(chain, books, settlement, tolerances, failed)
     if facts is not None and cursor.hash == side.at.hash:
         found += _planned_with(facts, side.state)
     found += late(cursor, chain.finalized(), books.reservations(), tolerances)
     return found + dormant(side.rebuilt, side.state, leaves, tolerances)
+
+
+def _not_told(more: Iterable[Discrepancy], told: Sequence[Discrepancy]) -> list[Discrepancy]:
+    """Those that are news: coins that are gone show in history and book, a reorg in every book."""
+    names = {one.id for one in told}
+    is_reorged = any(one.kind is Kind.REORGED for one in told)
+    return [
+        one for one in more if one.id not in names and not (is_reorged and one.kind is Kind.REORGED)
+    ]
 
 
 def _surroundings(

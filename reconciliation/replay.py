@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 
 from contracts.evm import Address, BlockNumber, BlockRef, ChainId, Epoch, Hash32, Timestamp
-from contracts.leaves import Leaf, leaf_kind
+from contracts.leaves import Leaf
 from contracts.operations import withdraw_operation_id
 from reconciliation import movements
 from reconciliation.chain_events import ChainEvent
@@ -29,6 +29,8 @@ GENESIS = BlockNumber(0)
 _OF_LEAVES = ("committed", "fees", "payable")
 _OF_ESCROW = ("escrowed", "escrow", "suspense")
 _LINE_EVENTS = ("PayeePaid", "PayeeUnclaimed")
+_NAMES_LEAF = "LeafWithdrawn"
+"""Says of which leaf the lines of its transaction are, and nothing else."""
 
 
 class Replay:
@@ -42,17 +44,17 @@ class Replay:
         self, chain_id: ChainId, contract: Address, *, flags_since: BlockNumber = GENESIS
     ) -> None:
         self._chain_id, self._contract = chain_id, contract
-        self._accounts: Counter[tuple[str, bytes]] = Counter()
+        self._sums: defaultdict[tuple[str, bytes], int] = defaultdict(int)
         self._paid_in: Counter[EpochAsset] = Counter()
         self._unclaimed_since: dict[tuple[str, bytes], Timestamp] = {}
         self._flags_since = flags_since
-        self._paid_lines: defaultdict[LeafPlace, int] = defaultdict(int)
-        self._lately_paid: set[LeafPlace] = set()
+        self._settled_lines: defaultdict[bytes, int] = defaultdict(int)
+        self._lately: dict[LeafPlace, bytes] = {}
+        self._settled_escrow: dict[LeafPlace, int] = {}
         self._holds: dict[Address, int] = {}
         self._transfers: dict[Hash32, tuple[Epoch, Address, int]] = {}
         self._attempts: dict[tuple[int, int], tuple[Movement, ...]] = {}
         self.commitments: dict[Epoch, Commitment] = {}
-        self.cash_by_transaction: Counter[tuple[bytes, bytes]] = Counter()
 
     def entries(
         self, events: Iterable[ChainEvent], times: Mapping[int, Timestamp]
@@ -62,17 +64,21 @@ class Replay:
         Raises:
             BadLog: a line was settled, and its transaction does not say of which leaf.
         """
-        for _, group in groupby(events, key=lambda event: event.log.transaction_hash):
+        for _, group in groupby(events, key=_transaction_of):
             of_transaction = list(group)
             leaves = _leaves_of(of_transaction)
             for event in of_transaction:
-                at = times[event.log.block_number]
+                if event.name == _NAMES_LEAF:
+                    continue
+                log = event.log
+                at = times[log.block_number]
                 moved = self._moved(event, leaves)
-                self._note(event)
+                if event.name not in _LINE_EVENTS:
+                    self._note(event)
                 if moved:
-                    self._add(moved, at, event.log.transaction_hash)
-                    source = log_source_id(self._chain_id, event.log)
-                    yield Expected(source, event.name, event.log, at, moved)
+                    self._add(moved, at)
+                    source = log_source_id(self._chain_id, log)
+                    yield Expected(source, event.name, log, at, moved)
 
     def activations(
         self, documents: Mapping[Hash32, Sequence[Leaf]], at: BlockRef
@@ -87,7 +93,7 @@ class Replay:
                 continue
             for leaf in documents.get(commitment.manifest_digest, ()):
                 moved = movements.activated(leaf)
-                self._add(moved, commitment.active_at, b"")
+                self._add(moved, commitment.active_at)
                 source = commitment.manifest_digest + self._op_id(leaf)
                 found.append(Expected(source, "leaf", None, commitment.active_at, moved))
         return sorted(found)
@@ -98,7 +104,7 @@ class Replay:
         cash: Counter[Address] = Counter()
         unclaimed: Counter[PayeeAsset] = Counter()
         since: dict[PayeeAsset, Timestamp] = {}
-        for (path, asset_bytes), units in self._accounts.items():
+        for (path, asset_bytes), units in self._sums.items():
             kind, *attributes = path.split(":")
             asset = Address(asset_bytes)
             if kind == CASH:
@@ -123,15 +129,12 @@ class Replay:
             announced=announced,
             unclaimed=unclaimed,
             unclaimed_since=since,
-            paid_lines={place: self._paid_lines[place] for place in self._lately_paid},
-            settled_escrow=frozenset(
-                place for place in self._paid_lines if leaf_kind(place.work_id).is_escrow
-            ),
+            paid_lines=self._paid_lines(),
+            settled_escrow=frozenset(self._settled_escrow),
             holds={
                 payee: until if until > at.timestamp else 0 for payee, until in self._holds.items()
             },
             commitments=self.commitments,
-            accounts=self._accounts,
         )
 
     def _moved(self, event: ChainEvent, leaves: Mapping[Hash32, LeafPlace]) -> tuple[Movement, ...]:
@@ -141,7 +144,9 @@ class Replay:
             if place is None:
                 log = event.log
                 raise BadLog(event.name, log.block_number, log.log_index, "its leaf is not named")
-            self._settle(place, values["line"], event.log.block_number)
+            self._settled_lines[values["op_id"]] |= 1 << values["line"]
+            if event.log.block_number > self._flags_since:
+                self._lately[place] = values["op_id"]
             return (line_settled(event, place),)
         if event.name == "EpochCommitted":
             moved = movements.committed(values)
@@ -173,7 +178,7 @@ class Replay:
                 self.commitments.pop(values["epoch"], None)
             case "EscrowReleased" | "EscrowExpired":
                 place = LeafPlace(values["epoch"], values["escrow_id"], 0, values["asset"])
-                self._settle(place, 0, log.block_number)
+                self._settled_escrow[place] = log.block_number
             case "PayeeHoldPlaced":
                 self._holds[values["account"]] = values["expires_at"]
             case "PayeeHoldLifted":
@@ -184,20 +189,20 @@ class Replay:
             case "UnallocatedTransferCancelled" | "UnallocatedTransferred":
                 self._transfers.pop(values["transfer_id"], None)
 
-    def _settle(self, place: LeafPlace, line: int, block_number: int) -> None:
-        self._paid_lines[place] |= 1 << line
-        if block_number > self._flags_since:
-            self._lately_paid.add(place)
+    def _paid_lines(self) -> dict[LeafPlace, int]:
+        """Flags of leaves that changed lately; a leaf in escrow has one line."""
+        flags = {place: self._settled_lines[op_id] for place, op_id in self._lately.items()}
+        escrow = self._settled_escrow.items()
+        return flags | {place: 1 for place, number in escrow if number > self._flags_since}
 
-    def _add(self, moved: Sequence[Movement], at: Timestamp, transaction_hash: bytes) -> None:
+    def _add(self, moved: Sequence[Movement], at: Timestamp) -> None:
+        sums = self._sums
         for asset, amount, debit, credit in moved:
-            if credit.startswith("unclaimed:") and not self._accounts[credit, asset]:
-                self._unclaimed_since[credit, asset] = at
-            self._accounts[debit, asset] += amount
-            self._accounts[credit, asset] -= amount
-            if CASH in (debit, credit):
-                sign = 1 if debit == CASH else -1
-                self.cash_by_transaction[transaction_hash, asset] += sign * amount
+            into, out = (_sum_of(debit), asset), (_sum_of(credit), asset)
+            if not sums[out] and credit.startswith("unclaimed:"):
+                self._unclaimed_since[out] = at
+            sums[into] += amount
+            sums[out] -= amount
 
     def _op_id(self, leaf: Leaf) -> Hash32:
         return withdraw_operation_id(
@@ -210,6 +215,27 @@ class Replay:
         )
 
 
+def _transaction_of(event: ChainEvent) -> bytes:
+    return event.log.transaction_hash
+
+
+def _sum_of(path: str) -> str:
+    """What an account is added up under: its kind and its first attribute, an epoch or a payee."""
+    end = path.find(":", path.find(":") + 1)
+    return path if end < 0 else path[:end]
+
+
+def cash_by_transaction(entries: Iterable[Expected]) -> Counter[tuple[bytes, bytes]]:
+    """What came in by transaction and asset, less what went out; of entries that events cause."""
+    cash: Counter[tuple[bytes, bytes]] = Counter()
+    for entry in entries:
+        for asset, amount, debit, credit in entry.movements:
+            if entry.log is not None and CASH in (debit, credit):
+                sign = 1 if debit == CASH else -1
+                cash[entry.log.transaction_hash, asset] += sign * amount
+    return cash
+
+
 def _leaves_of(events: Sequence[ChainEvent]) -> dict[Hash32, LeafPlace]:
     """Leaves that a transaction withdraws from, by op-id: line events name no more than that."""
     return {
@@ -220,7 +246,7 @@ def _leaves_of(events: Sequence[ChainEvent]) -> dict[Hash32, LeafPlace]:
             event.values["asset"],
         )
         for event in events
-        if event.name == "LeafWithdrawn"
+        if event.name == _NAMES_LEAF
     }
 
 

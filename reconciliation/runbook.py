@@ -52,7 +52,7 @@ RULES: dict[Kind, Rule] = {
         severity=_HIGH,
         owner=Owner.FINANCE,
         stops_payouts=True,
-        line="Book it: run `quittance worker`, or for money that came unasked a manual entry.",
+        line="Book it: run `quittance worker`; what came unasked by hand, with this id as reason.",
     ),
     Kind.AMOUNT: Rule(
         severity=_HIGH,
@@ -100,7 +100,7 @@ RULES: dict[Kind, Rule] = {
         severity=_MEDIUM,
         owner=Owner.FINANCE,
         stops_payouts=False,
-        line="Compare the entry with the receipt; book the difference with a manual entry.",
+        line="Compare entry and receipt; book the difference, or what came, with a manual entry.",
     ),
     Kind.DUST: Rule(
         severity=_MEDIUM,

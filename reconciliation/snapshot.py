@@ -51,7 +51,7 @@ class Rebuilt:
     settled line of a leaf of which anything was settled lately; `settled_escrow` are escrow leaves
     that are over. `holds` says until when each payee is
     held, of those that ever were; 0 if none stands. `unclaimed_since` is when a pull balance last
-    began. `accounts` are balances by path and asset, debits less credits.
+    began.
     """
 
     block: BlockRef
@@ -67,7 +67,6 @@ class Rebuilt:
     settled_escrow: frozenset[LeafPlace]
     holds: Mapping[Address, int]
     commitments: Mapping[Epoch, Commitment]
-    accounts: Mapping[tuple[str, bytes], int]
 
     def questions(self) -> "Questions":
         """What the state must be asked, beyond what it knows of by itself."""

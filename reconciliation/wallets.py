@@ -1,12 +1,14 @@
-"""Payout wallets: everything that left them must be ours, and cost what is booked.
+"""Payout wallets: everything that left them must be ours.
 
 A wallet's transactions are told by its nonces, one each, so none can hide: those that we stored are
 found by their hashes, and every other nonce is looked for in the chain. What leaves a wallet
 without a transaction of its own (an allowance, a delegation) shows in token transfers and in its
 balance.
+
+A database that was lost cannot say what was signed before it. So of the nonces before the first
+that it signed, a transaction is only strange if coins left by it; token transfers show as ever.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 from contracts.evm import ZERO_ADDRESS, Address, BlockRef, Hash32, Timestamp
@@ -17,7 +19,7 @@ from reconciliation.reading import Reading
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WalletTransaction:
-    """A mined transaction: `cost_wei` is all of its gas, `value_wei` what it carried."""
+    """A mined transaction: `cost_wei` is all of its gas, `value_wei` the coins that left by it."""
 
     nonce: int
     transaction_hash: Hash32
@@ -41,7 +43,7 @@ class WalletTransaction:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WalletHistory:
-    """What the chain says of one wallet, from the nonce on that we first signed.
+    """What the chain says of one wallet, from the first nonce on that we know of.
 
     `unlocated` are nonces that were spent in a transaction that the node does not show.
     `opening_wei` is the balance before the first transaction; None where the node has no such
@@ -69,30 +71,35 @@ class WalletHistory:
 class WalletRecords:
     """What our side says of one wallet.
 
-    `signed` are the hashes that we stored, `settled` those that our outcomes say have settled
-    something, `failures` those that our outcomes say have failed.
+    `signed` are the hashes that we stored, from `first_nonce` on (None: nothing was signed),
+    `settled` those that our outcomes say have settled something, `failures` those that our outcomes
+    say have failed. Its gas is recorded from `book_nonce` on (None: it is not), with the hashes
+    `recorded`, which are a help to find transactions and prove nothing.
     """
 
     wallet: Address
     signed: frozenset[Hash32]
-    first_nonce: int
+    first_nonce: int | None
     settled: frozenset[Hash32]
     failures: frozenset[Hash32]
+    book_nonce: int | None
+    recorded: frozenset[Hash32]
 
+    @property
+    def known_from(self) -> int:
+        """The first nonce that we know anything of."""
+        return min(one for one in (self.first_nonce, self.book_nonce) if one is not None)
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GasEntry:
-    """The cost of one transaction, as it is booked."""
-
-    entry_id: Hash32
-    transaction_hash: Hash32
-    amount_wei: int
+    def is_strange(self, one: WalletTransaction) -> bool:
+        """Whether a transaction is not ours."""
+        is_before = self.first_nonce is None or one.nonce < self.first_nonce
+        return one.transaction_hash not in self.signed and not (is_before and not one.value_wei)
 
 
 def outflows(history: WalletHistory, records: WalletRecords, at: BlockRef) -> list[Discrepancy]:
     """What left the wallet and is not ours."""
     wallet = history.wallet
-    strange = [one for one in history.transactions if one.transaction_hash not in records.signed]
+    strange = [one for one in history.transactions if records.is_strange(one)]
     found = [
         Discrepancy(
             kind=Kind.UNAUTHORISED_OUTFLOW,
@@ -119,6 +126,7 @@ def outflows(history: WalletHistory, records: WalletRecords, at: BlockRef) -> li
             place=Place(block_number=at.number, block_hash=at.hash),
         )
         for nonce in history.unlocated
+        if records.first_nonce is not None and nonce >= records.first_nonce
     ]
     told = {one.transaction_hash for one in strange}
     found += [
@@ -170,58 +178,6 @@ def failures(
                     place=one.place,
                 )
             )
-    return found
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GasBook:
-    """What is booked of one wallet's gas: everything up to a block, by transaction."""
-
-    upto_block: int
-    entries: Mapping[Hash32, GasEntry]
-
-
-def gas_differences(
-    history: WalletHistory, records: WalletRecords, book: GasBook
-) -> list[Discrepancy]:
-    """What transactions cost, by receipt and by entry, as far as the wallet's book goes.
-
-    The cost of a transaction that is not ours is no expense of ours.
-    """
-    strange = {one.transaction_hash for one in history.transactions} - records.signed
-    entries = book.entries
-    costs = {
-        one.transaction_hash: one
-        for one in history.transactions
-        if one.block_number <= book.upto_block
-    }
-    found = []
-    for transaction_hash in sorted((costs.keys() | entries.keys()) - strange):
-        mined, booked = costs.get(transaction_hash), entries.get(transaction_hash)
-        cost, amount = mined.cost_wei if mined else 0, booked.amount_wei if booked else 0
-        if cost == amount:
-            continue
-        place = mined.place if mined else Place(transaction_hash=transaction_hash)
-        found.append(
-            Discrepancy(
-                kind=Kind.GAS,
-                subject=f"transaction {transaction_hash}",
-                asset=ZERO_ADDRESS,
-                expected=str(amount),
-                actual=str(cost),
-                evidence=(
-                    f"receipt: {cost} wei" if mined else "no receipt",
-                    f"entry {booked.entry_id}: {amount} wei" if booked else "no entry",
-                    f"transaction {transaction_hash}",
-                ),
-                place=Place(
-                    transaction_hash=transaction_hash,
-                    block_number=place.block_number,
-                    block_hash=place.block_hash,
-                    entry_id=booked.entry_id if booked else None,
-                ),
-            )
-        )
     return found
 
 

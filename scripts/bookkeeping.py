@@ -37,6 +37,7 @@ class BookSource:
     """One book, and what it is posted from, in the transaction that posts."""
 
     book: Book
+    start_block: BlockNumber
     facts: Callable[[Connection], PaymentFacts]
     accepted: Callable[[Connection], Sequence[AcceptedDocument]]
 
@@ -48,8 +49,11 @@ class WalletFacts:
         self._reads, self._gas = reads, gas
 
     def finalized(self) -> BlockRef | None:
-        """The block up to which every transaction of the wallet was observed."""
-        return self._gas.finalized()
+        """The block up to which every transaction of the wallet was observed, and is indexed."""
+        observed, indexed = self._gas.finalized(), self._reads.finalized()
+        if observed is None or indexed is None:
+            return None
+        return min(observed, indexed, key=lambda block: block.number)
 
     def block(self, number: BlockNumber) -> BlockRef | None:
         """The indexed block of this number."""
@@ -60,8 +64,12 @@ class WalletFacts:
         return self._reads.highest_block_before(timestamp, upto)
 
     def events(self, after: BlockNumber, upto: BlockRef) -> Sequence[BookEvent]:
-        """Transactions of blocks (after, upto], in chain order."""
-        return self._gas.spent(after, upto)
+        """What the wallet began with, and its transactions, of blocks (after, upto]."""
+        opened = self._gas.opened()
+        if opened is None:
+            return ()
+        spent = self._gas.spent(after, upto)
+        return [opened, *spent] if after < opened.block.number <= upto.number else spent
 
 
 def books_of_settlement(
@@ -96,17 +104,26 @@ def _payment_source(settlement: Settlement, name: ContractName) -> BookSource:
 
     return BookSource(
         book=Book(chain_id=chain_id, contract=address),
+        start_block=settlement.start_block,
         facts=lambda connection: BookFacts(connection, settlement, name),
         accepted=accepted,
     )
 
 
 def wallet_source(
-    settlement: Settlement, wallet: Address, gas: Callable[[Connection], GasFacts]
+    settlement: Settlement,
+    wallet: Address,
+    gas: Callable[[Connection], GasFacts],
+    *,
+    start_block: BlockNumber,
 ) -> BookSource:
-    """The book of a payout wallet."""
+    """The book of a payout wallet, which may pay for several settlements of a chain.
+
+    `start_block` is the lowest of theirs.
+    """
     return BookSource(
         book=Book(chain_id=settlement.chain_id, contract=wallet),
+        start_block=start_block,
         facts=lambda connection: WalletFacts(FactReads(connection, settlement), gas(connection)),
         accepted=lambda connection: (),
     )
@@ -121,7 +138,7 @@ def post_books(engine: Engine, settlement: Settlement, sources: Sequence[BookSou
     failures: list[Corrupt] = []
     for source in sources:
         try:
-            _post(engine, settlement, source)
+            _post(engine, source)
         except Corrupt as error:
             about = {"settlement": settlement.name, "contract": str(source.book.contract)}
             log.error("book halted", extra=about | {"error": str(error)})  # noqa: TRY400
@@ -149,7 +166,7 @@ def seal_books(engine: Engine, settlement: Settlement, settlements: Sequence[Set
             is_caught_up = step.is_caught_up
 
 
-def _post(engine: Engine, settlement: Settlement, source: BookSource) -> None:
+def _post(engine: Engine, source: BookSource) -> None:
     is_caught_up = False
     while not is_caught_up:
         with engine.begin() as connection:
@@ -157,7 +174,7 @@ def _post(engine: Engine, settlement: Settlement, source: BookSource) -> None:
                 source.facts(connection),
                 source.accepted(connection),
                 LedgerStore(connection, source.book),
-                start_block=settlement.start_block,
+                start_block=source.start_block,
                 blocks_max=_BLOCKS_MAX,
             )
         is_caught_up = posted.is_caught_up

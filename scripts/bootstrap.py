@@ -5,20 +5,36 @@ they are apart so that a process imports only what it runs.
 """
 
 import psycopg
-from sqlalchemy import Engine, create_engine, text
+from sqlalchemy import Engine, create_engine, event, text
 from sqlalchemy.exc import DBAPIError, OperationalError
 
 from scripts.errors import DatabaseUnusable
+from settlement.ledger.adapters.writer_role import ASSUME_WRITER, WRITER_STANDS
 
-SCHEMA_HEAD = "0004"
+SCHEMA_HEAD = "0005"
 """The newest revision in `scripts/migrations/versions`."""
 
 
 def open_database(url: str) -> Engine:
-    """An engine for a libpq URL (`postgresql://…`)."""
+    """An engine for a libpq URL (`postgresql://…`), whose connections may only add to the books.
+
+    See `settlement.ledger.adapters.writer_role`.
+    """
+    engine = _open_as_owner(url)
+    event.listen(engine, "connect", _assume_writer)
+    return engine
+
+
+def _open_as_owner(url: str) -> Engine:
+    """An engine that may do whatever the login may."""
     return create_engine(
         url.replace("postgresql://", "postgresql+psycopg://", 1), pool_size=5, pool_pre_ping=True
     )
+
+
+def _assume_writer(connection: psycopg.Connection[tuple[object, ...]], _record: object) -> None:
+    connection.execute(ASSUME_WRITER)
+    connection.commit()
 
 
 def migrate(url: str) -> None:
@@ -27,7 +43,7 @@ def migrate(url: str) -> None:
     Raises:
         DatabaseUnusable: it is not ours, newer than we are, or refuses; it is as it was.
     """
-    engine = open_database(url)
+    engine = _open_as_owner(url)
     try:
         if not _is_up_to_date(engine):
             from scripts.migrations.upgrade import upgrade  # noqa: PLC0415 - Alembic, seldom needed
@@ -44,9 +60,9 @@ def migrate(url: str) -> None:
 
 
 def _is_up_to_date(engine: Engine) -> bool:
-    """Whether the database says that it has the newest revision, and no other."""
+    """Whether the database says that it has the newest revision, no other, and its writers."""
     with engine.connect() as connection:
         if connection.scalar(text("SELECT to_regclass('alembic_version')")) is None:
             return False
         held = connection.scalars(text("SELECT version_num FROM alembic_version"))
-        return held.all() == [SCHEMA_HEAD]
+        return held.all() == [SCHEMA_HEAD] and bool(connection.scalar(text(WRITER_STANDS)))

@@ -26,12 +26,15 @@ from scripts.policing import PolicyGate
 from scripts.policy_settings import policy_of
 from scripts.reconciling import reconcile_settlement, stops_of
 from scripts.settings import ChainSettings, Settings
+from scripts.settling import warn_if_late
 from scripts.sharding import ShardedAllocation
 from scripts.signing import settlement_signer
 from scripts.solvency import state_settlement
+from scripts.wallets import record_wallets, wallet_sources
 from settlement.ledger.accounts import Book
 from settlement.ledger.adapters.store import LedgerStore
 from settlement.ledger.post import post_step
+from settlement.payments.look_again import look_again
 from settlement.payments.verify_payment import PaymentDesk
 from settlement.payouts.adapters.chain import OP_STACK_ORACLE, NodePayoutChain
 from settlement.payouts.adapters.ownership import PayoutsOwner, payouts_owner
@@ -40,6 +43,7 @@ from settlement.payouts.adapters.store import SqlHistories, SqlPayoutStore
 from settlement.payouts.gas import TRANSACTION_GAS_MAX, FeeCaps
 from settlement.payouts.guarded_signer import GuardedSigner
 from settlement.payouts.preview import Preview, preview
+from settlement.payouts.report import TickReport
 from settlement.payouts.submit import SubmitLimits, Submitter
 from settlement.royalties.adapters.attempts import ComputedAttempts
 from settlement.royalties.adapters.chain import RPCChainCheck
@@ -116,11 +120,13 @@ class SettlementJobs:
     engine: Engine
     _sharded: dict[str, ShardedAllocation] = field(default_factory=dict)
     _signers: dict[str, GuardedSigner | None] = field(default_factory=dict)
+    _judged: set[str] = field(default_factory=set)
 
     def all(self) -> Jobs:
         """Every job that the worker runs."""
         return {
             JobName.POST_JOURNAL: self.post_journal,
+            JobName.RECORD_GAS: self.record_gas,
             JobName.POST_PAYMENTS: self.post_payments,
             JobName.SEAL_JOURNAL: self.seal_journal,
             JobName.ALLOCATE_SHARDS: self.allocate_shards,
@@ -146,10 +152,17 @@ class SettlementJobs:
                 )
             is_caught_up = posted.is_caught_up
 
+    def record_gas(self, name: str) -> None:
+        """Record what final transactions of payout wallets cost."""
+        chain, settlement = self._find(name)
+        signer = self._signer(settlement)
+        record_wallets(self.engine, chain, () if signer is None else (signer.address,))
+
     def post_payments(self, name: str) -> None:
-        """Post finalized events of payment contracts, and accepted documents."""
+        """Post finalized events of payment contracts, accepted documents, and gas of wallets."""
         _, settlement = self._find(name)
-        post_books(self.engine, settlement, payment_sources(settlement))
+        wallets = wallet_sources(self.engine, settlement, self.settings.settlements)
+        post_books(self.engine, settlement, [*payment_sources(settlement), *wallets])
 
     def seal_journal(self, name: str) -> None:
         """Number and seal what was recorded in all books of the settlement."""
@@ -162,22 +175,34 @@ class SettlementJobs:
         self._shards_of(settlement).look()
 
     def compute_epochs(self, name: str) -> None:
-        """Compute every epoch that is due; a large one must agree with its shards."""
+        """Compute every epoch that is due; a large one must agree with its shards.
+
+        At the first look with facts, and with every epoch, it says if a day is too short for one.
+        """
         _, settlement = self._find(name)
         while (epoch := self._compute_next(settlement)) is not None:
             log.info("epoch computed", extra={"settlement": name, "epoch": epoch})
+            self._judged.discard(name)  # the lag may have grown since
+        if name not in self._judged:
+            with wiring.snapshot(self.engine) as connection:
+                if warn_if_late(connection, settlement):
+                    self._judged.add(name)
 
     def submit_payouts(self, name: str) -> None:
         """One tick of the submitter; nothing without a signer."""
+        self.submit_once(name)
+
+    def submit_once(self, name: str) -> TickReport | None:
+        """One tick of the submitter, and what it did; None without a signer."""
         _, settlement = self._find(name)
         signer = self._signer(settlement)
         if signer is None:
-            return
+            return None
         contracts = wiring.paying_contracts(settlement)
         with payouts_owner(
             self.engine, settlement.chain_id, sender=signer.address, contracts=contracts
         ) as owner:
-            self._submitter(name, owner, signer).tick()
+            return self._submitter(name, owner, signer).tick()
 
     def preview_payouts(self, name: str) -> Preview | None:
         """A dry run of the next tick, without holding the key; None while nothing is final."""
@@ -229,7 +254,7 @@ class SettlementJobs:
 
     def verify_payments(self, name: str) -> None:
         """Look again at every payment that is not at its end."""
-        self.payments(name).look_again()
+        look_again(self.payments(name))
 
     def payments(self, name: str) -> PaymentDesk:
         """The payments of a settlement, with the node for what is not indexed yet."""

@@ -121,3 +121,11 @@ class NothingPosted(Transient):
     def __init__(self, settlement: str) -> None:
         super().__init__(f"settlement {settlement!r}: nothing is posted yet, run the worker first")
         self.settlement = settlement
+
+
+class CommitRefused(Corrupt):
+    """An epoch cannot be committed now."""
+
+    def __init__(self, epoch: int, reason: str) -> None:
+        super().__init__(f"epoch {epoch} was not committed: {reason}")
+        self.epoch, self.reason = epoch, reason

@@ -29,6 +29,7 @@ class JobName(StrEnum):
     """The use cases that run by themselves."""
 
     POST_JOURNAL = "post_journal"
+    RECORD_GAS = "record_gas"
     POST_PAYMENTS = "post_payments"
     SEAL_JOURNAL = "seal_journal"
     ALLOCATE_SHARDS = "allocate_shards"

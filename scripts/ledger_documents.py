@@ -66,6 +66,7 @@ def verified_json(verified: Verified) -> dict[str, object]:
         "seals": verified.seals,
         "unsealed": verified.unsealed,
         "block": block_json(verified.cursor),
+        "append_only_by_permission": verified.is_kept_by_permission,
         "difference": None
         if difference is None
         else {

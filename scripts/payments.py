@@ -19,17 +19,21 @@ from scripts.settings import ChainSettings, Settings
 from scripts.wiring import snapshot
 from settlement.payments.adapters.chain import NodePayments
 from settlement.payments.adapters.store import SqlPayments
+from settlement.payments.adapters.watch import SqlWatch
 from settlement.payments.evidence import Heights, LogSeen, Source, TransactionSeen
+from settlement.payments.families import FAMILIES
 from settlement.payments.fees import FeeTerms
 from settlement.payments.intent import PaymentIntent
 from settlement.payments.ports import PaymentFacts
 from settlement.payments.rulebook import (
     AllowedContract,
     FeeTermsInForce,
+    LogPlace,
     Rulebook,
     TierPriceInForce,
 )
 from settlement.payments.verify_payment import PaymentDesk
+from settlement.payments.watching import OrderEvent
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,12 +54,45 @@ class IndexedPayments:
         """The indexed block of this height."""
         return self.reads.block(number)
 
-    def transactions_of(self, intent: PaymentIntent) -> Sequence[tuple[Hash32, BlockNumber]]:
-        """Transactions whose events name the intent's order, and their blocks; oldest first."""
+    def block_hashes(self, numbers: Sequence[BlockNumber]) -> dict[BlockNumber, Hash32]:
+        """The hashes of the indexed blocks among these heights."""
+        return self.reads.block_hashes(numbers)
+
+    def transactions_of(self, intent: PaymentIntent) -> Sequence[Hash32]:
+        """Transactions whose events name the intent's order, oldest first; some, if many do."""
         family, order_id = intent.family, intent.order_id
         if family.order is None or order_id is None:
             return ()
-        return self.reads.orders(family.event, family.order, order_id, intent.contract)
+        return self.reads.transactions_of_order(
+            family.event, family.order, order_id, intent.contract
+        )
+
+    def blocks_of(self, intent: PaymentIntent, tx_hash: Hash32) -> Sequence[BlockNumber]:
+        """Blocks in which events of the transaction name the intent's order."""
+        family, order_id = intent.family, intent.order_id
+        if family.order is None or order_id is None:
+            return ()
+        return self.reads.blocks_of_order(
+            family.event, family.order, order_id, intent.contract, tx_hash
+        )
+
+    def order_events(self, after: LogPlace, limit: int) -> Sequence[OrderEvent]:
+        """Events that name orders, after a place of the chain, in order."""
+        found = [
+            OrderEvent(
+                contract=contract,
+                order_id=row.order_id,
+                transaction_hash=row.transaction_hash,
+                block_number=row.block_number,
+                block_hash=row.block_hash,
+                log_index=row.log_index,
+            )
+            for family in FAMILIES
+            if family.order is not None
+            and (contract := self.settlement.payments.get(family.event.contract)) is not None
+            for row in self.reads.orders_after(family.event, family.order, contract, after, limit)
+        ]
+        return sorted(found, key=lambda one: (one.block_number, one.log_index))[:limit]
 
     def transaction(self, tx_hash: Hash32, number: BlockNumber) -> TransactionSeen | None:
         """The logs that we hold of a transaction in that block; None if we hold none.
@@ -144,7 +181,13 @@ def payment_desk(engine: Engine, settlement: Settlement, node: NodePayments | No
         with snapshot(engine) as connection:
             yield IndexedPayments(PaymentReads(connection, settlement.chain_id), settlement)
 
-    return PaymentDesk(store=payment_store(engine, settlement), open_facts=open_facts, node=node)
+    contracts = [one.address for one in allowed_contracts(settlement)]
+    return PaymentDesk(
+        store=payment_store(engine, settlement),
+        watch=SqlWatch(engine, settlement.chain_id, contracts),
+        open_facts=open_facts,
+        node=node,
+    )
 
 
 def payment_store(engine: Engine, settlement: Settlement) -> SqlPayments:

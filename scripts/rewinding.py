@@ -3,6 +3,7 @@
     facts      rows above the block are deleted, cursor and finality go back to it
     books      of every settlement that was posted from above it: reversed whole, next version
     payouts    outcomes that were seen above it are taken back; operations and what was signed stay
+    gas        what is recorded of payout wallets above it is taken back, and recorded again
     payments   verdicts that rest on a block above it are reopened; what was claimed stays claimed
     epochs     stay as they were computed; those from above the block are named
 
@@ -28,6 +29,7 @@ from settlement.ledger.adapters.reads import LedgerReads, books_of
 from settlement.ledger.adapters.store import LedgerStore
 from settlement.ledger.rewind import BookRewound, is_above, rewind
 from settlement.payments.adapters.retraction import reopen_verdicts, verdicts_above
+from settlement.payouts.adapters.gas import retract_gas
 from settlement.payouts.adapters.retraction import hold_payouts, outcomes_above, retract_outcomes
 from settlement.royalties.adapters.attempts import ComputedAttempt, ComputedAttempts
 
@@ -92,6 +94,7 @@ def rewind_chain(
     facts = facts_above(db_tx, chain.id, to)
     operations = retract_outcomes(db_tx, chain.id, to)
     payments = reopen_verdicts(db_tx, chain.id, to)
+    retract_gas(db_tx, chain.id, facts.to)
     rewound = [
         rewind(LedgerStore(db_tx, book), facts.to, reason=reason)
         for book in books_of(db_tx, chain.id)

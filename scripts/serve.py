@@ -17,6 +17,7 @@ from indexer.adapters.rpc import RPCReader
 from scripts.api_settings import APISettings, is_loopback
 from scripts.bootstrap import open_database
 from scripts.bootstrap_indexer import RPC_LIMITS
+from scripts.documents import document_desks
 from scripts.gates import balance_source
 from scripts.launcher import stop_event
 from scripts.payments import payment_desks
@@ -63,6 +64,7 @@ def serve_api(settings: Settings, database_url: str, listening: socket.socket) -
     def head_of(chain_id: ChainId) -> BlockNumber:
         return readers[chain_id].head().number
 
+    engine = open_database(database_url)
     deps = Deps(
         database_url=database_url,
         chain_ids=tuple(chain.id for chain in settings.chains),
@@ -71,7 +73,8 @@ def serve_api(settings: Settings, database_url: str, listening: socket.socket) -
         head_of=head_of,
         limits=Limits(),
         access=access_of(settings, *listening.getsockname()[:2]),
-        payments=payment_desks(settings, open_database(database_url)),
+        payments=payment_desks(settings, engine),
+        documents=document_desks(settings, engine),
         balances=balance_source(settings),
     )
     config = uvicorn.Config(

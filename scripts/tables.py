@@ -15,6 +15,7 @@ import settlement.ledger.adapters.schema
 import settlement.payments.adapters.gate_tables
 import settlement.payments.adapters.tables
 import settlement.payouts.adapters.document_tables
+import settlement.payouts.adapters.gas_tables
 import settlement.payouts.adapters.policy_tables
 import settlement.payouts.adapters.signing_tables
 import settlement.payouts.adapters.tables
@@ -35,6 +36,7 @@ EXTRA_DDL: tuple[str, ...] = (
     *settlement.payouts.adapters.document_tables.EXTRA_DDL,
     *settlement.payouts.adapters.policy_tables.EXTRA_DDL,
     *settlement.payouts.adapters.signing_tables.EXTRA_DDL,
+    *settlement.payouts.adapters.gas_tables.EXTRA_DDL,
     *reconciliation.adapters.tables.EXTRA_DDL,
     *reconciliation.adapters.solvency_tables.EXTRA_DDL,
 )

@@ -40,7 +40,7 @@ from settlement.payouts.protocols import ApprovedCommit, OwedLeaf
 from settlement.royalties.adapters.attempts import ComputedAttempt, ComputedAttempts
 from settlement.royalties.adapters.store import Approvals, ComputedEpochs
 from settlement.royalties.approve import ChainCheck
-from settlement.royalties.commit import TooFewApprovals, plan_commit
+from settlement.royalties.commit import CommitPlan, plan_commit
 from settlement.royalties.manifest_reading import manifest_from_bytes
 from settlement.royalties.tree import folded
 from settlement.royalties.tree_flat import FlatTree
@@ -335,7 +335,7 @@ class ReadyCommits:
                 standing=self._chain.standing(latest.epoch, at),
                 store=Approvals(connection),
             )
-        if isinstance(plan, TooFewApprovals):
+        if not isinstance(plan, CommitPlan):
             return ()
         return (ApprovedCommit(approval=plan.approval, signatures=plan.signatures),)
 

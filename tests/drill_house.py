@@ -5,6 +5,7 @@ is what an operator runs on it; several houses can stand on one town, each with 
 own, which is what a lost database and a restored backup come down to.
 """
 
+import json
 import os
 import time
 from collections.abc import Iterator
@@ -13,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sqlalchemy import Engine, select
+from typer.testing import CliRunner
 
 from contracts.addresses import Settlement, settlements_to_json
 from contracts.evm import Address, Epoch, Hash32, Timestamp
@@ -20,6 +22,8 @@ from indexer.sync import is_synced, run_until
 from scripts.bootstrap import migrate, open_database
 from scripts.bootstrap_indexer import running_indexer
 from scripts.bootstrap_settlement import SettlementJobs, book_of, chain_check
+from scripts.cli.endings import ending_of
+from scripts.cli.epochs import app as epochs
 from scripts.demo import scenes
 from scripts.demo.actors import Stage
 from scripts.demo.population import make_population
@@ -111,6 +115,7 @@ class House:
     engine: Engine
     jobs: SettlementJobs
     name: str
+    environ: dict[str, str]
 
     def catch_up(self) -> None:
         """Index up to the head, post what is final, compute what is due."""
@@ -121,6 +126,8 @@ class House:
             self.jobs.post_journal(self.name)
         self.jobs.compute_epochs(self.name)
         self.jobs.post_journal(self.name)
+        self.jobs.record_gas(self.name)
+        self.jobs.post_payments(self.name)
 
     def approve(self) -> None:
         """Two guardians check the epoch, each on a copy of the bundle, and sign."""
@@ -138,6 +145,16 @@ class House:
                 url=chain.rpc[0],
             )
             assert not isinstance(answer, Refused), answer
+
+    def commit(self) -> tuple[int, str]:
+        """`quittance epoch commit`: its exit code, and what it says."""
+        said = CliRunner().invoke(epochs, ["commit", str(EPOCH)], obj=self.environ)
+        if said.exception is None:
+            return 0, said.stdout
+        assert isinstance(said.exception, Exception)
+        ending = ending_of(said.exception)
+        assert ending is not None, said.exception
+        return ending[0], ending[1][0]
 
     def pay(self) -> None:
         """One tick of the submitter."""
@@ -165,29 +182,35 @@ def opened_house(town: Town, url: str, *, paid_in: int) -> Iterator[House]:
         + f'transaction = "{limit}"\nday = "{10 * paid_in}"\n'
     )
     kept = {key: value for key, value in os.environ.items() if not key.startswith("QUITTANCE_")}
-    settings = load_settings(
-        kept
-        | {
-            "QUITTANCE_CONFIG": str(config),
-            "QUITTANCE_DATABASE_URL": url,
-            "QUITTANCE_DATA_DIR": str(town.directory),
-            "QUITTANCE_SIGNER_KEY": "0x" + account_from_seed(SEED, "submitter").key.hex(),
-            "QUITTANCE_FEE_PER_GAS_WEI_MAX": str(10**11),
-        }
-    )
+    environ = kept | {
+        "QUITTANCE_CONFIG": str(config),
+        "QUITTANCE_DATABASE_URL": url,
+        "QUITTANCE_DATA_DIR": str(town.directory),
+        "QUITTANCE_SIGNER_KEY": "0x" + account_from_seed(SEED, "submitter").key.hex(),
+        "QUITTANCE_FEE_PER_GAS_WEI_MAX": str(10**11),
+    }
+    settings = load_settings(environ)
     with ExitStack() as stack:
         engine = open_database(url)
         stack.callback(engine.dispose)
-        yield House(town, engine, SettlementJobs(settings, engine), town.settlement.name)
+        yield House(town, engine, SettlementJobs(settings, engine), town.settlement.name, environ)
 
 
 def made_payable(house: House) -> None:
     """Compute, approve and commit the epoch, and wait until nothing can stop it."""
+    assert house.commit()[1].startswith(f"epoch {EPOCH} is not computed yet")
     house.catch_up()
+    nobody = "0 of 2 guardians approved it: nobody"
+    assert house.commit() == (1, f"epoch {EPOCH} was not committed: {nobody}")
     house.approve()
-    house.pay()  # sends the commitment
+    code, said = house.commit()
+    assert code == 0
+    assert json.loads(said)["transactions"] == [str(tx_hash) for tx_hash, _ in house.sent()]
+    assert house.commit() == (0, said), "the commitment is on its way, nothing is sent twice"
     house.town.finalize()
     house.catch_up()
+    over = f"the contract waits for epoch {EPOCH + 1}"
+    assert house.commit() == (1, f"epoch {EPOCH} was not committed: {over}")
     house.town.pass_time(scenes.VETO_WINDOW_S + 1)
     house.catch_up()
     assert open_leaves(house) > 0

@@ -8,11 +8,15 @@ from contracts.evm import Address, BlockNumber, BlockRef, Hash32, Timestamp
 from settlement.errors import ChainUnavailable
 from settlement.payments.decoding import NotTheEvent, decoded
 from settlement.payments.errors import TooManySubmissions, UnknownIntent
-from settlement.payments.evidence import Heights, LogSeen, Place, Source, TransactionSeen
+from settlement.payments.evidence import Heights, LogSeen, Source, TransactionSeen
+from settlement.payments.families import FAMILIES
 from settlement.payments.intent import PaymentIntent
+from settlement.payments.look_again import look_again
+from settlement.payments.naming import Place
 from settlement.payments.ports import PaymentFacts, RecordedVerdict, Submission
-from settlement.payments.rulebook import Rulebook
+from settlement.payments.rulebook import LogPlace, Rulebook
 from settlement.payments.verify_payment import PaymentDesk
+from settlement.payments.watching import Moment, NextLook, OrderEvent
 from tests.payments_builders import block, heights, rulebook_of, seen_with
 
 
@@ -43,7 +47,27 @@ class FakeIndex:
             return None
         return block(number, self.fork)
 
-    def transactions_of(self, intent: PaymentIntent) -> Sequence[tuple[Hash32, BlockNumber]]:
+    def block_hashes(self, numbers: Sequence[BlockNumber]) -> dict[BlockNumber, Hash32]:
+        held = [one for number in numbers if (one := self.block(number)) is not None]
+        return {one.number: one.hash for one in held}
+
+    def transactions_of(self, intent: PaymentIntent) -> Sequence[Hash32]:
+        return [tx_hash for tx_hash, _ in self._naming(intent)]
+
+    def blocks_of(self, intent: PaymentIntent, tx_hash: Hash32) -> Sequence[BlockNumber]:
+        return [number for found, number in self._naming(intent) if found == tx_hash]
+
+    def order_events(self, after: LogPlace, limit: int) -> Sequence[OrderEvent]:
+        found = [
+            event
+            for seen in self.mined.values()
+            for log in seen.logs
+            if (event := _order_event(seen, log)) is not None
+            and (event.block_number, event.log_index) > after
+        ]
+        return sorted(found, key=lambda one: (one.block_number, one.log_index))[:limit]
+
+    def _naming(self, intent: PaymentIntent) -> list[tuple[Hash32, BlockNumber]]:
         return [
             (tx_hash, BlockNumber(number))
             for (tx_hash, number), seen in self.mined.items()
@@ -97,12 +121,15 @@ class FakeNode:
 
 @dataclass
 class MemoryPayments:
-    """`PaymentStore` in memory; obeys what the tests say of the one in Postgres."""
+    """`PaymentStore` and `PaymentWatch` in memory; obeys what tests say of those in Postgres."""
 
     intents: dict[Hash32, PaymentIntent] = field(default_factory=dict)
     told: list[Submission] = field(default_factory=list)
     places: dict[Hash32, list[Place]] = field(default_factory=dict)
     lines: list[RecordedVerdict] = field(default_factory=list)
+    awake: set[Submission] = field(default_factory=set)
+    looks: dict[Submission, NextLook] = field(default_factory=dict)
+    cursor: BlockNumber = field(default_factory=lambda: BlockNumber(-1))
 
     def declare(self, intent: PaymentIntent) -> bool:
         is_new = intent.intent_id not in self.intents
@@ -129,6 +156,7 @@ class MemoryPayments:
         if at_most is not None and count >= at_most:
             raise TooManySubmissions(submission.intent_id, at_most)
         self.told.append(submission)
+        self.awake.add(submission)
         return True
 
     def claims(self, intent_id: Hash32) -> list[Place]:
@@ -153,42 +181,93 @@ class MemoryPayments:
             if Submission(one.intent_id, one.transaction_hash) == submission
         ]
 
-    def record(self, verdict: RecordedVerdict, *, after: RecordedVerdict | None) -> bool:
+    def open_since(self, submission: Submission) -> Timestamp | None:
+        look = self.looks.get(submission)
+        return None if look is None else look.since
+
+    def record(
+        self,
+        verdict: RecordedVerdict,
+        *,
+        after: RecordedVerdict | None,
+        next_look: NextLook | None,
+    ) -> bool:
         submission = Submission(verdict.intent_id, verdict.transaction_hash)
         if self.last_verdict(submission) != after:
             return False
-        self.lines.append(verdict)
+        if verdict != after:
+            self.lines.append(verdict)
+        self.awake.discard(submission)
+        self.looks.pop(submission, None)
+        if next_look is not None:
+            self.looks[submission] = next_look
         return True
 
-    def open_submissions(self, *, after: Submission | None, limit: int) -> list[Submission]:
-        key = None if after is None else (after.intent_id, after.transaction_hash)
-        found = sorted(
-            (one for one in self.told if not self._is_ended(one)),
-            key=lambda one: (one.intent_id, one.transaction_hash),
-        )
-        later = [one for one in found if key is None or (one.intent_id, one.transaction_hash) > key]
-        return later[:limit]
+    def looked_up_to(self) -> BlockNumber:
+        return self.cursor
 
-    def unclaimed_intents(
-        self, *, until_after: Timestamp, after: Hash32 | None, limit: int
-    ) -> list[PaymentIntent]:
+    def move_to(self, number: BlockNumber) -> None:
+        self.cursor = max(self.cursor, number)
+
+    def note(self, events: Sequence[OrderEvent]) -> None:
+        for event in events:
+            asking = [
+                one
+                for one in self.intents.values()
+                if (one.contract, one.order_id) == (event.contract, event.order_id)
+            ]
+            own = [one for one in asking if one.intent_id == event.order_id]
+            for intent in {one.intent_id: one for one in (*asking[:16], *own)}.values():
+                submission = Submission(intent.intent_id, event.transaction_hash)
+                look = self.looks.get(submission)
+                seen = None if look is None else look.seen_in
+                if not self.submit(submission, at_most=None) and look is not None:
+                    is_known = seen is not None and seen.is_indexed
+                    if seen is None or not is_known or seen.hash != event.block_hash:
+                        self.awake.add(submission)
+
+    def blocks_above(self, number: BlockNumber) -> list[tuple[BlockNumber, Hash32]]:
+        seen = {one.seen_in for one in self.looks.values() if one.seen_in is not None}
+        return [(one.number, one.hash) for one in seen if one.number > number]
+
+    def wake_in(self, blocks: Sequence[Hash32]) -> None:
+        for submission, look in self.looks.items():
+            if look.seen_in is not None and look.seen_in.hash in blocks:
+                self.awake.add(submission)
+
+    def wake(self, submissions: Sequence[Submission]) -> None:
+        self.awake |= {*submissions} & {*self.looks}
+
+    def due(self, moment: Moment, *, after: Submission | None, limit: int) -> list[Submission]:
+        found = {*self.awake} | {one for one, look in self.looks.items() if _is_due(look, moment)}
+        ordered = sorted(found, key=lambda one: (one.intent_id, one.transaction_hash))
+        if after is not None:
+            last = (after.intent_id, after.transaction_hash)
+            ordered = [one for one in ordered if (one.intent_id, one.transaction_hash) > last]
+        return ordered[:limit]
+
+    def to_ask(self, now: Timestamp, limit: int) -> list[Submission]:
         found = [
-            self.intents[intent_id]
-            for intent_id in sorted(self.intents)
-            if after is None or intent_id > after
+            (look.ask_at, one)
+            for one, look in self.looks.items()
+            if look.ask_at is not None and look.ask_at <= now
         ]
-        wanted = [
-            one
-            for one in found
-            if one.until > until_after
-            and one.order_id is not None
-            and not self.claims(one.intent_id)
-        ]
-        return wanted[:limit]
+        return [one for _, one in sorted(found, key=lambda each: each[0])][:limit]
 
-    def _is_ended(self, submission: Submission) -> bool:
-        last = self.last_verdict(submission)
-        return last is not None and last.is_terminal
+    def postpone(self, submission: Submission, ask_at: Timestamp) -> None:
+        self.awake.discard(submission)
+        look = self.looks.get(submission)
+        if look is None:
+            self.looks[submission] = NextLook(
+                since=ask_at,
+                ask_at=ask_at,
+                ends_at=None,
+                safe_at=None,
+                settles_at=None,
+                seen_in=None,
+            )
+        else:
+            self.looks[submission] = replace(look, ask_at=ask_at, ends_at=None)
 
 
 @dataclass
@@ -205,7 +284,12 @@ class Office:
         def open_facts() -> Iterator[PaymentFacts]:
             yield self.index
 
-        return PaymentDesk(store=self.store, open_facts=open_facts, node=self.node)
+        return PaymentDesk(
+            store=self.store, watch=self.store, open_facts=open_facts, node=self.node
+        )
+
+    def look_again(self) -> int:
+        return look_again(self.desk)
 
     def finalize(self, number: int) -> None:
         assert self.index.reached is not None
@@ -221,3 +305,34 @@ def _names(intent: PaymentIntent, log: LogSeen) -> bool:
         return decoded(family.event, log.topics, log.data)[family.order] == intent.order_id
     except NotTheEvent:
         return False
+
+
+def _order_event(seen: TransactionSeen, log: LogSeen) -> OrderEvent | None:
+    for family in FAMILIES:
+        if family.order is None or log.topics[0] != family.event.topic0:
+            continue
+        try:
+            order_id = decoded(family.event, log.topics, log.data)[family.order]
+        except NotTheEvent:
+            continue
+        assert isinstance(order_id, Hash32)
+        return OrderEvent(
+            contract=log.address,
+            order_id=order_id,
+            transaction_hash=seen.transaction_hash,
+            block_number=seen.block.number,
+            block_hash=seen.block.hash,
+            log_index=log.log_index,
+        )
+    return None
+
+
+def _is_due(look: NextLook, moment: Moment) -> bool:
+    return any(
+        at is not None and reached is not None and at <= reached
+        for at, reached in (
+            (look.settles_at, moment.finalized),
+            (look.safe_at, moment.safe),
+            (look.ends_at, moment.final_at),
+        )
+    )

@@ -730,13 +730,16 @@ class MemoryStore:
         return len(new)
 
     def open_count(self) -> int:
-        return len(self.open_histories())
+        self.faults.border("read")
+        return len(self._open())
 
     def open_histories(self) -> list[History]:
         self.faults.border("read")
-        ordered = sorted(self.operations.values(), key=lambda one: one.order)
-        histories = [self._history(one) for one in ordered]
-        return [history for history in histories if history.closing is None]
+        return [self._history(one) for one in sorted(self._open(), key=lambda one: one.order)]
+
+    def _open(self) -> list[Operation]:
+        closed = {one.op_id for one in self.outcomes if one.is_closing}
+        return [one for one in self.operations.values() if one.op_id not in closed]
 
     def open_attempts(self, sender: Address, *, first_nonce: int) -> list[Attempt]:
         nonces = sorted({one.nonce for one in self.transactions if one.sender == sender})
@@ -755,6 +758,11 @@ class MemoryStore:
             raise NonceTaken(adoption.sender, nonce=first, following=following)
         self.adoptions.append(adoption)
         self.faults.border("after adopt")
+
+    def adopted_at(self, sender: Address, nonce: int) -> BlockNumber | None:
+        self.faults.border("read")
+        found = (one for one in self.adoptions if one.first_nonce <= nonce < one.next_nonce)
+        return next((one.block_number for one in found if one.sender == sender), None)
 
     def add_transaction(
         self, transaction: SignedTransaction, op_ids: Sequence[Hash32], *, head: BlockNumber

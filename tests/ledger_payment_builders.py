@@ -22,7 +22,7 @@ from contracts.payment_events import (
 )
 from contracts.units import BaseUnits
 from settlement.ledger.documents import AcceptedDocument, DocumentLine
-from settlement.ledger.gas import GasSpent
+from settlement.ledger.gas import GasSpent, WalletOpened
 from settlement.ledger.post import Posted
 from settlement.ledger.post_payments import BookEvent, LineBooks, post_payments_step
 from tests.ledger_builders import ASSET, BOOK, MoneyChain, work
@@ -135,7 +135,9 @@ class PaymentChain:
             TokensReceived(**self._head(), asset=ASSET, source=PAYER, amount=BaseUnits(amount))
         )
 
-    def gas_spent(self, wallet: Address, *, gas: int, price: int, l1_fee: int = 0) -> GasSpent:
+    def gas_spent(
+        self, wallet: Address, *, gas: int, price: int, l1_fee: int = 0, value: int = 0
+    ) -> GasSpent:
         """Spend gas of a wallet."""
         block = self.blocks.mine()
         return self._add(
@@ -148,8 +150,13 @@ class PaymentChain:
                 gas_used=gas,
                 effective_gas_price_wei=price,
                 l1_fee_wei=l1_fee,
+                value_wei=value,
             )
         )
+
+    def wallet_opened(self, wallet: Address, coins: int) -> WalletOpened:
+        """Begin a wallet's book."""
+        return self._add(WalletOpened(wallet=wallet, block=self.blocks.mine(), balance_wei=coins))
 
     def mine(self, *, seconds: int = 10) -> BlockRef:
         """Add a block without events."""
@@ -230,4 +237,6 @@ def _ended(is_refused: bool) -> type[LineEnded]:
 
 
 def _height(event: BookEvent) -> int:
+    if isinstance(event, WalletOpened):
+        return event.block.number
     return event.block_number if isinstance(event, GasSpent) else event.ref.block_number

@@ -210,6 +210,22 @@ class PaymentBooksContract:
         assert posted(books, GAS, ZERO_ADDRESS) == 63_007 + 80_000
         assert posted(books, WALLET, ZERO_ADDRESS) == -143_007
 
+    def test_wallet__coins_sent_and_free_gas__unexplained_and_nothing(
+        self, books: PaymentBooks
+    ) -> None:
+        chain = PaymentChain()
+        chain.gas_spent(BOOK.contract, gas=21_000, price=0, value=5)
+        chain.gas_spent(BOOK.contract, gas=21_000, price=0)
+        chain.wallet_opened(BOOK.contract, 1_000)
+        chain.wallet_opened(BOOK.contract, 0)
+
+        (step,) = post_payments(chain, books)
+
+        assert step.entries == 2
+        assert posted(books, UNEXPLAINED, ZERO_ADDRESS) == 5
+        assert posted(books, FLOAT, ZERO_ADDRESS) == 1_000
+        assert posted(books, WALLET, ZERO_ADDRESS) == 995
+
     @pytest.mark.parametrize("blocks_max", [1, 2, 1000])
     def test_post__any_step_size_and_again__same_books(
         self, books: PaymentBooks, blocks_max: int

@@ -88,6 +88,8 @@ class PayoutStoreContract:
             store.adopt(adoption(4, 9))
 
         assert store.next_nonce(SENDER) == 5
+        found = [store.adopted_at(SENDER, nonce) for nonce in (2, 3, 4, 5)]
+        assert found == [None, HEAD, HEAD, None]
         assert store.open_attempts(SENDER, first_nonce=0) == []
 
     def test_histories__operations_of_one_leaf__know_each_other(self, store: PayoutStore) -> None:

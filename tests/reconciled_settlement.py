@@ -232,4 +232,5 @@ class WalletCosts:
             gas_used=int(receipt["gasUsed"], 16),
             effective_gas_price_wei=int(receipt["effectiveGasPrice"], 16),
             l1_fee_wei=0,
+            value_wei=0,
         )

@@ -21,6 +21,7 @@ from contracts.evm import (
     LogRef,
     keccak,
 )
+from contracts.operations import tip_operation_id
 from contracts.payment_events import ContentPaid, ContentRefunded, LinePaid, TipReceived
 from contracts.units import BaseUnits
 from indexer.adapters.tables import BLOCK, CHAIN_FINALITY, CURSOR, FACTS, LOG
@@ -30,6 +31,7 @@ from settlement.ledger.accounts import Book
 from settlement.ledger.adapters.store import LedgerStore
 from settlement.ledger.gas import GasSpent
 from settlement.ledger.journal import JournalEntry
+from settlement.ledger.lines import OwedLine
 from tests.ledger_builders import (
     ALICE,
     ASSET,
@@ -89,6 +91,7 @@ class StatementWorld:
     chain: MoneyChain = field(default_factory=MoneyChain)
     computed: Computed = field(default_factory=Computed)
     entries: dict[Book, list[JournalEntry]] = field(default_factory=dict)
+    owed: list[tuple[OwedLine, JournalEntry]] = field(default_factory=list)
 
     def tell(self) -> None:
         """January: an epoch is paid for, active and half paid. February: sales, tips, the rest."""
@@ -127,13 +130,14 @@ class StatementWorld:
             order_id=keccak(b"tip"),
             creator=ALICE,
             payer=SUBSCRIBER,
-            op_id=keccak(b"op"),
+            op_id=tip_operation_id(0, chain_id=CHAIN_ID, contract=RELAY.contract),
             number=0,
             amount=BaseUnits(amount),
             fee=BaseUnits(fee),
         )
         line, entry = payment_rules.tip_received(event, 0)
         self._book(RELAY, entry)
+        self.owed.append((line, entry))
         paid = LinePaid(
             **self.chain._head(),
             op_id=line.op_id,
@@ -156,6 +160,7 @@ class StatementWorld:
             gas_used=cost,
             effective_gas_price_wei=1,
             l1_fee_wei=0,
+            value_wei=0,
         )
         self._book(WALLET_BOOK, payment_rules.gas_spent(spent, 0))
 
@@ -196,6 +201,7 @@ class StatementWorld:
             for book in (SPLITTER, RELAY, WALLET_BOOK):
                 store = LedgerStore(connection, book)
                 store.record(self.entries.get(book, []))
+                store.add_lines(self.owed if book == RELAY else [])
                 store.advance(last)
 
     def hold(self, account: Address, *, at: int, expires_at: int) -> None:

@@ -1,24 +1,20 @@
-"""Reads for entitlements: everything about one wallet and one content, in one statement.
+"""Reads for entitlements: everything about wallets and contents, in one statement.
 
 The statement answers for one moment: head, finality, facts and records are of one snapshot, so no
-answer is older than the head that it names, and a reorg is seen whole or not at all.
+answer is older than the head that it names, and a reorg is seen whole or not at all. Questions that
+come while the database is busy are put together into the next statement (`gathering`), which costs
+it hardly more than one question.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
+
+from psycopg import AsyncConnection
 
 from api.adapters.direct import direct_rows
-from api.adapters.entitlement_queries import (
-    CLAIM,
-    GATE,
-    HAS_RULES,
-    HEAD,
-    PAYMENT,
-    PLAIN,
-    TICKET,
-    WHOLE,
-    Row,
-)
+from api.adapters.entitlement_queries import CLAIM, GATE, PAYMENT, TICKET, WHOLE, Row
+from api.adapters.gathering import Gathering
 from api.adapters.snapshot import Pool
 from api.errors import NotIndexed
 from contracts.addresses import Settlement
@@ -30,17 +26,11 @@ from settlement.payments.gates import GateKind, Reading
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EntitlementRead:
-    """What a statement found; `hashes` are those of the head and of the blocks of facts.
-
-    `is_whole` says that there is nothing else to find, `has_rules` that gates or archives were
-    recorded for the content.
-    """
+    """What a statement found; `hashes` are those of the head and of the blocks of facts."""
 
     facts: Facts
     at: Standing
     hashes: Mapping[int, Hash32]
-    is_whole: bool
-    has_rules: bool
 
     @property
     def head_hash(self) -> Hash32:
@@ -48,72 +38,72 @@ class EntitlementRead:
         return self.hashes[self.at.head]
 
 
-async def read_plain(
-    pool: Pool, settlement: Settlement, wallet: Address, content_id: Hash32
-) -> EntitlementRead:
-    """Payments and tickets of the content itself, and whether there is anything else.
+class EntitlementReads:
+    """Reads about one settlement."""
 
-    Raises:
-        NotIndexed: there is no head yet.
-    """
-    return await _read(pool, PLAIN, settlement, wallet, content_id)
+    def __init__(self, pool: Pool, settlement: Settlement) -> None:
+        payments = settlement.payments
+        self._name, self._chain_id = settlement.name, settlement.chain_id
+        self._contracts = (
+            bytes(settlement.payouts),
+            bytes(payments.get(ContractName.PAY_PER_VIEW_SPLITTER, ZERO_ADDRESS)),
+            bytes(payments.get(ContractName.TICKET, ZERO_ADDRESS)),
+            bytes(payments.get(ContractName.TICKET_SALE, ZERO_ADDRESS)),
+        )
+        self._gathering = Gathering(pool, self._rows)
+
+    async def read(self, wallet: Address, content_id: Hash32) -> EntitlementRead:
+        """Everything about a wallet and a content.
+
+        Raises:
+            NotIndexed: there is no head yet.
+            DatabaseUnavailable: no connection, no answer in time, or no schema.
+        """
+        place, (head, found) = await self._gathering.ask((wallet, content_id))
+        if head is None:
+            raise NotIndexed(self._name, "indexed block")
+        return _read(wallet, content_id, head, found[place])
+
+    async def _rows(
+        self, connection: AsyncConnection[Any], asked: Sequence[tuple[Address, Hash32]]
+    ) -> tuple[Row | None, list[list[Row]]]:
+        """The row of the head, and those of each question."""
+        questions = b"".join(wallet + content_id for wallet, content_id in asked)
+        values = (self._chain_id, questions, *self._contracts)
+        head: Row | None = None
+        found: list[list[Row]] = [[] for _ in asked]
+        for row in map(Row._make, await direct_rows(connection, WHOLE, values)):
+            if row.place is None:
+                head = row
+            else:
+                found[row.place].append(row)
+        return head, found
 
 
-async def read_whole(
-    pool: Pool, settlement: Settlement, wallet: Address, content_id: Hash32
-) -> EntitlementRead:
-    """Everything about a wallet and a content.
-
-    Raises:
-        NotIndexed: there is no head yet.
-    """
-    return await _read(pool, WHOLE, settlement, wallet, content_id)
-
-
-async def _read(
-    pool: Pool, statement: str, settlement: Settlement, wallet: Address, content_id: Hash32
-) -> EntitlementRead:
-    payments = settlement.payments
-    values = (
-        settlement.chain_id,
-        bytes(wallet),
-        bytes(content_id),
-        bytes(settlement.payouts),
-        bytes(payments.get(ContractName.PAY_PER_VIEW_SPLITTER, ZERO_ADDRESS)),
-        bytes(payments.get(ContractName.TICKET, ZERO_ADDRESS)),
-        bytes(payments.get(ContractName.TICKET_SALE, ZERO_ADDRESS)),
-    )
+def _read(wallet: Address, content_id: Hash32, head: Row, rows: Sequence[Row]) -> EntitlementRead:
     sorts: tuple[list[Row], ...] = ([], [], [], [], [])
     hashes: dict[int, Hash32] = {}
-    for values_of_row in await direct_rows(pool, statement, values):
-        row = Row._make(values_of_row)
+    for row in (head, *rows):
         sorts[row.sort].append(row)
         if row.hash is not None:
             hashes[row.block_number] = Hash32(row.hash)
         if row.other_hash is not None and row.other_block is not None:
             hashes[row.other_block] = Hash32(row.other_hash)
-    if not sorts[HEAD]:
-        raise NotIndexed(settlement.name, "indexed block")
-    head = sorts[HEAD][0]
-    facts = Facts(
-        wallet=wallet,
-        content_id=content_id,
-        payments=tuple(map(_payment, sorts[PAYMENT])),
-        tickets=tuple(map(_ticket, sorts[TICKET])),
-        gates=tuple(map(_gate, sorts[GATE])),
-        claims=tuple(map(_claim, sorts[CLAIM])),
-    )
-    is_nothing = not (facts.payments or facts.tickets or head.more)
     return EntitlementRead(
-        facts=facts,
+        facts=Facts(
+            wallet=wallet,
+            content_id=content_id,
+            payments=tuple(map(_payment, sorts[PAYMENT])),
+            tickets=tuple(map(_ticket, sorts[TICKET])),
+            gates=tuple(map(_gate, sorts[GATE])),
+            claims=tuple(map(_claim, sorts[CLAIM])),
+        ),
         at=Standing(
             head=BlockNumber(head.block_number),
             timestamp=Timestamp(head.timestamp),
             finalized=_block(head.other_block),
         ),
         hashes=hashes,
-        is_whole=statement is WHOLE or is_nothing,
-        has_rules=bool(head.more & HAS_RULES),
     )
 
 

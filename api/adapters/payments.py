@@ -73,8 +73,11 @@ _SUBMISSIONS = """
     ) v ON true
     LEFT JOIN block b
            ON b.chain_id = %(chain_id)s AND b.number = v.block_number AND b.hash = v.block_hash
-    LEFT JOIN payment_claim c
-           ON c.intent_id = s.intent_id AND c.transaction_hash = s.transaction_hash
+    LEFT JOIN LATERAL (
+        SELECT ordinal FROM payment_claim
+        WHERE intent_id = s.intent_id AND transaction_hash = s.transaction_hash
+        ORDER BY attempt DESC LIMIT 1
+    ) c ON true
     WHERE s.intent_id = %(intent_id)s
     ORDER BY s.recorded_at, s.transaction_hash
 """

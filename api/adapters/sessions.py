@@ -4,10 +4,14 @@ A nonce is used once because one transaction deletes it: of many that try at onc
 for that one and then find nothing. Sign-ins of one account take turns by an advisory lock, so that
 it never has more than `SESSIONS_MAX` sessions.
 
+A session is prolonged in two steps: one request marks it as seen, and that one alone asks the
+wallet of a contract, while all others go on by the end that the session has.
+
 Retention: whoever writes a row deletes up to `SWEPT_MAX` that have expired, so what is kept beyond
 its time is bounded by what is alive.
 """
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, LiteralString
 from uuid import UUID
@@ -18,12 +22,14 @@ from psycopg.rows import class_row
 from api.adapters.changes import change
 from api.adapters.snapshot import Pool, snapshot
 from api.errors import SignInRefused
-from api.sessions import SEEN_STEP_S, SESSION_LIFE_S, SESSIONS_MAX, Session
+from api.sessions import SEEN_STEP_S, SESSION_LIFE_S, SESSIONS_MAX, Session, WalletProof
 from api.siwe import SignInMessage
 from api.siwe_verification import NONCE_LIFE_S
 from contracts.evm import Address, ChainId, Hash32, Timestamp
 
 SWEPT_MAX = 100
+
+Vouch = Callable[[Session], Awaitable[bool | None]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +42,8 @@ class _Row:
     created_at: int
     seen_at: int
     expires_at: int
+    wallet_digest: bytes | None
+    wallet_signature: bytes | None
 
     @property
     def session(self) -> Session:
@@ -46,7 +54,14 @@ class _Row:
             created_at=Timestamp(self.created_at),
             seen_at=Timestamp(self.seen_at),
             expires_at=Timestamp(self.expires_at),
+            wallet=self._wallet,
         )
+
+    @property
+    def _wallet(self) -> WalletProof | None:
+        if self.wallet_digest is None or self.wallet_signature is None:
+            return None
+        return WalletProof(digest=Hash32(self.wallet_digest), signature=self.wallet_signature)
 
 
 _SWEEP_NONCES = """
@@ -84,30 +99,46 @@ _MAKE_ROOM = """
 
 _ADD_SESSION = """
     INSERT INTO access_session
-        (token_digest, address, chain_id, created_at, seen_at, expires_at)
-    VALUES (%(token_digest)s, %(address)s, %(chain_id)s, %(now)s, %(now)s, %(expires_at)s)
-    RETURNING id, address, chain_id, created_at, seen_at, expires_at
+        (token_digest, address, chain_id, created_at, seen_at, expires_at,
+         wallet_digest, wallet_signature)
+    VALUES (%(token_digest)s, %(address)s, %(chain_id)s, %(now)s, %(now)s, %(expires_at)s,
+            %(wallet_digest)s, %(wallet_signature)s)
+    RETURNING id, address, chain_id, created_at, seen_at, expires_at,
+              wallet_digest, wallet_signature
 """
 
 _SESSION = """
-    SELECT id, address, chain_id, created_at, seen_at, expires_at FROM access_session
+    SELECT id, address, chain_id, created_at, seen_at, expires_at,
+           wallet_digest, wallet_signature
+    FROM access_session
     WHERE token_digest = %(token_digest)s AND expires_at > %(now)s
 """
 
 _SEE = """
-    UPDATE access_session SET seen_at = %(now)s, expires_at = %(expires_at)s
+    UPDATE access_session SET seen_at = %(now)s
     WHERE token_digest = %(token_digest)s AND expires_at > %(now)s AND seen_at <= %(seen_before)s
-    RETURNING id, address, chain_id, created_at, seen_at, expires_at
+    RETURNING id, address, chain_id, created_at, seen_at, expires_at,
+              wallet_digest, wallet_signature
+"""
+
+_PROLONG = """
+    UPDATE access_session SET expires_at = %(expires_at)s
+    WHERE token_digest = %(token_digest)s AND expires_at > %(now)s
+    RETURNING id, address, chain_id, created_at, seen_at, expires_at,
+              wallet_digest, wallet_signature
 """
 
 _SESSIONS_OF = """
-    SELECT id, address, chain_id, created_at, seen_at, expires_at FROM access_session
+    SELECT id, address, chain_id, created_at, seen_at, expires_at,
+           wallet_digest, wallet_signature
+    FROM access_session
     WHERE address = %(address)s AND expires_at > %(now)s
     ORDER BY ordinal DESC LIMIT %(sessions_max)s
 """
 
 _REVOKE = "DELETE FROM access_session WHERE address = %(address)s AND id = %(id)s RETURNING id"
 _REVOKE_ALL = "DELETE FROM access_session WHERE address = %(address)s"
+_END = "DELETE FROM access_session WHERE token_digest = %(token_digest)s"
 
 
 async def add_nonce(
@@ -130,7 +161,12 @@ async def add_nonce(
 
 
 async def open_session(
-    pool: Pool, message: SignInMessage, token_digest: Hash32, *, now: Timestamp
+    pool: Pool,
+    message: SignInMessage,
+    token_digest: Hash32,
+    *,
+    wallet: WalletProof | None,
+    now: Timestamp,
 ) -> Session:
     """Use the nonce of a message that was verified, and open the session that it asks for.
 
@@ -148,6 +184,8 @@ async def open_session(
         "expires_at": now + SESSION_LIFE_S,
         "others_max": SESSIONS_MAX - 1,
         "swept_max": SWEPT_MAX,
+        "wallet_digest": None if wallet is None else bytes(wallet.digest),
+        "wallet_signature": None if wallet is None else wallet.signature,
     }
     async with change(pool) as connection:
         used = await connection.execute(_USE_NONCE, values)
@@ -166,8 +204,17 @@ async def open_session(
     return row.session
 
 
-async def read_session(pool: Pool, token_digest: Hash32, *, now: Timestamp) -> Session | None:
-    """The live session of a token, and let it slide; None where there is none."""
+async def read_session(
+    pool: Pool, token_digest: Hash32, *, now: Timestamp, vouch: Vouch
+) -> Session | None:
+    """The live session of a token, and let it slide; None where there is none.
+
+    Args:
+        pool: the database.
+        token_digest: of the token.
+        now: the time.
+        vouch: whether the wallet of a contract stands by its signature; None where nobody knows.
+    """
     values = {
         "token_digest": bytes(token_digest),
         "now": now,
@@ -176,10 +223,22 @@ async def read_session(pool: Pool, token_digest: Hash32, *, now: Timestamp) -> S
     }
     async with snapshot(pool) as reads:
         row = await reads.row(_Row, _SESSION, values)
-    if row is not None and row.seen_at <= now - SEEN_STEP_S:
-        async with change(pool) as connection:
-            # Another request may have let it slide, or revoked it, in between.
-            row = await _row(connection, _SEE, values) or await _row(connection, _SESSION, values)
+    if row is None or row.seen_at > now - SEEN_STEP_S:
+        return None if row is None else row.session
+    async with change(pool) as connection:
+        seen = await _row(connection, _SEE, values)
+        # Another request may have seen it, or revoked it, in between.
+        row = seen or await _row(connection, _SESSION, values)
+    if seen is None:
+        return None if row is None else row.session
+    stands = seen.session.wallet is None or await vouch(seen.session)
+    if stands is None:
+        return seen.session
+    async with change(pool) as connection:
+        if not stands:
+            await connection.execute(_END, values)
+            return None
+        row = await _row(connection, _PROLONG, values)
     return None if row is None else row.session
 
 

@@ -18,6 +18,7 @@ from psycopg.rows import class_row
 from psycopg_pool import AsyncConnectionPool
 
 from api.errors import DatabaseUnavailable
+from settlement.ledger.adapters.writer_role import ASSUME_WRITER
 
 Row = TypeVar("Row")
 Pool = AsyncConnectionPool[AsyncConnection[Any]]
@@ -116,6 +117,8 @@ async def snapshot(pool: Pool) -> AsyncIterator[Snapshot]:
 
 
 async def _configure(connection: AsyncConnection[Any]) -> None:
+    await connection.execute(ASSUME_WRITER)
+    await connection.commit()
     await connection.set_isolation_level(IsolationLevel.REPEATABLE_READ)
     await connection.set_read_only(True)
     connection.adapters.register_loader("numeric", _WholeNumber)

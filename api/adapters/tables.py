@@ -11,6 +11,7 @@ from sqlalchemy import (
     Column,
     Identity,
     Index,
+    LargeBinary,
     Table,
     Text,
     UniqueConstraint,
@@ -43,14 +44,23 @@ ACCESS_SESSION = Table(
     Column("created_at", BigInteger, nullable=False),
     Column("seen_at", BigInteger, nullable=False),
     Column("expires_at", BigInteger, nullable=False),
+    Column("wallet_digest", Hash32Column),
+    Column("wallet_signature", LargeBinary),
     UniqueConstraint("id", name="access_session_id"),
     CheckConstraint("octet_length(token_digest) = 32", name="access_session_token_digest_length"),
     CheckConstraint("octet_length(address) = 20", name="access_session_address_length"),
     CheckConstraint("created_at <= seen_at AND seen_at < expires_at", name="access_session_times"),
+    CheckConstraint(
+        "num_nulls(wallet_digest, wallet_signature) IN (0, 2)",
+        name="access_session_wallet_is_whole",
+    ),
     Index("access_session_address", "address", "ordinal"),
     Index("access_session_expires_at", "expires_at"),
 )
-"""A session is revoked by deleting its row; `ordinal` ascends in the order of signing in."""
+"""A session is revoked by deleting its row; `ordinal` ascends in the order of signing in.
+
+Of a contract wallet it keeps what the wallet is asked again: its word is worth no longer.
+"""
 
 EXTRA_DDL: tuple[str, ...] = ()
 """No triggers: rows come and go."""

@@ -50,7 +50,7 @@ async def create_intent(
     intent, is_new = await declare_intent(
         _desk(view),
         lambda: _draft(view.settlement, wanted),
-        visitor=None if visitor is None else visitor.address,
+        visitor=None if visitor is None else visitor.account_on(view.settlement.chain_id),
         writers=view.context.writers,
     )
     if not is_new:
@@ -67,8 +67,8 @@ async def show_intent(request: Request, view: ViewOf, intent_id: HashIn) -> Resp
         intent = await read_intent(reads, at, intent_id)
         submissions = await read_submissions(reads, at, intent_id)
         claimed = [one for one in submissions if one.ordinal is not None]
-        # Of several claims all but one are gone, whatever their order.
-        standing = next((one for one in claimed if one.state in LIVE), None)
+        # Of several claims that are not gone the first on the chain counts.
+        standing = min((one for one in claimed if one.state in LIVE), key=_place, default=None)
         refunded = (
             intent is not None
             and standing is not None
@@ -157,6 +157,11 @@ def _draft(settlement: Settlement, wanted: IntentRequest) -> PaymentIntent:
         since=Timestamp(wanted.since),
         until=Timestamp(wanted.until),
     )
+
+
+def _place(one: SubmissionOut) -> tuple[int, int]:
+    """Where on the chain it is."""
+    return one.block_number or 0, one.log_index or 0
 
 
 def _unknown(intent_id: Hash32) -> NotFound:

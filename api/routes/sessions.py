@@ -85,14 +85,15 @@ async def sign_in(
     """Open a session for the account that signed the message, and set its cookie.
 
     An account has at most five sessions: one more revokes the oldest. A session ends seven days
-    after it was last used.
+    after it was last used. That of a contract wallet ends as soon as the wallet does not accept the
+    signature any more, which is asked once a minute while the session is used.
     """
     now, access = context.deps.now(), context.deps.access
     message = message_from(signed.message)
     require_terms(message, terms, now)
-    await require_signature(message, signed.message, signed.signature, access.wallets)
+    wallet = await require_signature(message, signed.message, signed.signature, access.wallets)
     token = new_token()
-    session = await open_session(context.pool, message, token_digest(token), now=now)
+    session = await open_session(context.pool, message, token_digest(token), wallet=wallet, now=now)
     keep_cookie(request, access, token)
     return session_out(session, current=session.id)
 
@@ -104,7 +105,7 @@ async def list_sessions(context: ContextOf, visitor: VisitorOf) -> Sessions:
     return Sessions(items=[session_out(one, current=visitor.session) for one in found])
 
 
-@router.delete("/{session}", status_code=204, responses=problems(401, 403))
+@router.delete("/{session:uuid}", status_code=204, responses=problems(401, 403))
 async def end_session(
     request: Request,
     context: ContextOf,

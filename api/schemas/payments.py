@@ -68,7 +68,7 @@ class IntentOut(BaseModel):
 class SubmissionOut(BaseModel):
     """A transaction, and where it stands; `ordinal` is set where it is bound to the order.
 
-    The ordinal counts the logs of this event of this contract in the transaction's receipt.
+    The ordinal counts the logs of the transaction that say the same; with an order it is 0.
     """
 
     transaction_hash: HashOut
@@ -95,7 +95,8 @@ class IntentStored(BaseModel):
 class IntentAnswer(OfSettlement):
     """An intent and where it stands.
 
-    `state` is that of its newest claimed transaction, `awaited` while there is none.
+    `state` is that of the claimed transaction which is first on the chain, of the newest where all
+    are gone, `awaited` while there is none.
     """
 
     head: Block

@@ -4,30 +4,31 @@ Entries stream; everything else is small. Only what stands is read: posted entri
 version of the books.
 """
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import closing, contextmanager
 from itertools import groupby
-from typing import Any
+from operator import itemgetter
+from typing import Any, LiteralString
 
 from sqlalchemy import Connection, Engine, text
 
 from contracts.addresses import Settlement
 from contracts.evm import Address, BlockRef, Epoch, Hash32, Timestamp
+from reconciliation.adapters.answers import SqlAnswers
 from reconciliation.adapters.intents import SqlIntents
+from reconciliation.adapters.plain_sql import streamed_rows
 from reconciliation.discrepancy import Discrepancy, Kind
 from reconciliation.matching import Booked
 from reconciliation.movements import Movement
 from reconciliation.overdue import OpenReservation
 from reconciliation.register import Standing
 from reconciliation.snapshot import Committed
-from reconciliation.wallets import GasBook, GasEntry, WalletRecords
+from reconciliation.wallets import WalletRecords
 from settlement.ledger.accounts import Book
 from settlement.ledger.adapters.reads import LedgerReads
 from settlement.ledger.adapters.store import LedgerStore
 from settlement.ledger.documents import AcceptedDocument
 from settlement.payouts.adapters.documents import SqlDocuments
-
-_ROWS_AT_ONCE = 20_000
 
 _STANDING = """
     e.chain_id = :chain_id AND e.contract = :contract AND e.status = 'posted'
@@ -35,19 +36,34 @@ _STANDING = """
                      WHERE r.chain_id = :chain_id AND r.contract = :contract)
 """
 
-_ACCOUNTS = """
-    SELECT id, concat_ws('\\:', kind, epoch, '0x' || encode(work_id, 'hex'), part,
-                         '0x' || encode(payee, 'hex'))
-    FROM ledger_account WHERE chain_id = :chain_id AND contract = :contract
+_LINES: LiteralString = """
+    SELECT source_id, leg, id, block_number, block_hash, effective_at, asset, amount::text,
+           concat_ws(':', d_kind, d_epoch, '0x' || encode(d_work, 'hex'), d_part,
+                     '0x' || encode(d_payee, 'hex')),
+           concat_ws(':', c_kind, c_epoch, '0x' || encode(c_work, 'hex'), c_part,
+                     '0x' || encode(c_payee, 'hex'))
+    FROM (
+        SELECT e.source_id, e.leg, e.id, e.block_number, e.block_hash, e.effective_at,
+               p.ordinal, p.asset, p.amount,
+               d.kind AS d_kind, d.epoch AS d_epoch, d.work_id AS d_work, d.part AS d_part,
+               d.payee AS d_payee,
+               c.kind AS c_kind, c.epoch AS c_epoch, c.work_id AS c_work, c.part AS c_part,
+               c.payee AS c_payee
+        FROM journal_entry e JOIN posting p ON p.entry_id = e.id
+        LEFT JOIN ledger_account d ON d.id = p.debit_account
+             AND (d.chain_id, d.contract) = (e.chain_id, e.contract)
+        LEFT JOIN ledger_account c ON c.id = p.credit_account
+             AND (c.chain_id, c.contract) = (e.chain_id, e.contract)
+        WHERE e.chain_id = %(chain_id)s AND e.contract = %(contract)s AND e.status = 'posted'
+          AND e.source_kind = %(source_kind)s
+          AND e.version = (SELECT coalesce(max(r.version), 0) FROM ledger_rewind r
+                           WHERE r.chain_id = %(chain_id)s AND r.contract = %(contract)s)
+        ORDER BY e.source_id, e.leg, e.id, p.ordinal OFFSET 0
+    ) AS in_order
+    ORDER BY source_id, leg, id, ordinal
 """
-
-_ENTRIES = f"""
-    SELECT e.source_id, e.leg, e.id, e.block_number, e.block_hash, e.effective_at,
-           p.asset, p.amount, p.debit_account, p.credit_account
-    FROM journal_entry e JOIN posting p ON p.entry_id = e.id
-    WHERE {_STANDING} AND e.source_kind = :source_kind
-    ORDER BY e.source_id, e.leg, e.id, p.ordinal
-"""  # noqa: S608 - the parts are constants
+"""Postings with the names of their accounts, as the chart spells them: nothing for an account of
+another book. They are sorted before they are spelled, which `OFFSET 0` is for."""
 
 _TWIN = f"""
     SELECT e.id FROM posting mine
@@ -62,17 +78,23 @@ _TWIN = f"""
     ORDER BY e.id LIMIT 1
 """  # noqa: S608 - the parts are constants
 
-_ENTRY_OF_LOG = f"""
-    SELECT e.id FROM journal_entry e
-    WHERE {_STANDING} AND e.source_kind = 'log' AND e.source_id = :source_id
-"""  # noqa: S608 - the part is a constant
-
-_SUMS = """
-    SELECT a.kind, p.asset, sum(p.amount) AS units
+_SUMS_OF_ENTRIES = """
+    SELECT d.kind AS debit, c.kind AS credit, p.asset, sum(p.amount) AS units
     FROM journal_entry e JOIN posting p ON p.entry_id = e.id
-    JOIN ledger_account a ON a.id = %s
+    JOIN ledger_account d ON d.id = p.debit_account
+    JOIN ledger_account c ON c.id = p.credit_account
     WHERE e.chain_id = :chain_id AND e.contract = :contract AND e.status = 'posted'
-    GROUP BY a.kind, p.asset
+    GROUP BY d.kind, c.kind, p.asset
+"""
+
+_SUMS_OF_ACCOUNTS = """
+    SELECT d.kind AS debit, c.kind AS credit, p.asset, sum(p.amount) AS units
+    FROM posting p
+    JOIN ledger_account d ON d.id = p.debit_account
+    JOIN ledger_account c ON c.id = p.credit_account
+    WHERE d.chain_id = :chain_id AND d.contract = :contract
+      AND c.chain_id = :chain_id AND c.contract = :contract AND p.status = 'posted'
+    GROUP BY d.kind, c.kind, p.asset
 """
 
 _RESERVATIONS = f"""
@@ -99,7 +121,6 @@ class SqlBook:
 
     def __init__(self, connection: Connection, book: Book) -> None:
         self._connection, self._book = connection, book
-        self._names: dict[bytes, str] = {}
         self._key: dict[str, Any] = {
             "chain_id": book.chain_id,
             "contract": bytes(book.contract),
@@ -109,23 +130,21 @@ class SqlBook:
         """The block that everything final is posted up to."""
         return LedgerStore(self._connection, self._book).cursor()
 
-    def entries(self, source_kind: str) -> Iterator[Booked]:
-        """Posted entries of one kind of cause, ascending by source."""
-        paths = self._paths()
-        rows = self._connection.execute(
-            text(_ENTRIES),
-            self._key | {"source_kind": source_kind},
-            execution_options={"yield_per": _ROWS_AT_ONCE},
-        )
-        for _, group in groupby(rows, key=lambda row: row[2]):
-            of_entry = list(group)
-            source_id, leg, entry_id, number, block_hash, at = of_entry[0][:6]
-            moved = [
-                Movement(row[6], int(row[7]), paths[row[8]], paths[row[9]]) for row in of_entry
-            ]
-            if len(moved) > 1 and source_kind == "log":
-                moved.sort()
-            yield Booked(source_id, leg, entry_id, number, block_hash, at, tuple(moved))
+    def entries(self, source_kind: str) -> Generator[Booked]:
+        """Posted entries of one kind of cause, ascending by source.
+
+        They stream: close them before anything else is asked of the books.
+        """
+        values = self._key | {"source_kind": source_kind}
+        is_sorted = source_kind != "log"
+        with closing(streamed_rows(self._connection, _LINES, values)) as rows:
+            for _, group in groupby(rows, key=itemgetter(2)):
+                of_entry = list(group)
+                source_id, leg, entry_id, number, block_hash, at = of_entry[0][:6]
+                moved = [Movement(row[6], int(row[7]), row[8], row[9]) for row in of_entry]
+                if len(moved) > 1 and not is_sorted:
+                    moved.sort()
+                yield Booked(source_id, leg, entry_id, number, block_hash, at, tuple(moved))
 
     def twin(self, booked: Booked) -> Hash32 | None:
         """Another standing entry with the same movements out of the same account, or block."""
@@ -137,81 +156,6 @@ class SqlBook:
         """Documents whose lines the contract pays."""
         book = self._book
         return SqlDocuments(self._connection, book.chain_id, book.contract).accepted()
-
-    def _paths(self) -> dict[bytes, str]:
-        """Names of accounts by id, as the chart spells them."""
-        if not self._names:
-            rows = self._connection.execute(text(_ACCOUNTS), self._key)
-            self._names = {row[0]: row[1] for row in rows}
-        return self._names
-
-
-class SqlBooks(SqlBook):
-    """Serves `ports.Books`: the journal of one settlement, and what was signed for it."""
-
-    def __init__(self, connection: Connection, settlement: Settlement) -> None:
-        book = Book(chain_id=settlement.chain_id, contract=settlement.payouts)
-        super().__init__(connection, book)
-        self._intents = SqlIntents(connection, settlement)
-
-    def payments(self, contract: Address) -> SqlBook:
-        """The books of a payment contract."""
-        return SqlBook(self._connection, Book(chain_id=self._book.chain_id, contract=contract))
-
-    def commitments(self) -> dict[Epoch, Committed]:
-        """Commitments that stand."""
-        standing = LedgerReads(self._connection, self._book).standing_commitments()
-        return {each.epoch: Committed(each.manifest_digest, each.root) for each in standing}
-
-    def manuals(self) -> list[Booked]:
-        """Posted manual entries."""
-        return list(self.entries("manual"))
-
-    def resolution(self, standing: Standing) -> Hash32 | None:
-        """The entry that answers a discrepancy that is found no more; None if none does.
-
-        The entry of its event or transaction; else the newest manual entry in its asset.
-        """
-        place = standing.place
-        if place.block_number is not None and place.log_index is not None:
-            words = (self._book.chain_id, place.block_number, place.log_index)
-            source_id = b"".join(word.to_bytes(8, "big") for word in words)
-            values = self._key | {"source_id": source_id}
-            row = self._connection.execute(text(_ENTRY_OF_LOG), values).first()
-            if row is not None:
-                return Hash32(row[0])
-        if standing.kind == Kind.GAS.value and place.transaction_hash is not None:
-            return self._gas_entry(place.transaction_hash)
-        manuals = [
-            one
-            for one in self.manuals()
-            if any(moved.asset == standing.asset for moved in one.movements)
-        ]
-        last = max(manuals, key=lambda one: one.effective_at, default=None)
-        return Hash32(last.entry_id) if last else None
-
-    def misstated(self) -> list[Discrepancy]:
-        """Balances that the books answer, and that are not the sums of their postings."""
-        summed: dict[tuple[str, Address], list[int]] = {}
-        for side, column in enumerate(("p.debit_account", "p.credit_account")):
-            for row in self._connection.execute(text(_SUMS % column), self._key):
-                summed.setdefault((row[0], Address(row[1])), [0, 0])[side] = int(row[2])
-        answered = {
-            (line.kind.value, line.asset): [line.debits, line.credits]
-            for line in LedgerReads(self._connection, self._book).trial_balance()
-        }
-        return [
-            Discrepancy(
-                kind=Kind.AMOUNT,
-                subject=f"trial balance/{kind}/{asset}",
-                asset=asset,
-                expected="{} debited, {} credited".format(*answered.get((kind, asset), [0, 0])),
-                actual="{} debited, {} credited".format(*summed.get((kind, asset), [0, 0])),
-                evidence=("trial balance", "sum of all postings"),
-            )
-            for kind, asset in sorted(summed.keys() | answered.keys())
-            if summed.get((kind, asset), [0, 0]) != answered.get((kind, asset), [0, 0])
-        ]
 
     def reservations(self) -> list[OpenReservation]:
         """Payouts that are planned, and neither posted nor voided."""
@@ -226,33 +170,58 @@ class SqlBooks(SqlBook):
             for row in self._connection.execute(text(_RESERVATIONS), self._key)
         ]
 
+    def misstated(self) -> list[Discrepancy]:
+        """Sums that accounts answer, and that are not the sums of the book's posted entries.
+
+        Balances are read by account, from postings; entries by entry. Both must come to the same.
+        """
+        summed, answered = self._sums(_SUMS_OF_ENTRIES), self._sums(_SUMS_OF_ACCOUNTS)
+        return [
+            Discrepancy(
+                kind=Kind.AMOUNT,
+                subject=f"sums/{self._book.contract}/{debit}/{credit}/{asset}",
+                asset=asset,
+                expected=str(answered.get((debit, credit, asset), 0)),
+                actual=str(summed.get((debit, credit, asset), 0)),
+                evidence=("postings of accounts", "postings of entries"),
+            )
+            for debit, credit, asset in sorted(summed.keys() | answered.keys())
+            if summed.get((debit, credit, asset)) != answered.get((debit, credit, asset))
+        ]
+
+    def _sums(self, query: str) -> dict[tuple[str, str, Address], int]:
+        rows = self._connection.execute(text(query), self._key)
+        return {(row.debit, row.credit, Address(row.asset)): int(row.units) for row in rows}
+
+
+class SqlBooks(SqlBook):
+    """Serves `ports.Books`: the journal of one settlement, and what was signed for it."""
+
+    def __init__(self, connection: Connection, settlement: Settlement) -> None:
+        book = Book(chain_id=settlement.chain_id, contract=settlement.payouts)
+        super().__init__(connection, book)
+        self._intents = SqlIntents(connection, settlement)
+        self._payments = frozenset(settlement.payments.values())
+
+    def payments(self, contract: Address) -> SqlBook:
+        """The books of a payment contract, or of a payout wallet."""
+        return SqlBook(self._connection, Book(chain_id=self._book.chain_id, contract=contract))
+
+    def commitments(self) -> dict[Epoch, Committed]:
+        """Commitments that stand."""
+        standing = LedgerReads(self._connection, self._book).standing_commitments()
+        return {each.epoch: Committed(each.manifest_digest, each.root) for each in standing}
+
+    def manuals(self) -> list[Booked]:
+        """Posted manual entries."""
+        return list(self.entries("manual"))
+
+    def resolution(self, standing: Standing) -> Hash32 | None:
+        """The entry that answers a discrepancy that is found no more; None if none does."""
+        wallets = {records.wallet for records in self.wallets()}
+        contracts = {self._book.contract, *self._payments, *wallets}
+        return SqlAnswers(self._connection, self._book.chain_id, contracts).answer(standing)
+
     def wallets(self) -> list[WalletRecords]:
         """Wallets that we pay from, with what we know of each."""
         return self._intents.wallets()
-
-    def gas(self, wallet: Address) -> GasBook | None:
-        """What is booked of a wallet's gas; None while it has no book."""
-        book = Book(chain_id=self._book.chain_id, contract=wallet)
-        cursor = LedgerStore(self._connection, book).cursor()
-        if cursor is None:
-            return None
-        rows = self._connection.execute(
-            text(_ENTRIES), self._key | {"contract": bytes(wallet), "source_kind": "gas"}
-        )
-        found: dict[Hash32, GasEntry] = {}
-        for row in rows:
-            transaction_hash = Hash32(row.source_id)
-            before = found.get(transaction_hash)
-            found[transaction_hash] = GasEntry(
-                entry_id=Hash32(row.id),
-                transaction_hash=transaction_hash,
-                amount_wei=int(row.amount) + (before.amount_wei if before else 0),
-            )
-        return GasBook(upto_block=cursor.number, entries=found)
-
-    def _gas_entry(self, transaction_hash: Hash32) -> Hash32 | None:
-        for records in self.wallets():
-            book = self.gas(records.wallet)
-            if book is not None and transaction_hash in book.entries:
-                return book.entries[transaction_hash].entry_id
-        return None

@@ -7,6 +7,7 @@ with must not come through the indexer. Every `eth_call` names the block by hash
 
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from itertools import chain
 from typing import Any, TypeVar
 
 from eth_abi.abi import decode
@@ -41,6 +42,9 @@ _HELD_UNTIL = Function("heldUntil", ("address",))
 _UNALLOCATED = Function("unallocated", ("uint64", "address"))
 _UNCLAIMED = Function("unclaimed", ("address", "address"))
 _ESCROW_EXPIRY = Function("escrowExpiry", ())
+
+_TOGETHER_BLOCKS = 20_000
+"""Blocks of which a contract's logs and the transfers to it are put in one order."""
 
 _Key = TypeVar("_Key")
 _Call = tuple[Address, Function, tuple[object, ...]]
@@ -105,23 +109,20 @@ class RPCChain:
     ) -> Iterator[LogChunk]:
         """All logs of a payment contract up to a block, and transfers of these tokens to it."""
         topics = [[str(topic) for topic in topics_of((name,))]]
-        logs = [
-            log
-            for part in self._logs.ranges((contract,), topics, self._start, at.number + 1)
-            for log in part
-        ]
+        if not received:
+            yield from self._logs.chunks((contract,), topics, self._start, at)
+            return
         into = [str(TRANSFER_TOPIC), None, _padded(contract)]
-        raw = (
-            [
-                log
-                for part in self._logs.ranges(received, into, self._start, at.number + 1)
-                for log in part
-            ]
-            if received
-            else []
-        )
-        transfers = [one for log in raw if (one := transfer_of(log)) is not None]
-        yield LogChunk(logs=logs, transfers=transfers, times=self._logs.times((*logs, *raw)))
+        end = at.number + 1
+        for first in range(self._start, end, _TOGETHER_BLOCKS):
+            last = min(first + _TOGETHER_BLOCKS, end)
+            logs = list(chain.from_iterable(self._logs.ranges((contract,), topics, first, last)))
+            raw = list(chain.from_iterable(self._logs.ranges(received, into, first, last)))
+            yield LogChunk(
+                logs=logs,
+                transfers=[one for log in raw if (one := transfer_of(log)) is not None],
+                times=self._logs.times((*logs, *raw)),
+            )
 
     def reading(self, at: BlockRef, asset: Address, holder: Address) -> Reading:
         """Units of an asset (zero: coins) that somebody holds."""

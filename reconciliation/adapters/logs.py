@@ -9,8 +9,11 @@ from reconciliation.chain_events import RawLog
 from reconciliation.errors import ChainUnavailable
 from reconciliation.ports import LogChunk
 
-RANGE_BLOCKS = 2_000
-"""Blocks of one question, to begin with; halved while a node refuses."""
+FIRST_BLOCKS, RANGE_BLOCKS = 100, 2_000
+"""Blocks of the first question, and of one at most; halved while a node refuses."""
+
+RANGE_LOGS = 10_000
+"""Logs of one answer that are welcome: more are taken, and then fewer blocks are asked about."""
 
 Topics = Sequence[str | Sequence[str] | None]
 
@@ -36,7 +39,7 @@ class LogReader:
         self, addresses: Sequence[Address], topics: Topics, start: int, end: int
     ) -> Iterator[list[RawLog]]:
         """Logs of blocks [start, end), range by range, without what is empty."""
-        width = RANGE_BLOCKS
+        width, widest = FIRST_BLOCKS, RANGE_BLOCKS
         question: dict[str, object] = {"topics": list(topics)}
         if addresses:
             question["address"] = [str(one) for one in addresses]
@@ -47,17 +50,16 @@ class LogReader:
             if isinstance(answer, Refused):
                 if width == 1:
                     raise ChainUnavailable(self._client.host, f"eth_getLogs: {answer.message}")
-                width = max(width >> 1, 1)
+                width = widest = max(width >> 1, 1)
                 continue
-            start = stop
-            logs = sorted(map(raw_log, answer))
-            if logs:
-                yield logs
+            start, width = stop, _next_width(width, widest, len(answer))
+            if answer:
+                yield raw_logs(answer)
 
     def of_block(self, number: int) -> list[RawLog]:
         """Every log of one block."""
         span = {"fromBlock": hex(number), "toBlock": hex(number)}
-        return sorted(map(raw_log, self._client.call("eth_getLogs", span)))
+        return raw_logs(self._client.call("eth_getLogs", span))
 
     def times(self, logs: Sequence[RawLog]) -> Mapping[int, Timestamp]:
         """Timestamps of the blocks of logs, which must be of the chain."""
@@ -73,15 +75,46 @@ class LogReader:
         return times
 
 
-def raw_log(raw: Any) -> RawLog:  # noqa: ANN401 - JSON
-    """A log object as a tuple."""
-    read = bytes.fromhex
-    return RawLog(
-        int(raw["blockNumber"], 16),
-        int(raw["logIndex"], 16),
-        read(raw["blockHash"][2:]),
-        read(raw["transactionHash"][2:]),
-        read(raw["address"][2:]),
-        tuple([read(topic[2:]) for topic in raw["topics"]]),
-        read(raw["data"][2:]),
-    )
+def _next_width(width: int, widest: int, logs: int) -> int:
+    """Fewer blocks after too many logs, more again after few: what is held at once is bounded."""
+    if logs > RANGE_LOGS:
+        return max(width >> 1, 1)
+    return min(width << 1, widest) if logs < RANGE_LOGS >> 2 else width
+
+
+def raw_logs(answer: Sequence[Any]) -> list[RawLog]:
+    """Log objects as tuples, in chain order.
+
+    What many of them have in common (a block's hash, a contract, an event's topic) is read once.
+    """
+    octets, number = _Octets(), _Numbers()
+    logs = [
+        RawLog(
+            number[raw["blockNumber"]],
+            number[raw["logIndex"]],
+            octets[raw["blockHash"]],
+            octets[raw["transactionHash"]],
+            octets[raw["address"]],
+            tuple([octets[topic] for topic in raw["topics"]]),
+            bytes.fromhex(raw["data"][2:]),
+        )
+        for raw in answer
+    ]
+    logs.sort()
+    return logs
+
+
+class _Octets(dict[str, bytes]):
+    """Hex with 0x, read once."""
+
+    def __missing__(self, text: str) -> bytes:
+        self[text] = found = bytes.fromhex(text[2:])
+        return found
+
+
+class _Numbers(dict[str, int]):
+    """Quantities, read once."""
+
+    def __missing__(self, text: str) -> int:
+        self[text] = found = int(text, 16)
+        return found

@@ -25,7 +25,7 @@ class WalletReader:
         self._client, self._logs, self._readings = client, logs, readings
 
     def history(self, records: WalletRecords, start: int, at: BlockRef) -> WalletHistory:
-        """What left the wallet, from our first nonce on, up to a block.
+        """What left the wallet, from the first nonce on that we know of, up to a block.
 
         Args:
             records: what we know of the wallet.
@@ -37,8 +37,11 @@ class WalletReader:
         """
         wallet = records.wallet
         balance, nonce = self._readings.account(wallet, at)
-        mined = self._mined(sorted(records.signed), at)
-        missing = sorted(set(range(records.first_nonce, nonce.value)) - mined.keys())
+        mined = self._mined(wallet, sorted(records.signed | records.recorded), at)
+        missing = sorted(
+            set(range(records.known_from, nonce.value)) - mined.keys(),
+            key=lambda number: (number < (records.first_nonce or 0), number),
+        )
         located = {
             number: found
             for number in missing[:LOCATED_MAX]
@@ -48,7 +51,7 @@ class WalletReader:
         first_block = min((one.block_number for one in transactions), default=at.number)
         return WalletHistory(
             wallet=wallet,
-            first_nonce=records.first_nonce,
+            first_nonce=records.known_from,
             nonce=nonce,
             balance=balance,
             opening_wei=self._opening(wallet, first_block),
@@ -57,8 +60,10 @@ class WalletReader:
             transfers=tuple(self._transfers(wallet, first_block, at)),
         )
 
-    def _mined(self, hashes: Sequence[Hash32], at: BlockRef) -> dict[int, WalletTransaction]:
-        """Those of our transactions that are in the chain, by nonce."""
+    def _mined(
+        self, wallet: Address, hashes: Sequence[Hash32], at: BlockRef
+    ) -> dict[int, WalletTransaction]:
+        """Those of the wallet's transactions that are in the chain, by nonce."""
         receipts = self._client.batch(
             [("eth_getTransactionReceipt", (str(one),)) for one in hashes]
         )
@@ -70,6 +75,7 @@ class WalletReader:
         return {
             int(body["nonce"], 16): _transaction(body, raw, times[_number(raw)])
             for raw, body in zip(found, bodies, strict=True)
+            if Address.from_hex(body["from"]) == wallet
         }
 
     def _located(
@@ -119,15 +125,16 @@ class WalletReader:
 
 
 def _transaction(body: Any, receipt: Any, timestamp: Timestamp) -> WalletTransaction:  # noqa: ANN401
-    to = body.get("to")
+    to = Address.from_hex(body["to"]) if body.get("to") else None
+    leaves = receipt["status"] == "0x1" and to != Address.from_hex(body["from"])
     return WalletTransaction(
         nonce=int(body["nonce"], 16),
         transaction_hash=Hash32.from_hex(body["hash"]),
         block_number=_number(receipt),
         block_hash=Hash32.from_hex(receipt["blockHash"]),
         timestamp=timestamp,
-        to=Address.from_hex(to) if to else None,
-        value_wei=int(body["value"], 16) if receipt["status"] == "0x1" else 0,
+        to=to,
+        value_wei=int(body["value"], 16) if leaves else 0,
         cost_wei=_cost_wei(receipt),
         has_failed=receipt["status"] != "0x1",
     )

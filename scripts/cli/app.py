@@ -70,7 +70,9 @@ class Commands(LazyGroup):
         LazyCommand("zk", "scripts.cli.zk:app", "Proofs of consumption: verify one."),
         LazyCommand("chain", "scripts.cli.chain:app", "A chain's index."),
         LazyCommand(
-            "epoch", "scripts.cli.epochs:app", "Epochs: look, explain, compute, export, approve."
+            "epoch",
+            "scripts.cli.epochs:app",
+            "Epochs: look, explain, compute, export, approve, commit.",
         ),
         LazyCommand(
             "ledger",

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from api.documents import KeptDocument
 from contracts.addresses import Settlement
 from contracts.event_spec import ContractName
 from contracts.evm import Address
@@ -16,11 +17,10 @@ from contracts.wire import BadWireValue, hash_from_wire
 from scripts.cli.context import chosen, migrated, print_json, settings_of
 from scripts.cli.epochs import SettlementOption
 from scripts.cli.problems import CHECK_FAILED, fail
+from scripts.documents import BatchDocuments
 from scripts.errors import NotConfigured, Rejected
-from scripts.wiring import FinalizedFacts
-from settlement.payouts.adapters.document_file import read_document
 from settlement.payouts.adapters.documents import SqlDocuments, StoredDocument
-from settlement.payouts.documents import PayoutDocument, require_payable, totals
+from settlement.payouts.documents import PayoutDocument, totals
 
 document = typer.Typer(help="Lists of lines that a payout batch pays.", no_args_is_help=True)
 
@@ -36,16 +36,14 @@ def add(
 ) -> None:
     """Keep a document until another person accepts it; the same one again changes nothing."""
     try:
-        given = read_document(file.read_bytes())
+        source = file.read_bytes()
     except OSError as error:
         raise Rejected(f"FILE: {file}: {error.strerror}") from error
     with migrated(settings_of(context)) as (settings, engine):
         _, one = chosen(settings, settlement)
-        batch = _batch(one)
-        require_payable(given, chain_id=one.chain_id, contract=batch, assets=one.tokens)
-        with engine.begin() as connection:
-            is_new = SqlDocuments(connection, one.chain_id, batch).add(given, added_by=_said(by))
-    print_json(_spelled(given) | {"is_new": is_new, "op_ids": _operations(given)})
+        kept = BatchDocuments(engine, one, _batch(one)).add(source, added_by=_said(by))
+    given = kept.document
+    print_json(_spelled(given) | {"is_new": kept.is_new, "op_ids": _operations(given)})
 
 
 @document.command()
@@ -62,12 +60,9 @@ def accept(
         raise Rejected(str(error)) from error
     with migrated(settings_of(context)) as (settings, engine):
         _, one = chosen(settings, settlement)
-        block = FinalizedFacts(engine, one).finalized()
-        if block is None:
-            fail("no finalized block is indexed yet: run the indexer first", CHECK_FAILED)
-        with engine.begin() as connection:
-            documents = SqlDocuments(connection, one.chain_id, _batch(one))
-            stored = documents.accept(wanted, accepted_by=_said(by), at=block.timestamp)
+        stored = BatchDocuments(engine, one, _batch(one)).accept(wanted, accepted_by=_said(by))
+    if stored is None:
+        fail("no finalized block is indexed yet: run the indexer first", CHECK_FAILED)
     print_json(_told(stored))
 
 
@@ -87,7 +82,7 @@ def _batch(settlement: Settlement) -> Address:
     return batch
 
 
-def _told(stored: StoredDocument) -> dict[str, object]:
+def _told(stored: StoredDocument | KeptDocument) -> dict[str, object]:
     return _spelled(stored.document) | {
         "added_by": stored.added_by,
         "accepted_by": stored.accepted_by,

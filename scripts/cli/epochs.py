@@ -1,4 +1,4 @@
-"""`quittance epoch …`: look at epochs and explain them; compute, export and approve by hand."""
+"""`quittance epoch …`: look at epochs, explain them; compute, export, approve, commit by hand."""
 
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -11,14 +11,16 @@ from api.schemas.differences import DifferenceOut
 from contracts.evm import ZERO_HASH, Epoch
 from contracts.wire import BadWireValue, address_from_wire, hash_from_wire
 from indexer.adapters.reads import FactReads
-from scripts.bootstrap_settlement import chain_check
+from scripts.bootstrap_settlement import SettlementJobs, chain_check
 from scripts.cli.context import chosen, migrated, print_json, settings_of
 from scripts.cli.differing import difference_lines
 from scripts.cli.explaining import explanation_lines, explanation_out
 from scripts.cli.problems import CHECK_FAILED, fail
+from scripts.committing import commit_now
 from scripts.errors import Rejected
 from scripts.guardians import approve_exported, export_to
 from scripts.reviewing import NotComputed, difference_to_previous, recomputed, shadowed
+from scripts.settling import warn_if_late
 from settlement.royalties.adapters.attempts import ComputedAttempts
 from settlement.royalties.adapters.signer import LocalGuardian
 from settlement.royalties.adapters.store import ComputedEpochs
@@ -26,8 +28,11 @@ from settlement.royalties.adapters.tree_processes import hashed_tree_by_two
 from settlement.royalties.approve import Refused
 from settlement.royalties.compute_epoch import NotYetComputable, compute_epoch
 from settlement.royalties.explanation import explain_leaf, explained_assets
+from settlement.royalties.reputation import reputation_of
 
-app = typer.Typer(help="Epochs: look, explain, compute, export, approve.", no_args_is_help=True)
+app = typer.Typer(
+    help="Epochs: look, explain, compute, export, approve, commit.", no_args_is_help=True
+)
 
 SettlementOption = Annotated[
     str | None, typer.Option(help="Name of the settlement, where there is more than one.")
@@ -71,6 +76,7 @@ def compute(context: typer.Context, epoch: int, settlement: SettlementOption = N
         _, one = chosen(settings, settlement)
         isolated = engine.execution_options(isolation_level="REPEATABLE READ")
         with isolated.begin() as connection:
+            warn_if_late(connection, one)
             computed = compute_epoch(
                 Epoch(epoch),
                 settlement=one,
@@ -168,6 +174,33 @@ def diff_epoch(
     typer.echo("\n".join(difference_lines(found)))
 
 
+@app.command("reputation")
+def show_reputation(
+    context: typer.Context,
+    epoch: int,
+    settlement: SettlementOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show how many subscribers used each work, and their counted weight; it moves no money."""
+    with migrated(settings_of(context)) as (settings, engine):
+        _, one = chosen(settings, settlement)
+        computed = recomputed(Epoch(epoch), engine=engine, settlement=one)
+    if isinstance(computed, NotYetComputable):
+        fail(_not_yet(epoch, computed), CHECK_FAILED)
+    works = [
+        {"work_id": str(work)}
+        | {"distinct_users": each.distinct_users, "weighted_usage": str(each.weighted_usage)}
+        for work, each in reputation_of(computed.distribution).items()
+    ]
+    if as_json:
+        print_json({"settlement": one.name, "epoch": epoch, "works": works})
+        return
+    for row in works:
+        typer.echo(
+            f"{row['work_id']}: {row['distinct_users']} users, weight {row['weighted_usage']}"
+        )
+
+
 @app.command("shadow")
 def shadow_epoch(
     context: typer.Context,
@@ -232,6 +265,33 @@ def approve_epoch(
         reasons = "; ".join(f"{one.reason.value}: {one.detail}" for one in answer.findings)
         fail(f"epoch {epoch} was not approved: {reasons}", CHECK_FAILED)
     print_json({"epoch": epoch, "guardian": str(answer.guardian), "digest": str(answer.digest)})
+
+
+@app.command("commit")
+def commit_epoch(context: typer.Context, epoch: int, settlement: SettlementOption = None) -> None:
+    """Commit an approved epoch now, as the worker does by itself; again, it sends nothing twice.
+
+    What else the payout key has due is looked after too: nonces belong to the key.
+    """
+    with migrated(settings_of(context)) as (settings, engine):
+        chain, one = chosen(settings, settlement)
+        sent = commit_now(
+            Epoch(epoch),
+            name=one.name,
+            jobs=SettlementJobs(settings, engine),
+            chain=chain_check(chain, one),
+        )
+    approval = sent.plan.approval
+    print_json(
+        {
+            "epoch": epoch,
+            "attempt": approval.attempt,
+            "root": str(approval.root),
+            "manifest_digest": str(approval.manifest_digest),
+            "op_id": str(sent.plan.op_id),
+            "transactions": [str(one) for one in sent.tx_hashes],
+        }
+    )
 
 
 def _guardian(key_file: Path) -> LocalGuardian:

@@ -234,6 +234,8 @@ def _rebuilt(rebuilt: FromChain) -> object:
         "block": {"number": rebuilt.block.number, "hash": str(rebuilt.block.hash)},
         "parts": [
             {
+                "contract": str(part.contract),
+                "block": part.block.number,
                 "name": part.name,
                 "asset": str(part.asset),
                 "amount": str(part.amount),
@@ -248,6 +250,7 @@ def _rebuilt(rebuilt: FromChain) -> object:
         ],
         "differences": [
             {
+                "contract": str(one.contract),
                 "account": one.account,
                 "asset": str(one.asset),
                 "chain": str(one.chain),

@@ -1,4 +1,4 @@
-"""Runs the migrations that a database lacks."""
+"""Runs the migrations that a database lacks, and grants what the writers' role may do."""
 
 from pathlib import Path
 
@@ -8,6 +8,7 @@ from alembic.util import CommandError
 from sqlalchemy import Engine, text
 
 from scripts.errors import DatabaseUnusable
+from scripts.migrations.grants import grant_writer
 
 _LOCK = 0x7175697474616E63  # "quittanc"
 
@@ -27,5 +28,6 @@ def upgrade(engine: Engine) -> None:
             connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
+            grant_writer(connection)
     except CommandError as error:
         raise DatabaseUnusable(str(error)) from error

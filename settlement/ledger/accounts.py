@@ -39,7 +39,8 @@ A payout wallet:
 
     wallet                            coins, as far as they are booked   debit-normal
     gas                               what transactions cost             debit-normal
-    float                             brought in, as above               credit-normal
+    unexplained                       coins that they sent               debit-normal
+    float                             there at first, or brought in      credit-normal
 
 Any book, by manual entries alone:
 

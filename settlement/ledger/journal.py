@@ -20,7 +20,7 @@ from enum import StrEnum
 from contracts.evm import Address, BlockNumber, Hash32, LogRef, Timestamp, keccak
 from contracts.units import UINT256_MAX, BaseUnits
 from settlement.errors import BadEntry
-from settlement.ledger.accounts import IN_TRANSIT, RESERVABLE, Account
+from settlement.ledger.accounts import IN_TRANSIT, RESERVABLE, Account, Book
 
 
 class EntryStatus(StrEnum):
@@ -39,6 +39,7 @@ class SourceKind(StrEnum):
     REWIND = "rewind"
     DOCUMENT = "document"
     GAS = "gas"
+    OPENING = "opening"
     MANUAL = "manual"
 
 
@@ -197,6 +198,11 @@ def document_source(digest: Hash32, index: int, version: int) -> Source:
 def gas_source(tx_hash: Hash32, version: int) -> Source:
     """One mined transaction of a payout wallet."""
     return Source(SourceKind.GAS, bytes(tx_hash), version)
+
+
+def opening_source(book: Book, version: int) -> Source:
+    """The beginning of a payout wallet's book."""
+    return Source(SourceKind.OPENING, book.chain_id.to_bytes(8, "big") + book.contract, version)
 
 
 def manual_source(manual_id: Hash32, version: int) -> Source:

@@ -181,7 +181,7 @@ def decide(books: ManualBooks, manual_id: Hash32, decided: Decided) -> int:
     if found is None or found[0].book != books.book:
         raise UnknownManual(manual_id)
     manual, before = found
-    if not decided.checker or _is_same_person(manual.maker, decided.checker):
+    if not decided.checker or is_same_person(manual.maker, decided.checker):
         raise ManualRefused(f"{decided.checker!r} cannot check what {manual.maker!r} made")
     if before is not None and before != decided:
         raise AlreadyDecided(manual_id, before.decision.value, before.checker)
@@ -227,5 +227,6 @@ def _problems(manual: ManualEntry, cursor: BlockRef | None) -> list[str]:
     return problems
 
 
-def _is_same_person(maker: str, checker: str) -> bool:
+def is_same_person(maker: str, checker: str) -> bool:
+    """Whether two names are of one person: spaces around and the case of letters do not count."""
     return maker.strip().casefold() == checker.strip().casefold()

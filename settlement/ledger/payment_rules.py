@@ -11,7 +11,8 @@
 | UnclaimedWithdrawn | unclaimed(payee) | cash |
 | FeesWithdrawn | platform_fees | cash |
 | FloatReceived, tokens received by the batch | cash | float |
-| a final transaction of a payout wallet | gas | wallet |
+| the coins that a payout wallet's book begins with | wallet | float |
+| a final transaction of a payout wallet: its cost; coins that it sent | gas; unexplained | wallet |
 | plan of a payout (pending) | owed | in_transit |
 
 A splitter keeps nothing: what came in goes out in the same entry, so that its accounts say by their
@@ -58,13 +59,14 @@ from settlement.ledger.accounts import (
     UNEXPLAINED,
     WALLET,
     Account,
+    Book,
     documents,
     earned,
     refunded,
     unclaimed,
 )
 from settlement.ledger.documents import AcceptedDocument
-from settlement.ledger.gas import GasSpent
+from settlement.ledger.gas import GasSpent, WalletOpened
 from settlement.ledger.journal import (
     EntryStatus,
     Evidence,
@@ -74,6 +76,7 @@ from settlement.ledger.journal import (
     document_source,
     gas_source,
     log_source,
+    opening_source,
     reservation_source,
 )
 from settlement.ledger.lines import OwedLine
@@ -175,13 +178,32 @@ def money_moved(
     return _posted(event, (posting,), version)
 
 
-def gas_spent(spent: GasSpent, version: int) -> JournalEntry:
-    """What a transaction cost its wallet."""
+def wallet_opened(opened: WalletOpened, book: Book, version: int) -> JournalEntry | None:
+    """What a wallet had when its book begins; None if that was nothing."""
+    if not opened.balance_wei:
+        return None
+    block = opened.block
+    return _entry(
+        opening_source(book, version),
+        at=block.timestamp,
+        evidence=Evidence(block_number=block.number, block_hash=block.hash),
+        postings=(_posting(NATIVE, BaseUnits(opened.balance_wei), WALLET, FLOAT),),
+    )
+
+
+def gas_spent(spent: GasSpent, version: int) -> JournalEntry | None:
+    """What left a wallet by a transaction; None where gas is free and nothing was sent."""
+    parts = ((GAS, spent.cost_wei), (UNEXPLAINED, spent.value_wei))
+    postings = tuple(
+        _posting(NATIVE, BaseUnits(units), account, WALLET) for account, units in parts if units
+    )
+    if not postings:
+        return None
     return _entry(
         gas_source(spent.tx_hash, version),
         at=spent.timestamp,
         evidence=Evidence(block_number=spent.block_number, block_hash=spent.block_hash),
-        postings=(_posting(NATIVE, BaseUnits(spent.cost_wei), GAS, WALLET),),
+        postings=postings,
     )
 
 

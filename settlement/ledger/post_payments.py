@@ -28,13 +28,13 @@ from settlement.errors import EntryConflict
 from settlement.ledger import payment_rules
 from settlement.ledger.books import PostingBooks, SteppedFacts
 from settlement.ledger.documents import AcceptedDocument
-from settlement.ledger.gas import GasSpent
+from settlement.ledger.gas import GasSpent, WalletOpened
 from settlement.ledger.journal import JournalEntry
 from settlement.ledger.lines import OwedLine
 from settlement.ledger.manual import StandingManuals, book_manuals
 from settlement.ledger.post import Posted, require_not_overdrawn, step_range
 
-BookEvent = PaymentEvent | GasSpent
+BookEvent = PaymentEvent | GasSpent | WalletOpened
 
 _LineEnded = LinePaid | LineUnclaimed
 _Moved = UnclaimedWithdrawn | FeesWithdrawn | FloatReceived | TokensReceived
@@ -167,7 +167,11 @@ def _post_events(events: Sequence[BookEvent], books: LineBooks, version: int) ->
         elif isinstance(event, _Moved):
             entries.append(payment_rules.money_moved(event, version))
         elif isinstance(event, GasSpent):
-            entries.append(payment_rules.gas_spent(event, version))
+            entry = payment_rules.gas_spent(event, version)
+            entries.extend([entry] if entry else [])
+        elif isinstance(event, WalletOpened):
+            entry = payment_rules.wallet_opened(event, books.book, version)
+            entries.extend([entry] if entry else [])
         else:
             assert_never(event)
     _require_once(new, known)

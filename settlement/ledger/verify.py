@@ -7,6 +7,9 @@
     balances   no account below zero, nothing in transit, a version that was taken back sums to zero
     cursor     no entry of this version takes effect after it; evidence is on the finalized chain
 
+What stands beside the journal is checked against it by `adapters.record_checks`: leaves, lines,
+documents, commitments, reservations, closed months, entries by hand.
+
 Rows are given as they are stored, not as objects that refuse to be wrong. Whoever can write the
 whole database can write a whole new journal; a seal that was published before tells (`expected`).
 """

@@ -5,6 +5,11 @@ one log: another one only where a reorg took all that it has. Two orders that ra
 told apart by a unique constraint in the database, and two logs that race for one order by the
 number of the claim: whoever loses looks again.
 
+What a reorg took may come back, and then an order has two logs that stand. The one that comes first
+on the chain counts, and the others are duplicates, whose money is due back. The order of the chain
+is the same for everybody, and it agrees with finality: what is mined again comes after what was
+final meanwhile.
+
 Anybody can ask for a payment under an order id that others use: it is there to be read once the
 payment was sent. So a log that pays an intent which asked for that order first is kept for it, even
 if nobody has looked for it yet.
@@ -14,26 +19,35 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 from settlement.payments.errors import ClaimLost
-from settlement.payments.evidence import Place
 from settlement.payments.intent import PaymentIntent
+from settlement.payments.naming import Place
 from settlement.payments.ports import PaymentStore
+from settlement.payments.rulebook import LogPlace
 from settlement.payments.verification import Check, Finding, Result, Verdict
 
 _TRIES_MAX = 5
 _EXPECTED = "a log that no other order claimed, for an order without another"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Paying:
+    """Where on the chain a claimed log is that pays its order, and whether it stays there."""
+
+    at: LogPlace
+    is_final: bool
+
+
 @dataclass(frozen=True, slots=True)
 class Claimed:
     """The verdict that counts, with the check of its claim where all others passed.
 
-    `place` is bound to the order, or free to be; None where nothing is. `is_duplicate` says that
-    the order has another log, which stands.
+    `place` is bound to the order, or free to be; None where nothing is. `rival` is the log that
+    pays the order instead.
     """
 
     verdict: Verdict
     place: Place | None
-    is_duplicate: bool
+    rival: Paying | None = None
 
 
 def is_payment(verdict: Verdict) -> bool:
@@ -46,7 +60,7 @@ def claimed(
     verdicts: Sequence[Verdict],
     store: PaymentStore,
     *,
-    stands: Callable[[Place], bool],
+    stands: Callable[[Place], Paying | None],
     kept: Collection[Place],
     binds: bool,
 ) -> Claimed:
@@ -56,7 +70,7 @@ def claimed(
         intent: what was asked for.
         verdicts: of all logs of one transaction, the best one first.
         store: the claims.
-        stands: whether a place that the order claimed before pays it still.
+        stands: where a place that the order claimed before pays it still, if it does.
         kept: places of logs that pay who asked for the order first.
         binds: whether to bind.
 
@@ -65,20 +79,30 @@ def claimed(
     """
     good = [one for one in verdicts if is_payment(one)]
     if not good:
-        return Claimed(verdicts[0], None, is_duplicate=False)
+        return Claimed(verdicts[0], None)
+    here = {one.place for one in good}
     for _ in range(_TRIES_MAX):
         claims = store.claims(intent.intent_id)
-        for one in good:
-            if one.place in claims:
-                return _passed(one)
-        standing = next((place for place in claims if stands(place)), None)
-        if standing is not None:
-            why = f"the order is paid by {_named(standing)}"
-            return Claimed(_failed(good[0], why), None, is_duplicate=True)
+        own = next((one for one in good if one.place in claims), None)
+        rival = _first([place for place in claims if place not in here], stands)
+        if own is not None and (rival is None or own.at < rival[0].at):
+            return Claimed(_passed(own), own.place)
+        if rival is not None:
+            why = f"the order is paid by {_named(rival[1])}"
+            place = None if own is None else own.place
+            return Claimed(_failed(own or good[0], why), place, rival[0])
         found = _bound(intent, good, store, kept, attempt=len(claims), binds=binds)
         if found is not None:
             return found
     raise ClaimLost(intent.intent_id)
+
+
+def _first(
+    claims: Sequence[Place], stands: Callable[[Place], Paying | None]
+) -> tuple[Paying, Place] | None:
+    """Of the claims that stand, the one that comes first on the chain."""
+    found = [(paying, place) for place in claims if (paying := stands(place)) is not None]
+    return min(found, key=lambda one: one[0].at, default=None)
 
 
 def _bound(
@@ -102,13 +126,12 @@ def _bound(
         else:
             owner = store.owner_of(one.place) or intent_id
         if owner == intent_id:
-            return _passed(one)
-    return Claimed(_failed(good[0], "claimed for another order"), None, is_duplicate=False)
+            return Claimed(_passed(one), one.place)
+    return Claimed(_failed(good[0], "claimed for another order"), None)
 
 
-def _passed(verdict: Verdict) -> Claimed:
-    finding = Finding(Check.CLAIM, Result.PASSED, _EXPECTED, "so")
-    return Claimed(verdict.with_finding(finding), verdict.place, is_duplicate=False)
+def _passed(verdict: Verdict) -> Verdict:
+    return verdict.with_finding(Finding(Check.CLAIM, Result.PASSED, _EXPECTED, "so"))
 
 
 def _failed(verdict: Verdict, found: str) -> Verdict:

@@ -3,10 +3,6 @@
 There are two sources: the facts of our own index, and a node that is asked because the index is
 behind. Both become the same records, so that one verifier judges both. The sender of a transaction
 is left out on purpose: bundlers, relayers and smart accounts send what others pay.
-
-The index holds only logs of contracts that it knows. So a log is named by its *ordinal*: its place
-among the logs of the same contract with the same topic 0 in the same transaction. It is the same in
-both sources, and unlike the log index it does not move when a reorg puts the transaction elsewhere.
 """
 
 from dataclasses import dataclass
@@ -56,34 +52,3 @@ class Heights:
     head: BlockRef
     safe: BlockRef | None
     finalized: BlockRef | None
-
-
-@dataclass(frozen=True, slots=True, order=True, kw_only=True)
-class Place:
-    """Which log of which transaction, wherever the transaction is mined."""
-
-    chain_id: ChainId
-    transaction_hash: Hash32
-    contract: Address
-    topic0: Hash32
-    ordinal: int
-
-
-def placed(seen: TransactionSeen, topic0: Hash32) -> list[tuple[Place, LogSeen]]:
-    """The logs that begin with a topic, each with its place, in order."""
-    counts: dict[Address, int] = {}
-    found: list[tuple[Place, LogSeen]] = []
-    for log in seen.logs:
-        if not log.topics or log.topics[0] != topic0:
-            continue
-        ordinal = counts.get(log.address, 0)
-        counts[log.address] = ordinal + 1
-        place = Place(
-            chain_id=seen.chain_id,
-            transaction_hash=seen.transaction_hash,
-            contract=log.address,
-            topic0=topic0,
-            ordinal=ordinal,
-        )
-        found.append((place, log))
-    return found

@@ -73,6 +73,17 @@ class Family:
         if not self.event.is_static:
             raise ValueError(f"family {self.name}: {self.event.name} is not of fixed width")
 
+    @property
+    def identity(self) -> tuple[str, ...]:
+        """Fields of the event that tell one payment of a transaction from another.
+
+        A contract takes an order of a payer once. Payments that name no order are alike where
+        payer, payee and amount are, and then it is all one which of them is whose.
+        """
+        if self.order is not None:
+            return (self.payer, self.order)
+        return (self.payer, self.payee, self.amount)
+
 
 FAMILIES: tuple[Family, ...] = (
     Family(

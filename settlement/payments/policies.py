@@ -8,7 +8,7 @@
     overpaid            more than the price: nobody keeps a surplus   open              refund due
     wrong_asset         another token, at whatever rate               open              refund due
     untimely            before the intent's time, or after it         open, or over     refund due
-    duplicate           another log pays the order already            paid by that one  refund due
+    duplicate           another log pays the order, and counts        paid by that one  refund due
     claimed_elsewhere   this log pays another order                   open              as emitted
     other_fee           right but for terms other than those quoted   open, see below   as emitted
     mismatched          other order, payer, payee, content, price …   open              as emitted
@@ -23,6 +23,16 @@ What each means for the books:
   and treasury inside the transaction, so it is they who owe it: the money leaves by the contract's
   `refund`, whose event is posted like any other. It is no liability of the platform before.
 - *refunded*: the entries of both events; nothing is left of the payment.
+
+A refund is against return of what was bought. A content cannot be returned, and need not be. A
+ticket goes back from its payer, unredeemed: who redeemed it was there (`AlreadyRedeemed`), and who
+sold it on has had a price for it (`NotHolder`). A ticket is its holder's: it admits the holder and
+nobody else, and the payer's refund would pay the payer twice and take the holder's seat. What an
+organiser owes to holders of resold tickets, when an event is called off, is no refund of a payment
+but a debt of its own: lines of an accepted document, paid by `PayoutBatch`.
+
+Of several payments of one order that stand on the chain the first one counts (`claiming.py`), and
+the others are duplicates, whoever claimed first.
 
 A deviation of one unit is a deviation: there is no tolerance, and nothing is netted. A payment with
 `other_fee` is taken by a new intent with the same order id and without the outdated quote.

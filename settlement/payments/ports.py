@@ -9,11 +9,13 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from contracts.evm import Address, BlockNumber, BlockRef, Hash32, Timestamp
-from settlement.payments.evidence import Heights, Place, Source, TransactionSeen
+from settlement.payments.evidence import Heights, Source, TransactionSeen
 from settlement.payments.intent import PaymentIntent
+from settlement.payments.naming import Place
 from settlement.payments.policies import Outcome
-from settlement.payments.rulebook import Rulebook
+from settlement.payments.rulebook import LogPlace, Rulebook
 from settlement.payments.states import State
+from settlement.payments.watching import Moment, NextLook, OrderEvent
 
 
 class PaymentFacts(Protocol):
@@ -27,8 +29,20 @@ class PaymentFacts(Protocol):
         """The indexed block of this height."""
         ...
 
-    def transactions_of(self, intent: PaymentIntent) -> Sequence[tuple[Hash32, BlockNumber]]:
-        """Transactions whose events name the intent's order, and their blocks; oldest first."""
+    def block_hashes(self, numbers: Sequence[BlockNumber]) -> dict[BlockNumber, Hash32]:
+        """The hashes of the indexed blocks among these heights."""
+        ...
+
+    def transactions_of(self, intent: PaymentIntent) -> Sequence[Hash32]:
+        """Transactions whose events name the intent's order, oldest first; some, if many do."""
+        ...
+
+    def blocks_of(self, intent: PaymentIntent, tx_hash: Hash32) -> Sequence[BlockNumber]:
+        """Blocks in which events of the transaction name the intent's order."""
+        ...
+
+    def order_events(self, after: LogPlace, limit: int) -> Sequence[OrderEvent]:
+        """Events that name orders, after a place of the chain, in order."""
         ...
 
     def transaction(self, tx_hash: Hash32, number: BlockNumber) -> TransactionSeen | None:
@@ -146,16 +160,64 @@ class PaymentStore(Protocol):
         """The newest line of the history."""
         ...
 
-    def record(self, verdict: RecordedVerdict, *, after: RecordedVerdict | None) -> bool:
-        """Append a line to the history, if its newest line is still `after`; whether it was."""
+    def open_since(self, submission: Submission) -> Timestamp | None:
+        """When an open submission was looked at first; None where it was not yet."""
         ...
 
-    def open_submissions(self, *, after: Submission | None, limit: int) -> list[Submission]:
-        """Submissions whose last verdict is not terminal, in order, after a given one."""
+    def record(
+        self,
+        verdict: RecordedVerdict,
+        *,
+        after: RecordedVerdict | None,
+        next_look: NextLook | None,
+    ) -> bool:
+        """Append a line to the history, if its newest line is still `after`; whether it was.
+
+        The same line again is not appended. Either way it is stored when to look next; None says
+        that this is the end.
+        """
         ...
 
-    def unclaimed_intents(
-        self, *, until_after: Timestamp, after: Hash32 | None, limit: int
-    ) -> list[PaymentIntent]:
-        """Intents with an order and without a claim that end after a time, by id, after one."""
+
+class PaymentWatch(Protocol):
+    """What there is to look at; each call is one transaction, and costs what it answers."""
+
+    def looked_up_to(self) -> BlockNumber:
+        """The final block up to which all events were noted; -1 before the first run."""
+        ...
+
+    def move_to(self, number: BlockNumber) -> None:
+        """Events up to this final block are noted."""
+        ...
+
+    def note(self, events: Sequence[OrderEvent]) -> None:
+        """Submit these transactions for the intents that ask for their orders, or wake them.
+
+        Of many intents of one order those that were declared first, and the one whose id it is.
+        What was seen in that block already sleeps on.
+        """
+        ...
+
+    def blocks_above(self, number: BlockNumber) -> list[tuple[BlockNumber, Hash32]]:
+        """Different blocks above a height that open submissions were seen in."""
+        ...
+
+    def wake_in(self, blocks: Sequence[Hash32]) -> None:
+        """Wake all that were seen in these blocks."""
+        ...
+
+    def wake(self, submissions: Sequence[Submission]) -> None:
+        """Wake those of them that are open."""
+        ...
+
+    def due(self, moment: Moment, *, after: Submission | None, limit: int) -> list[Submission]:
+        """What must be looked at, by intent and transaction, after a given one."""
+        ...
+
+    def to_ask(self, now: Timestamp, limit: int) -> list[Submission]:
+        """What a node must be asked about, whoever waits longest first."""
+        ...
+
+    def postpone(self, submission: Submission, ask_at: Timestamp) -> None:
+        """Nobody could tell: put it to sleep until then."""
         ...

@@ -121,8 +121,8 @@ def _blocks(
     """Where the index may have the transaction."""
     if hint is not None:
         yield hint
-    for found, number in facts.transactions_of(intent):
-        if found == tx_hash and number != hint:
+    for number in facts.blocks_of(intent, tx_hash):
+        if number != hint:
             yield number
 
 
@@ -134,11 +134,11 @@ def _of_index(
     indexed: Heights,
 ) -> Evidence:
     is_final = indexed.finalized is not None and seen.block.number <= indexed.finalized.number
-    safe = None if node is None or is_final else _safe(facts, node)
+    safe = None if node is None or is_final else safe_block(facts, node)
     return Evidence(seen=seen, heights=replace(indexed, safe=safe), rulebook=facts.rulebook(intent))
 
 
-def _safe(facts: PaymentFacts, node: PaymentNode) -> BlockRef | None:
+def safe_block(facts: PaymentFacts, node: PaymentNode) -> BlockRef | None:
     """The node's safe block, if the index has the same one; a silent node knows none."""
     try:
         safe = node.heights().safe

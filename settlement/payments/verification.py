@@ -13,11 +13,12 @@ from enum import StrEnum
 
 from contracts.evm import ZERO_ADDRESS, Address, Hash32
 from contracts.units import BaseUnits
-from settlement.payments.decoding import NotTheEvent, Value, decoded
-from settlement.payments.evidence import Heights, LogSeen, Place, TransactionSeen, placed
+from settlement.payments.decoding import Value
+from settlement.payments.evidence import Heights, LogSeen, TransactionSeen
 from settlement.payments.families import AssetSource, Family
 from settlement.payments.fees import fee_of
 from settlement.payments.intent import PaymentIntent
+from settlement.payments.naming import Misread, Payment, Place, candidates
 from settlement.payments.rulebook import LogPlace, Rulebook
 from settlement.payments.states import Level, level_of
 
@@ -78,8 +79,8 @@ class Paid:
 class Verdict:
     """What the checks say of one log, or of a transaction that has no log to judge.
 
-    `paid` is what the event says, whether or not it is what was asked for; None where no event of
-    our contracts could be read.
+    `paid` is what the event says, whether or not it is what was asked for. It and the log's `place`
+    are None where no event could be read.
     """
 
     intent_id: Hash32
@@ -98,6 +99,11 @@ class Verdict:
     def is_verified(self) -> bool:
         """Whether every check passed."""
         return not self.failed
+
+    @property
+    def at(self) -> LogPlace:
+        """Where on the chain the log is; before all of them without one."""
+        return self.seen.block.number, -1 if self.log_index is None else self.log_index
 
     def with_finding(self, finding: Finding) -> "Verdict":
         """The same verdict with one more check."""
@@ -122,18 +128,17 @@ def verify(
         needed: how final the block must be.
 
     Returns:
-        At least one verdict; verdicts with fewer failed checks first, then in order of ordinals.
+        At least one verdict; verdicts with fewer failed checks first, then in order of logs.
     """
-    spec = intent.family.event
     verdicts = [
         _verdict(
             intent,
             seen,
             rulebook,
-            tuple(_of_transaction(intent, seen, heights, needed, candidate[1])),
+            tuple(_of_transaction(intent, seen, heights, needed, candidate.log)),
             candidate,
         )
-        for candidate in placed(seen, spec.topic0)
+        for candidate in candidates(intent.family, seen)
     ]
     if not verdicts:
         findings = (*_of_transaction(intent, seen, heights, needed), *_nothing(intent))
@@ -146,18 +151,17 @@ def _verdict(
     seen: TransactionSeen,
     rulebook: Rulebook,
     about: tuple[Finding, ...],
-    candidate: tuple[Place, LogSeen],
+    candidate: Payment | Misread,
 ) -> Verdict:
     """Judge one log; `about` are the findings about its transaction."""
-    place, log = candidate
+    log, signature = candidate.log, intent.family.event.signature
     emitter = _emitter(intent, seen, rulebook, log)
-    try:
-        values = decoded(intent.family.event, log.topics, log.data)
-    except NotTheEvent as error:
-        unread = _finding(Check.EVENT, intent.family.event.signature, str(error), is_good=False)
+    if isinstance(candidate, Misread):
+        unread = _finding(Check.EVENT, signature, candidate.reason, is_good=False)
         found = (*about, unread, emitter, *_unknown(intent))
-        return replace(_empty(intent, seen, found), place=place, log_index=log.log_index)
-    read = _finding(Check.EVENT, intent.family.event.signature, "so declared", is_good=True)
+        return replace(_empty(intent, seen, found), log_index=log.log_index)
+    values = candidate.values
+    read = _finding(Check.EVENT, signature, "so declared", is_good=True)
     findings = (
         *(*about, read, emitter),
         *_of_values(intent, values, log.address),
@@ -166,7 +170,7 @@ def _verdict(
     return Verdict(
         intent_id=intent.intent_id,
         seen=seen,
-        place=place,
+        place=candidate.place,
         log_index=log.log_index,
         paid=paid_of(intent.family, values, log.address),
         findings=findings,

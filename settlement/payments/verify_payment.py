@@ -1,32 +1,35 @@
 """Use case: look at a transaction that is said to pay an intent, and bind what pays it.
 
     index ──► evidence ─┐
-    node, if behind ────┴─► verify ─► claim, once for ever ─► standing ─► history
+    node, if behind ────┴─► verify ─► claim, once for ever ─► standing ─► history, and the next look
 
 Looking is idempotent: the same order again is success, and only changes are recorded. What is
-terminal is not recorded again, and only the index makes it so.
+terminal is not recorded again, and only the index makes it so. Who looks again, and at what, is in
+`look_again.py`.
 """
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 
-from contracts.evm import Hash32, Timestamp
-from settlement.errors import Transient
-from settlement.payments.claiming import Claimed, claimed, is_payment
+from contracts.evm import BlockNumber, Hash32, Timestamp
+from settlement.errors import ChainUnavailable
+from settlement.payments.claiming import Claimed, Paying, claimed, is_payment
 from settlement.payments.errors import UnknownIntent
-from settlement.payments.evidence import Heights, Place
+from settlement.payments.evidence import Heights, Source
 from settlement.payments.intent import PaymentIntent
+from settlement.payments.naming import Place
 from settlement.payments.policies import Ruling, ruling
 from settlement.payments.ports import (
     PaymentFacts,
     PaymentNode,
     PaymentStore,
+    PaymentWatch,
     RecordedVerdict,
     Submission,
 )
 from settlement.payments.rulebook import END_OF_CHAIN
-from settlement.payments.sources import Evidence, NodeForOneRun, gather
+from settlement.payments.sources import Evidence, gather
 from settlement.payments.states import (
     Level,
     Standing,
@@ -38,12 +41,7 @@ from settlement.payments.states import (
     standing_of_mined,
 )
 from settlement.payments.verification import Check, Verdict, verify
-
-PAGE = 200
-"""Open submissions or intents that are read at once."""
-
-DISCOVERY_S = 7 * 24 * 3600
-"""So long after its end an unclaimed order is still looked for in the index."""
+from settlement.payments.watching import NextLook, SeenIn, next_look
 
 SUBMISSIONS_MAX = 16
 """Transactions that an intent may be told of, besides those whose events name its order.
@@ -57,7 +55,9 @@ class Look:
     """What one look at a submission found.
 
     `verdict` and `ruling` are None while no block has the transaction. `claim` is the place that is
-    bound to the order; `confirmations` count the transaction's own block.
+    bound to the order, `rival` the log that pays it instead; `confirmations` count the
+    transaction's own block. `now` is the newest block time that was seen, `is_past` says that the
+    intent's time is over at the finalized block.
     """
 
     intent: PaymentIntent
@@ -66,8 +66,11 @@ class Look:
     standing: Standing
     ruling: Ruling | None
     claim: Place | None
+    rival: Paying | None
     confirmations: int
     reason: str
+    now: Timestamp
+    is_past: bool
 
     @property
     def is_verified(self) -> bool:
@@ -80,12 +83,22 @@ class PaymentDesk:
     """The payments of one settlement; `node` is None where only the index may be asked."""
 
     store: PaymentStore
+    watch: PaymentWatch
     open_facts: Callable[[], AbstractContextManager[PaymentFacts]]
     node: PaymentNode | None
 
     def declare(self, intent: PaymentIntent) -> bool:
-        """Store an intent; False if it was there already."""
-        return self.store.declare(intent)
+        """Store an intent; False if it was there already.
+
+        What the index has of a new one's order by now is submitted, and looked at by the next run.
+        """
+        is_new = self.store.declare(intent)
+        if is_new and intent.order_id is not None:
+            with self.open_facts() as facts:
+                paying = facts.transactions_of(intent)
+            for tx_hash in paying:
+                self.store.submit(Submission(intent.intent_id, tx_hash), at_most=None)
+        return is_new
 
     def quoted(self, intent: PaymentIntent) -> PaymentIntent:
         """The intent with the fee terms in force at the head of the index, if there are any."""
@@ -108,8 +121,7 @@ class PaymentDesk:
         if intent is None:
             raise UnknownIntent(submission.intent_id)
         with self.open_facts() as facts:
-            paying = {tx_hash for tx_hash, _ in facts.transactions_of(intent)}
-        is_paying = submission.transaction_hash in paying
+            is_paying = bool(facts.blocks_of(intent, submission.transaction_hash))
         self.store.submit(submission, at_most=None if is_paying else SUBMISSIONS_MAX)
         return self.look(submission)
 
@@ -126,9 +138,8 @@ class PaymentDesk:
             raise UnknownIntent(submission.intent_id)
         last = self.store.last_verdict(submission)
         found = self._look(intent, submission, last, needed=Level.RECEIVED, binds=True)
-        line = _line(found, last)
-        if line != last and (last is None or not last.is_terminal):
-            self.store.record(line, after=last)
+        if last is None or not last.is_terminal:
+            self._keep(submission, found, last)
         return found
 
     def inspect(self, intent: PaymentIntent, tx_hash: Hash32, *, needed: Level) -> Look:
@@ -141,42 +152,20 @@ class PaymentDesk:
         last = self.store.last_verdict(submission)
         return self._look(intent, submission, last, needed=needed, binds=False)
 
-    def look_again(self) -> int:
-        """Look at all that is not at its end, and for payments that nobody told of; how many.
-
-        Raises:
-            Transient: the first such failure, after everything else was looked at.
-        """
-        self._discover()
-        run = replace(self, node=None if self.node is None else NodeForOneRun(self.node))
-        looked, failure = 0, None
-        last: Submission | None = None
-        while page := self.store.open_submissions(after=last, limit=PAGE):
-            for submission in page:
-                try:
-                    run.look(submission)
-                except Transient as error:
-                    failure = failure or error
-                looked += 1
-            last = page[-1]
-        if failure is not None:
-            raise failure
-        return looked
-
-    def _discover(self) -> None:
-        """Submit what the index has for orders that nobody submitted the payment of."""
-        with self.open_facts() as facts:
-            heights = facts.heights()
-            if heights is None:
-                return
-            newest = heights.head if heights.finalized is None else heights.finalized
-            since = Timestamp(newest.timestamp - DISCOVERY_S)
-            last: Hash32 | None = None
-            while page := self.store.unclaimed_intents(until_after=since, after=last, limit=PAGE):
-                for intent in page:
-                    for tx_hash, _ in facts.transactions_of(intent):
-                        self.store.submit(Submission(intent.intent_id, tx_hash), at_most=None)
-                last = page[-1].intent_id
+    def _keep(self, submission: Submission, found: Look, last: RecordedVerdict | None) -> None:
+        """Record what changed and when to look next; a claim wakes the others of its order."""
+        line = _line(found, last)
+        following = None
+        if not found.standing.is_terminal:
+            following = _next_look(found, self.store.open_since(submission))
+        is_kept = self.store.record(line, after=last, next_look=following)
+        if is_kept and line != last:
+            claimed_in = {
+                place.transaction_hash for place in self.store.claims(submission.intent_id)
+            }
+            if submission.transaction_hash in claimed_in:
+                others = sorted(claimed_in - {submission.transaction_hash})
+                self.watch.wake([replace(submission, transaction_hash=one) for one in others])
 
     def _look(
         self,
@@ -193,8 +182,8 @@ class PaymentDesk:
             tx_hash = submission.transaction_hash
             evidence = gather(intent, tx_hash, facts, self.node, hint=hint)
             if evidence is None:
-                is_past = self._is_past(intent, indexed)
-                return _absent(intent, submission, last, is_past=is_past)
+                is_past, now = self._is_past(intent, indexed), self._now(indexed)
+                return _absent(intent, submission, last, is_past=is_past, now=now)
             verdicts = verify(
                 intent, evidence.seen, evidence.rulebook, evidence.heights, needed=needed
             )
@@ -202,7 +191,7 @@ class PaymentDesk:
                 intent,
                 verdicts,
                 self.store,
-                stands=lambda place: self._stands(intent, place, facts),
+                stands=lambda place: self._paying(intent, place, facts),
                 kept=self._kept(intent, evidence),
                 binds=binds,
             )
@@ -237,18 +226,30 @@ class PaymentDesk:
             if one.place is not None and is_payment(one)
         }
 
-    def _stands(self, intent: PaymentIntent, place: Place, facts: PaymentFacts) -> bool:
-        """Whether what the order claimed before is on the chain, and pays it."""
+    def _paying(self, intent: PaymentIntent, place: Place, facts: PaymentFacts) -> Paying | None:
+        """Where what the order claimed before is on the chain, if it pays it still."""
         tx_hash = place.transaction_hash
         last = self.store.last_verdict(Submission(intent.intent_id, tx_hash))
         hint = None if last is None else last.block_number
         evidence = gather(intent, tx_hash, facts, self.node, hint=hint)
         if evidence is None:
-            return False
+            return None
         verdicts = verify(
             intent, evidence.seen, evidence.rulebook, evidence.heights, needed=Level.RECEIVED
         )
-        return any(one.place == place and is_payment(one) for one in verdicts)
+        level = level_of(evidence.seen.block.number, evidence.heights)
+        is_final = evidence.seen.source is Source.FACTS and level is Level.FINAL
+        found = (one for one in verdicts if one.place == place and is_payment(one))
+        return next((Paying(at=one.at, is_final=is_final) for one in found), None)
+
+    def _now(self, indexed: Heights | None) -> Timestamp:
+        """The newest block time; that of the index where the node does not answer."""
+        by_index = 0 if indexed is None else indexed.head.timestamp
+        try:
+            by_node = 0 if self.node is None else self.node.heights().head.timestamp
+        except ChainUnavailable:
+            by_node = 0
+        return Timestamp(max(by_index, by_node))
 
 
 def _mined(
@@ -268,8 +269,10 @@ def _mined(
         source=seen.source,
         is_over=is_past,
     )
-    if outcome.is_duplicate and not is_past:
+    rival = outcome.rival
+    if rival is not None and not (is_past or rival.is_final):
         standing = replace(standing, is_terminal=False)  # the other log may still go
+    newest = evidence.heights.head.timestamp
     return Look(
         intent=intent,
         transaction_hash=seen.transaction_hash,
@@ -278,12 +281,15 @@ def _mined(
         ruling=ruling(
             verdict,
             asked=intent.amount,
-            is_duplicate=outcome.is_duplicate,
+            is_duplicate=rival is not None,
             is_refunded=is_refunded,
         ),
         claim=outcome.place,
+        rival=rival,
         confirmations=confirmations(seen.block.number, evidence.heights),
         reason=_reason(verdict),
+        now=newest if indexed is None else max(newest, indexed.head.timestamp),
+        is_past=is_past,
     )
 
 
@@ -293,6 +299,7 @@ def _absent(
     last: RecordedVerdict | None,
     *,
     is_past: bool,
+    now: Timestamp,
 ) -> Look:
     was_mined = last is not None and last.block_number is not None
     reason = "no block has the transaction"
@@ -305,8 +312,29 @@ def _absent(
         standing=standing_of_absent(was_mined=was_mined, is_over=is_past),
         ruling=None,
         claim=None,
+        rival=None,
         confirmations=0,
         reason=reason,
+        now=now,
+        is_past=is_past,
+    )
+
+
+def _next_look(found: Look, since: Timestamp | None) -> NextLook:
+    """When to look again at what is not at its end."""
+    seen = None if found.verdict is None else found.verdict.seen
+    seen_in = None
+    if seen is not None and seen.is_canonical:
+        is_indexed = seen.source is Source.FACTS
+        seen_in = SeenIn(number=seen.block.number, hash=seen.block.hash, is_indexed=is_indexed)
+    return next_look(
+        found.standing.state,
+        seen_in,
+        since=since,
+        now=found.now,
+        until=found.intent.until,
+        waits_for=None if found.rival is None else BlockNumber(found.rival.at[0]),
+        is_past=found.is_past,
     )
 
 

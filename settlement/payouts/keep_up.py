@@ -6,12 +6,13 @@ from typing import assert_never
 
 from contracts.evm import Address, Hash32
 from settlement.payouts.assemble import calldata
-from settlement.payouts.gas import Fee, FeeAboveCap, fee_for
+from settlement.payouts.gas import Fee, FeeAboveCap, fee_for, replacement_fee
 from settlement.payouts.nonces import (
     AtCap,
     Cancel,
     Care,
     Counts,
+    Forgotten,
     Leave,
     Market,
     Replace,
@@ -19,6 +20,8 @@ from settlement.payouts.nonces import (
     care,
     forgotten,
     gap,
+    is_left,
+    waiting,
 )
 from settlement.payouts.operation import Attempt, Operation, TransactionDraft
 from settlement.payouts.send import Sending
@@ -81,9 +84,9 @@ def keep_up(
     sent_again += renewed.sent_again
     above_cap = next((need.above for need in needs if isinstance(need, AtCap)), None)
     unknown = forgotten(in_flight, counts, next_nonce=next_nonce)
-    nonce = gap(unknown, counts)
+    nonce = _to_fill(unknown, sending, counts, market)
     if nonce is not None and above_cap is None:
-        fee = fee_for(market.quote, market.caps)
+        fee = _fee_to_fill(nonce, counts, market)
         if isinstance(fee, Fee):
             renewed.sign(sending, sending.noop_draft(nonce, fee=fee))
         else:
@@ -95,6 +98,23 @@ def keep_up(
         above_cap=above_cap,
         is_unsettled=bool(unknown),
     )
+
+
+def _to_fill(unknown: Forgotten, sending: Sending, counts: Counts, market: Market) -> int | None:
+    """The adopted nonce that stands in the way of all others, and needs a no-op."""
+    nonce = waiting(unknown, counts)
+    if nonce is None:
+        return gap(unknown, counts)
+    adopted_at = sending.store.adopted_at(sending.signer.address, nonce)
+    return nonce if adopted_at is not None and is_left(adopted_at, market) else None
+
+
+def _fee_to_fill(nonce: int, counts: Counts, market: Market) -> Fee | FeeAboveCap:
+    """As for anything new; in the place of what waits, as if that had been bid now."""
+    fee = fee_for(market.quote, market.caps)
+    if isinstance(fee, FeeAboveCap) or nonce >= counts.pending:
+        return fee
+    return replacement_fee(fee, market.quote, market.caps)
 
 
 @dataclass(slots=True)

@@ -8,7 +8,8 @@ Every nonce below `next` is taken. Most are stored with all that was ever signed
 that are not were *adopted*: the chain, or the node's pool, showed more transactions of our key than
 we had stored, because the database was restored from a backup, or the key was used elsewhere. What
 waits for an adopted nonce can be anything, also a payment that we signed and forgot. The same holds
-for a *filler*: an adopted nonce for which we signed a no-op, since the pool had nothing for it.
+for a *filler*: an adopted nonce for which we signed a no-op, since the pool had nothing for it, or
+since nobody includes what it has: we do not have its bytes, so we cannot send it with a higher fee.
 
 So an adopted nonce counts as signed for every operation: while one of them, or a filler, is not
 spent at the finalized block, nothing is signed with a new nonce (`forgotten`). Once they all are,
@@ -146,8 +147,23 @@ def useful_nonces(
 
 
 def gap(missing: Forgotten, counts: Counts) -> int | None:
-    """The adopted nonce for which neither the chain nor the pool has anything, if it is next."""
-    return counts.pending if counts.pending in missing.adopted else None
+    """The adopted nonce for which neither the chain nor the pool has anything, if it is next.
+
+    A node whose pool is behind its head does not tell.
+    """
+    is_told = counts.pending >= counts.head
+    return counts.pending if is_told and counts.pending in missing.adopted else None
+
+
+def waiting(missing: Forgotten, counts: Counts) -> int | None:
+    """The adopted nonce that is to be mined next, if the pool has something for it."""
+    is_in_pool = counts.head < counts.pending
+    return counts.head if is_in_pool and counts.head in missing.adopted else None
+
+
+def is_left(adopted_at: BlockNumber, market: Market) -> bool:
+    """Whether nobody included what waits for a nonce since it was adopted, for too long."""
+    return market.head - adopted_at >= market.replace_after_blocks
 
 
 def care(

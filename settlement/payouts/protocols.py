@@ -225,6 +225,10 @@ class PayoutStore(Protocol):
         """
         ...
 
+    def adopted_at(self, sender: Address, nonce: int) -> BlockNumber | None:
+        """The head's number when a nonce was adopted; None if it was not."""
+        ...
+
     def add_transaction(
         self, transaction: SignedTransaction, op_ids: Sequence[Hash32], *, head: BlockNumber
     ) -> None:

@@ -1,9 +1,13 @@
 """Entitlements beside a bare route with one look-up, over HTTP: requests a second, p50 and p99.
 
-`python -m tests.bench.bench_entitlements [SECONDS]`. One uvicorn worker in a process of its own,
-one process that keeps requests in the air, Postgres in its own. All routes are of one app, behind
-the same middleware and on the same connections; they are asked in turns, a second each, so that all
-meet the same machine. Nearly every request is about another wallet and content.
+`python -m tests.bench.bench_entitlements [SECONDS [AT_ONCE]]`. Two servers of one uvicorn worker
+each: the product's app with all that is around its routes, and the bare app, which has nothing
+around it. One process keeps requests in the air, and both use one Postgres. The routes are asked in
+turns, a second each, so that all meet the same machine; only one server is asked at a time. Nearly
+every request is about another wallet and content.
+
+What is asked together is answered by one statement, so the fewer requests are in the air (AT_ONCE,
+32 unless told), the more each costs: with one the bare route is ahead.
 
 On a busy machine the rates say little; the processor time of one request still does.
 """
@@ -15,21 +19,23 @@ import random
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
 
 import psycopg
 import uvicorn
-from fastapi import FastAPI, Request
+from fastapi import FastAPI
+from psycopg import AsyncConnection
+from psycopg.rows import TupleRow
+from psycopg_pool import AsyncConnectionPool
 from sqlalchemy import Connection, create_engine, text
 
-from api.adapters.direct import direct_rows
 from api.app import create_app
 from api.auth_access import Access
-from api.context import Deps, Limits, the_context
+from api.context import Deps, Limits
 from api.rate_limits import Rates
 from contracts.evm import Timestamp
 from scripts.bootstrap import migrate
@@ -40,7 +46,6 @@ from tests.entitlement_world import NFT, SETTLEMENT, SPLITTER, TICKETS
 
 ROOT = Path(__file__).resolve().parents[2]
 WALLETS, CONTENTS, BLOCKS = 20_000, 500, 5_000
-AT_ONCE = 32
 SLICE_S = 1.0
 CHAIN = SETTLEMENT.chain_id
 
@@ -106,7 +111,7 @@ _TOLD = (
 )
 
 
-def main(duration_s: float) -> None:
+def main(duration_s: float = 5.0, at_once: int = 32) -> None:
     """Measure, and print a line for each route."""
     with scratch_directory() as directory, running_postgres(directory / "postgres") as server:
         url = server.url("bench")
@@ -119,8 +124,11 @@ def main(duration_s: float) -> None:
         engine.dispose()
         with psycopg.connect(url) as connection:
             database = _parent(connection.info.backend_pid)
-        with _served(url) as (served, port):
-            _report(_measured(served, port, database, duration_s))
+        with _served("serve", url) as product, _served("serve-bare", url) as bare:
+            servers = {route: bare if route == "bare" else product for route in ROUTES}
+            measured = _measured(servers, database, duration_s, at_once)
+            sys.stdout.write(f"{os.cpu_count()} processors, {at_once} requests at once\n")
+            _report(measured)
 
 
 def _tell(connection: Connection) -> None:
@@ -142,7 +150,7 @@ def _tell(connection: Connection) -> None:
 
 
 def serve(url: str, port: int) -> None:
-    """The server's process: the product's app with one route more."""
+    """The product's process."""
     deps = Deps(
         database_url=url,
         chain_ids=(CHAIN,),
@@ -152,29 +160,47 @@ def serve(url: str, port: int) -> None:
         limits=Limits(),
         access=Access(rates=Rates(reads=None)),
     )
-    app = create_app(deps)
-    _add_bare_route(app)
+    _run(create_app(deps), port)
+
+
+def serve_bare(url: str, port: int) -> None:
+    """The other server's process: what anybody would write who only has to look something up.
+
+    FastAPI, psycopg's pool, and a statement that is prepared; nothing of the product is around it.
+    """
+    pool: AsyncConnectionPool[AsyncConnection[TupleRow]] = AsyncConnectionPool(
+        url, min_size=10, max_size=10, kwargs={"autocommit": True}, open=False
+    )
+    query = "SELECT block_number FROM fact_content_paid WHERE chain_id = %s AND payer = %s LIMIT 1"
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        async with pool:
+            yield
+
+    app = FastAPI(lifespan=lifespan)
+
+    @app.get("/bare/{address}")
+    async def bare(address: str) -> dict[str, int]:
+        values = (CHAIN, bytes.fromhex(address[2:]))
+        async with pool.connection() as connection:
+            cursor = await connection.execute(query, values, prepare=True)
+            (number,) = await cursor.fetchone() or (0,)
+        return {"number": number}
+
+    _run(app, port)
+
+
+def _run(app: FastAPI, port: int) -> None:
     uvicorn.run(app, host="127.0.0.1", port=port, log_config=None, access_log=False)
 
 
-def _add_bare_route(app: FastAPI) -> None:
-    query = "SELECT block_number FROM fact_content_paid WHERE chain_id = $1 AND payer = $2 LIMIT 1"
-
-    @app.get("/bare/{address}")
-    async def bare(request: Request, address: str) -> dict[str, int]:
-        values = (CHAIN, bytes.fromhex(address[2:]))
-        ((number,),) = await direct_rows(the_context(request).direct, query, values)
-        return {"number": number}
-
-    # As the product's own route: among the first that are tried.
-    app.router.routes.insert(0, app.router.routes.pop())
-
-
 @contextmanager
-def _served(url: str) -> Iterator[tuple[int, int]]:
+def _served(how: str, url: str) -> Iterator[tuple[int, int]]:
+    """A server's process and port, while it runs."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port: int = free.getsockname()[1]
-    command = [sys.executable, "-m", "tests.bench.bench_entitlements", "serve", url, str(port)]
+    command = [sys.executable, "-m", "tests.bench.bench_entitlements", how, url, str(port)]
     with subprocess.Popen(command, cwd=ROOT) as process:
         try:
             asyncio.run(_until_up(port))
@@ -240,18 +266,21 @@ class Measured:
     database_s: float = 0
 
 
-def _measured(server: int, port: int, database: int, duration_s: float) -> dict[str, Measured]:
+def _measured(
+    servers: dict[str, tuple[int, int]], database: int, duration_s: float, at_once: int
+) -> dict[str, Measured]:
     """Each route in turns; the first round warms up and does not count."""
     measured = {route: Measured() for route in ROUTES}
     wallets = list(range(1, WALLETS + 1))
     random.Random(0).shuffle(wallets)
     for number in range(max(1, round(duration_s / SLICE_S)) + 1):
         for route, expected in ROUTES.items():
+            server, port = servers[route]
             order = {
                 "port": port,
                 "paths": [_path(route, wallet) for wallet in wallets[number * 997 :]],
                 "expected": expected,
-                "at_once": AT_ONCE,
+                "at_once": at_once,
                 "duration_s": SLICE_S,
             }
             command = [sys.executable, "-m", "tests.bench.http_load"]
@@ -269,7 +298,6 @@ def _measured(server: int, port: int, database: int, duration_s: float) -> dict[
 
 def _report(measured: dict[str, Measured]) -> None:
     bare = measured["bare"]
-    sys.stdout.write(f"{os.cpu_count()} processors, {AT_ONCE} requests at once\n")
     for route, one in measured.items():
         count = len(one.took_s)
         rate, p50, p99 = _rate(one), _at(one, 50), _at(one, 99)
@@ -293,7 +321,11 @@ if __name__ == "__main__":
     match sys.argv[1:]:
         case ["serve", url, port]:
             serve(url, int(port))
+        case ["serve-bare", url, port]:
+            serve_bare(url, int(port))
+        case [seconds, at_once]:
+            main(float(seconds), int(at_once))
         case [seconds]:
             main(float(seconds))
         case _:
-            main(5.0)
+            main()

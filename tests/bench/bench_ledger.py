@@ -1,31 +1,38 @@
 """How fast the books take entries, and how fast they say a balance of the past.
 
-    python -m tests.bench.bench_ledger [--entries N] [--writers N] [--kind K] [--postings N]
+    python -m tests.bench.bench_ledger [--entries N] [--writers N] [--kind K…] [--postings N…]
 
 **Entries.** Each writer is a process with a book of its own, as the worker posts them. `tips`, as
 the relay receives them, are the dearest kind: two postings (amount and fee), an account and a line
-of its own for each; `floats` are the cheapest, one posting between two busy accounts. They go
-through the ordinary posting step with all that it does: ids and digests, comparison with what is
-stored, COPY, constraints, triggers, lines, totals drawn, cursor, commit. The yardstick, in the same
-run: the same rows by bare COPY into tables without any index, constraint or trigger.
+of its own for each; `sales`, as a splitter passes them on, have four postings; `floats` are the
+cheapest, one posting between two busy accounts. They go through the ordinary posting step with all
+that it does: ids and digests, comparison with what is stored, COPY, constraints, triggers, lines,
+totals drawn, cursor, commit. The yardstick, in the same run: the same rows by bare COPY into tables
+without any index, constraint or trigger. CPU is of the writers and of Postgres, per entry.
 
-**Balances.** So many postings on one busy account are copied in, totals drawn as the books draw
-them, and balances of random blocks asked; each is compared with the sum that made it.
+**Balances.** A journal with so many postings on one busy account is made by Postgres itself, past
+the triggers; totals are drawn as the books draw them, and balances of random blocks asked; each is
+compared with the sum that made it.
 """
 
 import argparse
 import json
 import multiprocessing
+import os
 import random
 import statistics
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
 from itertools import accumulate
-from typing import Any
+from pathlib import Path
+from typing import Any, LiteralString
 
 import psycopg
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine, text
 
 from contracts.evm import (
     ZERO_ADDRESS,
@@ -39,36 +46,46 @@ from contracts.evm import (
     keccak,
 )
 from contracts.operations import tip_operation_id
-from contracts.payment_events import FloatReceived, TipReceived
+from contracts.payment_events import ContentPaid, FloatReceived, TipReceived
 from contracts.units import BaseUnits
 from scripts.bootstrap import migrate, open_database
 from scripts.embedded.places import scratch_directory
 from scripts.embedded.postgres import running_postgres
-from settlement.ledger.accounts import CASH, FLOAT, Book
-from settlement.ledger.adapters.checkpoints import Drawing, draw_totals
+from settlement.ledger.accounts import CASH, FLOAT, PLATFORM_FEES, Account, Book
+from settlement.ledger.adapters.checkpoints import Drawing, draw_totals, totals_statement
 from settlement.ledger.adapters.reads import LedgerReads
 from settlement.ledger.adapters.seals import SealStore
 from settlement.ledger.adapters.store import LedgerStore
 from settlement.ledger.post_payments import post_payments_step
 from settlement.ledger.sealing import seal_step
+from tests.bench.processes import cpu_s
 from tests.ledger_builders import CHAIN_ID
 
+KINDS = ("tips", "sales", "floats")
 BUSY = Book(chain_id=CHAIN_ID, contract=Address(b"\xe2" * 20))
 TIPS_PER_BLOCK = 100
 POSTINGS_PER_BLOCK = 200
+SELDOM = 500
+CONTENTS = 2_000
 START = 1_780_000_000
 BLOCK_TIME = 12
 ASKED = 300
 
 
+Received = TipReceived | ContentPaid | FloatReceived
+
+
 class Tips:
-    """Blocks of a hundred tips; serves `post_payments.PaymentFacts`."""
+    """Blocks of a hundred events; serves `post_payments.PaymentFacts`."""
 
     def __init__(self, count: int, book: Book, kind: str) -> None:
         self._book = book
-        self.tips: list[TipReceived | FloatReceived] = [
-            self._tip(number) if kind == "tips" else self._float(number) for number in range(count)
-        ]
+        makers: dict[str, Callable[[int], Received]] = {
+            "tips": self._tip,
+            "sales": self._sale,
+            "floats": self._float,
+        }
+        self.tips = [makers[kind](number) for number in range(count)]
         self._last = BlockNumber(count // TIPS_PER_BLOCK)
 
     def finalized(self) -> BlockRef | None:
@@ -83,7 +100,7 @@ class Tips:
         """By the constant block time."""
         return block(BlockNumber(min(upto.number, (timestamp - START - 1) // BLOCK_TIME)))
 
-    def events(self, after: BlockNumber, upto: BlockRef) -> Sequence[TipReceived | FloatReceived]:
+    def events(self, after: BlockNumber, upto: BlockRef) -> Sequence[Received]:
         """Events of blocks (after, upto]."""
         return self.tips[after * TIPS_PER_BLOCK : upto.number * TIPS_PER_BLOCK]
 
@@ -95,6 +112,22 @@ class Tips:
             timestamp=at.timestamp,
             sender=Address(bytes(20)),
             amount=BaseUnits(10**15 + number),
+        )
+
+    def _sale(self, number: int) -> ContentPaid:
+        place, at = self._place(number)
+        content = keccak(b"content %d" % (number % CONTENTS))
+        return ContentPaid(
+            ref=place,
+            block_hash=at.hash,
+            timestamp=at.timestamp,
+            order_id=Hash32.from_int(number),
+            payer=Address(keccak(b"payer %d" % number)[:20]),
+            creator=Address(content[:20]),
+            content_id=content,
+            asset=Address(b"\xa5" * 20),
+            price=BaseUnits(10**15 + number),
+            fee=BaseUnits(5 * 10**14),
         )
 
     def _place(self, number: int) -> tuple[LogRef, BlockRef]:
@@ -119,6 +152,15 @@ class Tips:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class Share:
+    """What one writer posts, and how many at a time."""
+
+    kind: str
+    entries: int
+    batch: int
+
+
 def block(number: BlockNumber) -> BlockRef:
     """A made-up block."""
     return BlockRef(
@@ -134,12 +176,13 @@ def book_of(writer: int) -> Book:
     return Book(chain_id=CHAIN_ID, contract=Address(bytes([writer]) * 20))
 
 
-def recorded(url: str, options: argparse.Namespace) -> float:
-    """Seconds from a common start until all writers have posted their share."""
+def recorded(url: str, kind: str, options: argparse.Namespace) -> tuple[float, float]:
+    """Seconds from a common start until all writers have posted, and CPU seconds of the writers."""
     context = multiprocessing.get_context("spawn")
+    share = Share(kind, options.entries // options.writers, options.batch)
     ready, spent = context.Barrier(options.writers), context.SimpleQueue()
     writers = [
-        context.Process(target=_write, args=(url, writer, options, ready, spent))
+        context.Process(target=_write, args=(url, writer, share, ready, spent))
         for writer in range(1, options.writers + 1)
     ]
     for each in writers:
@@ -148,17 +191,17 @@ def recorded(url: str, options: argparse.Namespace) -> float:
         each.join()
     if any(each.exitcode for each in writers):
         raise RuntimeError("a writer failed")
-    times: list[float] = [spent.get() for _ in writers]
-    return max(times)
+    times: list[tuple[float, float]] = [spent.get() for _ in writers]
+    return max(wall for wall, _ in times), sum(cpu for _, cpu in times)
 
 
-def _write(url: str, writer: int, options: argparse.Namespace, ready: Any, spent: Any) -> None:
+def _write(url: str, writer: int, share: Share, ready: Any, spent: Any) -> None:
     book, engine = book_of(writer), open_database(url)
-    tips = Tips(options.entries // options.writers, book, options.kind)
+    tips = Tips(share.entries, book, share.kind)
     ready.wait()
-    started = time.perf_counter()
-    post(engine, tips, book, batch=options.batch)
-    spent.put(time.perf_counter() - started)
+    started, cpu_started = time.perf_counter(), time.process_time()
+    post(engine, tips, book, batch=share.batch)
+    spent.put((time.perf_counter() - started, time.process_time() - cpu_started))
     engine.dispose()
 
 
@@ -213,64 +256,95 @@ class Epochs:
     length = 86_400
 
 
-def busy_account(url: str, postings: int) -> list[int]:
-    """Copy a journal with one busy account, and draw its totals; its balance after each block."""
-    units = [number % 97 + 1 for number in range(postings)]
-    with psycopg.connect(url) as connection:
+def loaded(url: str, postings: int) -> float:
+    """Seconds to make a journal of one busy account, one seldom one, and a third between them.
+
+    Postgres makes the rows itself, with the triggers off and the indexes made at the end: what is
+    measured is the asking. Every 500th posting is of the seldom account, which has too small a
+    share in every mark to be drawn there.
+    """
+    started = time.perf_counter()
+    with psycopg.connect(url, autocommit=True) as connection:
         connection.execute("SET session_replication_role = replica")
         _copy(connection, "ledger_account (id, chain_id, contract, kind)", _accounts())
-        _copy(connection, _ENTRY, _entries(postings))
-        _copy(connection, _POSTING, _postings(units))
-        connection.commit()
-        connection.autocommit = True
-        connection.execute("VACUUM ANALYZE posting")
-        connection.execute("VACUUM ANALYZE journal_entry")
-    blocks = range(0, postings, POSTINGS_PER_BLOCK)
-    return list(accumulate(sum(units[start : start + POSTINGS_PER_BLOCK]) for start in blocks))
+        indexes = connection.execute(_INDEXES).fetchall()
+        for drop, _ in indexes:
+            connection.execute(drop)
+        values = {
+            "postings": postings,
+            "per_block": POSTINGS_PER_BLOCK,
+            "chain_id": CHAIN_ID,
+            "contract": bytes(BUSY.contract),
+            "start": START,
+            "block_time": BLOCK_TIME,
+            "asset": bytes(ZERO_ADDRESS),
+            "cash": bytes(BUSY.account_id(CASH)),
+            "float": bytes(BUSY.account_id(FLOAT)),
+            "seldom": bytes(BUSY.account_id(PLATFORM_FEES)),
+            "each": SELDOM,
+        }
+        connection.execute(_MAKE_ENTRIES, values)
+        half = postings // POSTINGS_PER_BLOCK // 2 * POSTINGS_PER_BLOCK
+        parts = ({"first": 0, "end": half}, {"first": half, "end": postings})
+        made = [(_MAKE_POSTINGS, values | part) for part in parts]
+        with ThreadPoolExecutor(max_workers=2) as both:
+            list(both.map(partial(_run, url), made))
+            list(both.map(partial(_run, url), [(make, None) for _, make in indexes]))
+        for table in ("posting", "journal_entry", "ledger_account"):
+            connection.execute(f"VACUUM ANALYZE {table}")
+    return time.perf_counter() - started
 
 
-_ENTRY = (
-    "journal_entry (id, chain_id, contract, source_kind, source_id, leg, version, status,"
-    " effective_at, posting_count, content_digest, effective_block, booked_at, period)"
-)
-_POSTING = (
-    "posting (entry_id, ordinal, version, status, posting_count, asset, amount, debit_account,"
-    " credit_account, effective_block, is_late)"
-)
+_INDEXES: LiteralString = """
+    SELECT 'ALTER TABLE posting DROP CONSTRAINT ' || conname,
+           'ALTER TABLE posting ADD CONSTRAINT ' || conname || ' ' || pg_get_constraintdef(oid)
+    FROM pg_constraint WHERE conrelid = 'posting'::regclass AND contype = 'p'
+    UNION ALL
+    SELECT 'DROP INDEX ' || indexname, indexdef FROM pg_indexes
+    WHERE tablename = 'posting' AND indexname <> 'posting_pkey'
+"""
+_MAKE_ENTRIES: LiteralString = """
+    INSERT INTO journal_entry (id, chain_id, contract, source_kind, source_id, leg, version, status,
+        effective_at, posting_count, content_digest, effective_block, booked_at, period)
+    SELECT h, %(chain_id)s, %(contract)s, 'log', h, 0, 0, 'posted', %(start)s + n * %(block_time)s,
+           %(per_block)s, h, n, %(start)s + n * %(block_time)s, 202606
+    FROM generate_series(0, %(postings)s::bigint / %(per_block)s - 1) n, sha256(int8send(n)) h
+"""
+_MAKE_POSTINGS: LiteralString = """
+    INSERT INTO posting (entry_id, ordinal, version, status, posting_count, asset, amount,
+        debit_account, credit_account, effective_block, is_late)
+    SELECT sha256(int8send(p / %(per_block)s)), p %% %(per_block)s, 0, 'posted', %(per_block)s,
+           %(asset)s, p %% 97 + 1, %(cash)s,
+           CASE WHEN p %% %(each)s = 0 THEN %(seldom)s::bytea ELSE %(float)s::bytea END,
+           p / %(per_block)s, false
+    FROM generate_series(%(first)s::bigint, %(end)s::bigint - 1) p
+"""
+
+
+def _run(url: str, statement: tuple[LiteralString, Mapping[str, object] | None]) -> None:
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("SET session_replication_role = replica")
+        connection.execute("SET maintenance_work_mem = '512MB'")
+        connection.execute("SET synchronous_commit = off")
+        connection.execute(*statement)
+
+
+def balances_after(postings: int, each: int) -> list[int]:
+    """The balance after every block of an account that has every so many-th posting."""
+    sums = [0] * (postings // POSTINGS_PER_BLOCK)
+    for number in range(0, postings, each):
+        sums[number // POSTINGS_PER_BLOCK] += number % 97 + 1
+    return list(accumulate(sums))
 
 
 def _accounts() -> Iterator[str]:
-    for account in (CASH, FLOAT):
+    for account in (CASH, FLOAT, PLATFORM_FEES):
         place = f"{CHAIN_ID}\t\\\\x{BUSY.contract.hex()}"
         yield f"\\\\x{BUSY.account_id(account).hex()}\t{place}\t{account.kind}"
 
 
-def _entries(postings: int) -> Iterator[str]:
-    place = f"{CHAIN_ID}\t\\\\x{BUSY.contract.hex()}"
-    for number in range(postings // POSTINGS_PER_BLOCK):
-        name, at = keccak(b"entry %d" % number).hex(), START + number * BLOCK_TIME
-        yield (
-            f"\\\\x{name}\t{place}\tlog\t\\\\x{name}\t0\t0\tposted\t{at}\t{POSTINGS_PER_BLOCK}"
-            f"\t\\\\x{name}\t{number}\t{at}\t202606"
-        )
-
-
-def _postings(units: list[int]) -> Iterator[str]:
-    accounts = (BUSY.account_id(CASH).hex(), BUSY.account_id(FLOAT).hex())
-    tail = f"\\\\x{accounts[0]}\t\\\\x{accounts[1]}"
-    asset = f"\\\\x{ZERO_ADDRESS.hex()}"
-    for number, amount in enumerate(units):
-        entry, ordinal = divmod(number, POSTINGS_PER_BLOCK)
-        if not ordinal:
-            name = keccak(b"entry %d" % entry).hex()
-        yield (
-            f"\\\\x{name}\t{ordinal}\t0\tposted\t{POSTINGS_PER_BLOCK}\t{asset}\t{amount}"
-            f"\t{tail}\t{entry}\tf"
-        )
-
-
 def _copy(
-    connection: psycopg.Connection[tuple[object, ...]], into: str, rows: Iterator[str]
+    connection: psycopg.Connection[tuple[object, ...]], into: LiteralString, rows: Iterator[str]
 ) -> None:
     with connection.cursor().copy(f"COPY {into} FROM STDIN") as copy:
         for row in rows:
@@ -282,31 +356,81 @@ def _rows(connection: psycopg.Connection[tuple[object, ...]], table: str) -> byt
         return b"".join(bytes(part) for part in copy)
 
 
-def asked(engine: Engine, balances: list[int]) -> dict[str, float]:
-    """Draw totals, then ask for the balance at random blocks; milliseconds."""
+def drawn(engine: Engine, postings: int) -> dict[str, object]:
+    """Draw all totals that are due, as posting does little by little."""
+    started = time.perf_counter()
     with engine.begin() as connection:
-        started = time.perf_counter()
-        last = BlockNumber(len(balances) - 1)
+        last = BlockNumber(postings // POSTINGS_PER_BLOCK - 1)
         marks = draw_totals(connection, BUSY, Drawing(), version=0, upto=last)
-        drawn_s = time.perf_counter() - started
+    with engine.connect() as connection:
+        rows = connection.scalar(text("SELECT count(*) FROM ledger_checkpoint"))
+    return {"marks": marks, "totals": rows, "drawing_s": round(time.perf_counter() - started, 2)}
+
+
+def asked(engine: Engine, account: Account, balances: Sequence[int]) -> dict[str, float]:
+    """Ask for the balance at random blocks; milliseconds, and the pages that Postgres looked at."""
     chosen = random.Random(7).choices(range(len(balances)), k=ASKED)
-    times = []
+    times: list[float] = []
     with engine.connect() as connection:
         reads = LedgerReads(connection, BUSY)
-        for number in chosen:
+        for number in (*chosen[:20], *chosen):  # the first few warm up the caches
             started = time.perf_counter()
-            debits, credits = reads.balances_at(CASH, BlockNumber(number))[ZERO_ADDRESS]
+            totals = reads.balances_at(account, BlockNumber(number)).get(ZERO_ADDRESS, (0, 0))
             times.append((time.perf_counter() - started) * 1_000)
-            if debits - credits != balances[number]:
-                raise AssertionError(f"block {number}: {debits - credits}, not {balances[number]}")
-    ordered = sorted(times)
+            if account.balance(debits=totals[0], credits=totals[1]) != balances[number]:
+                raise AssertionError(f"{account.path} at {number}: {totals}, {balances[number]}")
+        touched = max(_pages(connection, account, number) for number in chosen[:50])
+    ordered = sorted(times[20:])
     return {
-        "marks": marks,
-        "drawing_s": round(drawn_s, 2),
         "median_ms": round(statistics.median(ordered), 2),
         "p99_ms": round(ordered[int(ASKED * 0.99) - 1], 2),
         "max_ms": round(ordered[-1], 2),
+        "pages_max": touched,
     }
+
+
+def _pages(connection: Connection, account: Account, number: int) -> int:
+    """Pages of 8 KiB, cached or not, that one answer needs."""
+    values = {"ids": [BUSY.account_id(account)], "assets": [ZERO_ADDRESS], "version": 0}
+    query = totals_statement("EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) ")
+    (plan,) = connection.execute(query, values | {"block": number, "late": number}).scalar_one()
+    return int(plan["Plan"]["Shared Hit Blocks"] + plan["Plan"]["Shared Read Blocks"])
+
+
+def measured_entries(url: str, postgres: int, kind: str, options: argparse.Namespace) -> Any:
+    """Post entries of one kind into an empty database."""
+    migrate(url)
+    engine = open_database(url)
+    before = cpu_s(postgres)
+    taken, ours = recorded(url, kind, options)
+    theirs = cpu_s(postgres) - before
+    bare = copied(url)
+    numbered, sealing = sealed(engine)
+    engine.dispose()
+    return {
+        "entries": options.entries,
+        "writers": options.writers,
+        "per_second": round(options.entries / taken),
+        "bare_copy_per_second": round(options.entries / bare),
+        "share_of_bare_copy": round(bare / taken, 3),
+        "cpu_us_per_entry": {
+            "writers": round(ours / options.entries * 1e6),
+            "postgres": round(theirs / options.entries * 1e6),
+        },
+        "sealed_per_second": round(numbered / sealing),
+    }
+
+
+def measured_balances(url: str, postings: int) -> Any:
+    """Make a journal in an empty database, and ask."""
+    migrate(url)
+    engine = open_database(url)
+    answer: dict[str, Any] = {"postings": postings, "load_s": round(loaded(url, postings), 1)}
+    answer |= drawn(engine, postings)
+    answer["busy"] = asked(engine, CASH, balances_after(postings, 1))
+    answer["seldom"] = asked(engine, PLATFORM_FEES, balances_after(postings, SELDOM))
+    engine.dispose()
+    return answer
 
 
 def main() -> None:
@@ -314,34 +438,24 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--entries", type=int, default=200_000)
     parser.add_argument("--writers", type=int, default=2)
-    parser.add_argument("--kind", choices=("tips", "floats"), default="tips")
+    parser.add_argument("--kind", nargs="*", choices=KINDS, default=KINDS)
     parser.add_argument("--batch", type=int, default=5_000)
-    parser.add_argument("--postings", type=int, default=1_000_000)
+    parser.add_argument("--postings", type=int, nargs="*", default=[1_000_000])
     options = parser.parse_args()
-    report: dict[str, object] = {}
+    report: dict[str, Any] = {"load": os.getloadavg()[0], "entries": {}, "balances": []}
     with scratch_directory() as directory, running_postgres(directory / "postgres") as server:
-        url = server.url("ledger")
-        migrate(url)
-        engine = open_database(url)
-        if options.entries:
-            taken = recorded(url, options)
-            bare = copied(url)
-            numbered, sealing = sealed(engine)
-            report["entries"] = {
-                "entries": options.entries,
-                "kind": options.kind,
-                "writers": options.writers,
-                "per_second": round(options.entries / taken),
-                "bare_copy_per_second": round(options.entries / bare),
-                "share_of_bare_copy": round(bare / taken, 3),
-                "sealed_per_second": round(numbered / sealing),
-            }
-        if options.postings:
-            report["balances"] = {"postings": options.postings} | asked(
-                engine, busy_account(url, options.postings)
-            )
-        engine.dispose()
+        postgres = _postmaster(directory / "postgres")
+        for kind in options.kind if options.entries else ():
+            url = server.url(f"ledger_{kind}")
+            report["entries"][kind] = measured_entries(url, postgres, kind, options)
+        for postings in options.postings:
+            url = server.url(f"ledger_{postings}")
+            report["balances"].append(measured_balances(url, postings))
     sys.stdout.write(json.dumps(report, indent=2) + "\n")
+
+
+def _postmaster(directory: Path) -> int:
+    return int((directory / "data" / "postmaster.pid").read_text().partition("\n")[0])
 
 
 if __name__ == "__main__":

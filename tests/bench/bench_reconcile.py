@@ -1,23 +1,26 @@
 """A million entries reconciled, line by line, in one run.
 
-`python -m tests.bench.bench_reconcile [--entries N]`. The books are in Postgres; the node's answers
-are ready as bytes, so that its speed is none of ours: parsing, decoding, replaying, reading the
-books, comparing and recording are. One entry is wrong, and must be all that is found. Exit 1 if it
-is not, or if it takes over a minute.
+`python -m tests.bench.bench_reconcile [--entries N] [--stages]`. The books are in Postgres; the
+node's answers are ready in a file, so that its speed is none of ours: parsing, decoding, replaying,
+reading the books, comparing and recording are. One entry is wrong, and must be all that is found.
+Exit 1 if it is not, or if it takes over a minute. `--stages` times each stage by itself as well.
 """
 
 import argparse
 import json
+import os
 import resource
 import sys
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections import deque
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from time import perf_counter, process_time
 from typing import Any
 
 import orjson
 import psycopg
-from sqlalchemy import create_engine
+from sqlalchemy import Engine, create_engine
 
 from contracts.addresses import Settlement
 from contracts.event_spec import ROYALTY_CONTRACTS, ContractName
@@ -26,24 +29,26 @@ from contracts.evm import Address, BlockNumber, BlockRef, ChainId, Epoch, Hash32
 from reconciliation.adapters.books import books_of
 from reconciliation.adapters.logs import LogReader
 from reconciliation.adapters.store import SqlRegister
-from reconciliation.chain_events import RawLog
+from reconciliation.chain_events import RawLog, events_of
 from reconciliation.checks import Flow
 from reconciliation.discrepancy import Kind
 from reconciliation.overdue import Tolerances
-from reconciliation.ports import Document, LogChunk, Sources
+from reconciliation.ports import Document, LogChunk, Run, Sources
 from reconciliation.reading import Reading
 from reconciliation.reconcile import reconcile
+from reconciliation.replay import Replay
 from reconciliation.snapshot import ChainState, Questions
 from reconciliation.wallets import WalletHistory, WalletRecords
 from scripts.bootstrap import migrate
 from scripts.embedded.places import scratch_directory
 from scripts.embedded.postgres import running_postgres
 from settlement.ledger.accounts import CASH, Book, paid_in, payable
+from tests.bench.processes import cpu_s
 
 GOAL_S, ENTRIES = 60, 1_000_000
 CHAIN_ID, CONTRACT, ASSET = ChainId(8453), Address(b"\xc0" * 20), Address(b"\xa5" * 20)
 BOOK = Book(chain_id=CHAIN_ID, contract=CONTRACT)
-EPOCH, PER_BLOCK, RANGE = Epoch(0), 50, 2_000
+EPOCH, PER_BLOCK, FILLED_BLOCKS = Epoch(0), 50, 100
 PAYEE = Address(b"\x01" * 20)
 GENESIS = 1_700_000_000
 
@@ -61,9 +66,20 @@ class ReadyNode:
 
     host = "ready"
 
-    def __init__(self, blocks: int) -> None:
+    def __init__(self, blocks: int, file: Path) -> None:
         self.blocks = blocks
-        self.ranges = {start: orjson.dumps(self._range(start)) for start in range(1, blocks, RANGE)}
+        self._ends = [0]
+        with file.open("wb") as written:
+            for number in range(1, blocks):
+                written.write(orjson.dumps(list(logs_of(number)))[1:-1] + b",")
+                self._ends.append(written.tell())
+        self._file = file.open("rb")
+
+    def logs(self, first: int, last: int) -> bytes:
+        """The logs of blocks, as a node spells them."""
+        start, end = self._ends[first - 1], self._ends[min(last, self.blocks - 1)]
+        self._file.seek(start)
+        return b"[" + self._file.read(max(end - start - 1, 0)) + b"]"
 
     def tried(self, calls: Sequence[tuple[str, Sequence[Any]]]) -> list[Any]:
         return [self._answer(method, parameters) for method, parameters in calls]
@@ -72,13 +88,10 @@ class ReadyNode:
 
     def _answer(self, method: str, parameters: Sequence[Any]) -> Any:
         if method == "eth_getLogs":
-            return orjson.loads(self.ranges[int(parameters[0]["fromBlock"], 16)])
+            first, last = (int(parameters[0][name], 16) for name in ("fromBlock", "toBlock"))
+            return orjson.loads(self.logs(first, last))
         number = int(parameters[0], 16)
         return {"hash": str(block_hash(number)), "timestamp": hex(GENESIS + number)}
-
-    def _range(self, start: int) -> list[dict[str, object]]:
-        end = min(start + RANGE, self.blocks)
-        return [log for number in range(start, end) for log in logs_of(number)]
 
 
 class ReadyChain:
@@ -194,31 +207,19 @@ def entry(index: int, topics: list[str], data: bytes) -> dict[str, object]:
 
 def fill(url: str, blocks: int) -> Sums:
     """The books of these logs, of which the middle entry is wrong by one unit."""
-    wrong = blocks >> 1
-    cash, pot = BOOK.account_id(CASH), BOOK.account_id(paid_in(EPOCH))
     funded = paid = 0
     with psycopg.connect(url) as connection:
         connection.execute("SET session_replication_role = replica")
         with connection.cursor() as cursor:
-            accounts: list[tuple[Any, ...]] = [(cash, "cash", None, None, None, None)]
-            accounts.append((pot, "paid_in", EPOCH, None, None, None))
-            entries: list[tuple[Any, ...]] = []
-            for number in range(1, blocks):
-                for place in range(PER_BLOCK):
-                    units = amount(number, place)
-                    debit, credit = cash, pot
-                    if place % 2:
-                        one = payable(epoch=EPOCH, work_id=work(number, place), part=0, payee=PAYEE)
-                        debit, credit = BOOK.account_id(one), cash
-                        accounts.append((debit, "payable", EPOCH, one.work_id, 0, PAYEE))
-                        paid += units
-                    else:
-                        funded += units
-                    is_wrong = (number, place) == (wrong, 0)
-                    entries.append((number, 2 * place, units + is_wrong, debit, credit))
-            _copy_accounts(cursor, accounts)
-            _copy_entries(cursor, entries)
-            _copy_postings(cursor, entries)
+            shared: list[tuple[Any, ...]] = [(BOOK.account_id(CASH), "cash", *[None] * 4)]
+            shared.append((BOOK.account_id(paid_in(EPOCH)), "paid_in", EPOCH, None, None, None))
+            _copy_accounts(cursor, shared)
+            for start in range(1, blocks, FILLED_BLOCKS):
+                numbers = range(start, min(start + FILLED_BLOCKS, blocks))
+                accounts, entries = _booked(numbers, blocks >> 1)
+                _copy_accounts(cursor, accounts)
+                _copy_entries(cursor, entries)
+                _copy_postings(cursor, entries)
         head = block_ref(blocks - 1)
         connection.execute(
             "INSERT INTO ledger_cursor (chain_id, contract, version, block_number, block_hash,"
@@ -231,10 +232,30 @@ def fill(url: str, blocks: int) -> Sums:
         connection.commit()
         connection.autocommit = True
         connection.execute("ANALYZE")
+    for number in range(1, blocks):
+        units = [amount(number, place) for place in range(PER_BLOCK)]
+        funded, paid = funded + sum(units[::2]), paid + sum(units[1::2])
     return Sums(funded, paid)
 
 
-def _copy_accounts(cursor: psycopg.Cursor[Any], rows: list[tuple[Any, ...]]) -> None:
+def _booked(numbers: range, wrong: int) -> tuple[list[tuple[Any, ...]], list[tuple[Any, ...]]]:
+    """Accounts and entries of some blocks."""
+    cash, pot = BOOK.account_id(CASH), BOOK.account_id(paid_in(EPOCH))
+    accounts: list[tuple[Any, ...]] = []
+    entries: list[tuple[Any, ...]] = []
+    for number in numbers:
+        for place in range(PER_BLOCK):
+            debit, credit = cash, pot
+            if place % 2:
+                one = payable(epoch=EPOCH, work_id=work(number, place), part=0, payee=PAYEE)
+                debit, credit = BOOK.account_id(one), cash
+                accounts.append((debit, "payable", EPOCH, one.work_id, 0, PAYEE))
+            units = amount(number, place) + ((number, place) == (wrong, 0))
+            entries.append((number, 2 * place, units, debit, credit))
+    return accounts, entries
+
+
+def _copy_accounts(cursor: psycopg.Cursor[Any], rows: Sequence[tuple[Any, ...]]) -> None:
     columns = "id, chain_id, contract, kind, epoch, work_id, part, payee"
     with cursor.copy(f"COPY ledger_account ({columns}) FROM STDIN") as copy:
         for account, kind, epoch, work_id, part, payee in rows:
@@ -276,10 +297,57 @@ def _copy_postings(cursor: psycopg.Cursor[Any], rows: list[tuple[Any, ...]]) -> 
             )
 
 
+def stages(engine: Engine, chain: ReadyChain, settlement: Settlement) -> dict[str, Any]:
+    """CPU seconds of our process by stage, each alone; what one makes is thrown away at once."""
+    took: dict[str, Any] = {}
+
+    def timed(name: str, work: Iterable[object]) -> None:
+        began = process_time()
+        deque(work, maxlen=0)
+        took[name] = round(process_time() - began, 2)
+
+    blocks = range(1, chain.node.blocks, FILLED_BLOCKS)
+    spans = [(first, min(first + FILLED_BLOCKS, chain.node.blocks) - 1) for first in blocks]
+    timed("json", (orjson.loads(chain.node.logs(*span)) for span in spans))
+    timed("and raw logs", chain.money_logs(chain.head))
+    sources = settlement.sources()
+    events = (
+        one for chunk in chain.money_logs(chain.head) for one in events_of(chunk.logs, sources)
+    )
+    timed("and events", events)
+    replay = Replay(settlement.chain_id, settlement.payouts)
+    chunks = chain.money_logs(chain.head)
+    expected = (
+        one
+        for chunk in chunks
+        for one in replay.entries(events_of(chunk.logs, sources), chunk.times)
+    )
+    timed("and replay", expected)
+    with books_of(engine, settlement) as books:
+        timed("entries of the books", books.entries("log"))
+        timed("sums of the books", books.misstated())
+    return took
+
+
+def run_once(engine: Engine, chain: ReadyChain, settlement: Settlement) -> Run:
+    """One reconciliation."""
+    with books_of(engine, settlement) as books:
+        sources = Sources(
+            chain=chain, witnesses=(), books=books, documents=NoDocuments(), facts=None
+        )
+        register = SqlRegister(engine, CHAIN_ID, CONTRACT)
+        run = reconcile(sources, register, settlement=settlement, tolerances=Tolerances())
+    if run is None:
+        raise SystemExit("nothing is posted")
+    return run
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--entries", type=int, default=ENTRIES)
-    blocks = parser.parse_args().entries // PER_BLOCK + 1
+    parser.add_argument("--stages", action="store_true")
+    arguments = parser.parse_args()
+    blocks = arguments.entries // PER_BLOCK + 1
     contracts = dict.fromkeys(ROYALTY_CONTRACTS, Address(b"\xfe" * 20))
     settlement = Settlement(
         name="bench",
@@ -292,29 +360,29 @@ def main() -> int:
         url = server.url("bench")
         migrate(url)
         sums = fill(url, blocks)
-        chain = ReadyChain(ReadyNode(blocks), sums)
+        chain = ReadyChain(ReadyNode(blocks, directory / "answers"), sums)
         engine = create_engine(url.replace("postgresql:", "postgresql+psycopg:", 1))
-        began, began_cpu = perf_counter(), process_time()
-        with books_of(engine, settlement) as books:
-            sources = Sources(
-                chain=chain, witnesses=(), books=books, documents=NoDocuments(), facts=None
-            )
-            register = SqlRegister(engine, CHAIN_ID, CONTRACT)
-            run = reconcile(sources, register, settlement=settlement, tolerances=Tolerances())
-        took_s, cpu_s = perf_counter() - began, process_time() - began_cpu
+        before_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10
+        began, ours, all_cpu = perf_counter(), process_time(), cpu_s(os.getpid())
+        run = run_once(engine, chain, settlement)
+        took_s, own_cpu_s = perf_counter() - began, process_time() - ours
+        postgres_cpu_s = cpu_s(os.getpid()) - all_cpu - own_cpu_s
+        by_stage = stages(engine, chain, settlement) if arguments.stages else None
         engine.dispose()
-    if run is None:
-        raise SystemExit("nothing is posted")
     kinds = [one.kind for one in run.discrepancies]
     result = {
         "entries": (blocks - 1) * PER_BLOCK,
         "agreeing": run.lines,
         "found": [kind.value for kind in kinds],
         "took_s": round(took_s, 1),
-        "own_cpu_s": round(cpu_s, 1),
+        "own_cpu_s": round(own_cpu_s, 1),
+        "postgres_cpu_s": round(postgres_cpu_s, 1),
         "entries_per_s": round((blocks - 1) * PER_BLOCK / took_s),
         "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10,
+        "before_mb": before_mb,
+        "load": os.getloadavg()[0],
     }
+    result |= {} if by_stage is None else {"own_cpu_s_by_stage": by_stage}
     sys.stdout.write(json.dumps(result, indent=2) + "\n")
     return 0 if kinds == [Kind.AMOUNT] and took_s <= GOAL_S else 1
 

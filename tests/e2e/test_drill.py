@@ -11,6 +11,7 @@ The old database is kept aside as the witness: brought up to date, without payin
 say the same as the new one, entry by entry.
 """
 
+import json
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
@@ -19,13 +20,15 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import select
+from typer.testing import CliRunner
 
 from contracts.events import LEAF_WITHDRAWN, PAYEE_PAID, PAYEE_UNCLAIMED
 from contracts.evm import Address, Hash32
 from indexer.adapters.tables import FACTS
 from reconciliation.discrepancy import Kind
 from scripts.bootstrap_settlement import book_of
-from scripts.devnode import DevNode, NodeRefused
+from scripts.cli.ledger import app as ledger
+from scripts.devnode import DevNode, NodeRefused, account_from_seed, address_of
 from scripts.embedded.anvil import AnvilNode
 from scripts.embedded.places import scratch_directory
 from scripts.embedded.postgres import PostgresServer
@@ -33,9 +36,19 @@ from scripts.wiring import snapshot
 from settlement.ledger.accounts import AccountKind
 from settlement.ledger.adapters.reads import LedgerReads
 from settlement.ledger.adapters.tables import JOURNAL_ENTRY
+from settlement.ledger.journal import SourceKind
 from settlement.royalties.adapters.attempts import ComputedAttempts
-from tests.drill_house import House, Town, build_town, made_payable, open_leaves, opened_house
+from tests.drill_house import (
+    SEED,
+    House,
+    Town,
+    build_town,
+    made_payable,
+    open_leaves,
+    opened_house,
+)
 
+WALLET = address_of(account_from_seed(SEED, "submitter"))
 HOUR_S = 3_600
 ROUNDS = 20
 
@@ -53,6 +66,7 @@ class Books:
     entries: dict[Hash32, Hash32]
     balances: dict[tuple[str, Address], int]
     paid: Counter[Address]
+    gas: dict[Hash32, Hash32]
 
 
 def books_of(house: House) -> Books:
@@ -63,6 +77,10 @@ def books_of(house: House) -> Books:
             JOURNAL_ENTRY.c.status == "posted",
         )
         entries = {row.id: row.content_digest for row in connection.execute(posted)}
+        of_wallet = select(JOURNAL_ENTRY.c.id, JOURNAL_ENTRY.c.content_digest).where(
+            JOURNAL_ENTRY.c.source_kind.in_((SourceKind.GAS.value, SourceKind.OPENING.value))
+        )
+        gas = {row.id: row.content_digest for row in connection.execute(of_wallet)}
         balances = {
             (one.account.path, one.asset): one.posted
             for one in LedgerReads(connection, book).balances()
@@ -72,7 +90,16 @@ def books_of(house: House) -> Books:
         paid: Counter[Address] = Counter()
         for row in connection.execute(select(facts.payee, facts.amount)):
             paid[row.payee] += row.amount
-    return Books(entries, balances, paid)
+    return Books(entries, balances, paid, gas)
+
+
+def coins_booked(house: House) -> int:
+    """`quittance ledger balance` of the payout wallet."""
+    asked = ["balance", "--book", str(WALLET), "--account", "wallet"]
+    said = CliRunner().invoke(ledger, asked, obj=house.environ)
+    assert said.exit_code == 0, said.output
+    (coins,) = json.loads(said.stdout)["balances"]
+    return int(coins["posted"])
 
 
 def settled_lines(house: House) -> Counter[tuple[Hash32, int]]:
@@ -180,7 +207,11 @@ def test_drill__half_paid_then_the_database_is_lost__nobody_paid_twice_and_same_
         kept = books_of(witness)
         assert settled_lines(witness) == lines
 
+        left = town.node.request("eth_getBalance", str(WALLET), "latest")
+        assert coins_booked(witness) == int(left, 16)
+
     assert set(lines.values()) == {1}
     assert after == kept
+    assert len(after.gas) > half, "what every transaction cost, the coins before, in both houses"
     for payee, amount in after.paid.items():
         assert town.token_balance(payee) == amount

@@ -178,10 +178,7 @@ class Injector:
         return Fault(type="reorged", entry_id=self.journal.entries("cash", "paid_in")[-1].id)
 
     def reverted(self, place: int) -> Fault:
-        already_paid = withdraw_call(withdrawals(self.world.place)[0])
-        hashed, block_number = self._from_wallet(already_paid, self.payouts, status="0x0")
-        fate = {0: "settled", 1: None, 2: "reverted"}[place]
-        self._store(hashed, block_number, fate)
+        hashed, block_number = self.failed_payment({0: "settled", 1: None, 2: "reverted"}[place])
         if place == 1:
             self.node.advance(1_001)
         self.world.post()
@@ -199,6 +196,13 @@ class Injector:
             block_hash=bytes.fromhex(block["hash"][2:]),
         )
         return Fault(type="reverted", entry_id=forged, transaction_hash=hashed)
+
+    def failed_payment(self, fate: str | None) -> tuple[bytes, int]:
+        """A transaction of ours that fails, with what our records say of it; hash and block."""
+        wrong = withdraw_call(withdrawals(self.world.place)[0])[:-1]
+        hashed, block_number = self._from_wallet(wrong, self.payouts, status="0x0")
+        self._store(hashed, block_number, fate)
+        return hashed, block_number
 
     def unauthorised_outflow(self, place: int) -> Fault:
         if place == 0:
@@ -243,9 +247,7 @@ class Injector:
             self.world.post()
             return Fault(type="insolvency", transaction_hash=bytes.fromhex(hashed[2:]))
         held = self.node.balance(self.world.place.token, self.world.place.payouts)
-        self._set_slot(
-            self.token, _slot(self.world.place.payouts, 0), 0 if place == 1 else held - 1
-        )
+        self.set_token_balance(self.world.place.payouts, 0 if place == 1 else held - 1)
         self.node.mine()
         self.world.post()
         return Fault(type="insolvency", block_number=self._cursor())
@@ -294,11 +296,19 @@ class Injector:
             log_index=entry.log_index,
         )
 
+    def set_token_balance(self, holder: Address, units: int) -> None:
+        """Storage of the token, changed under its feet."""
+        self._set_slot(self.token, _slot(holder, 0), units)
+
     def _cursor(self) -> int:
+        return self.cursor_of(self.world.place.payouts)
+
+    def cursor_of(self, contract: Address) -> int:
+        """The block that a contract's books are posted up to."""
         with self.journal.open() as connection:
             row = connection.execute(
                 "SELECT block_number FROM ledger_cursor WHERE contract = %s",
-                (bytes(self.world.place.payouts),),
+                (bytes(contract),),
             ).fetchone()
         assert row is not None
         return int(row["block_number"])

@@ -9,13 +9,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import psycopg
+from psycopg import sql
 from psycopg.rows import dict_row
 
 from contracts.evm import keccak
 
 _ENTRIES = """
-    SELECT e.id, e.source_kind, e.source_id, e.leg, e.block_number, e.block_hash, e.effective_at,
-           p.ordinal, p.asset, p.amount, d.kind AS debit, c.kind AS credit,
+    SELECT e.id, e.contract, e.source_kind, e.source_id, e.leg, e.block_number, e.block_hash,
+           e.effective_at, p.ordinal, p.asset, p.amount, d.kind AS debit, c.kind AS credit,
            d.payee AS debit_payee, c.payee AS credit_payee, d.work_id
     FROM journal_entry e JOIN posting p ON p.entry_id = e.id
     JOIN ledger_account d ON d.id = p.debit_account
@@ -32,6 +33,7 @@ class Entry:
     """A posted entry, by one of its postings."""
 
     id: bytes
+    contract: bytes
     source_id: bytes
     block_number: int | None
     block_hash: bytes | None
@@ -67,6 +69,7 @@ class Journal:
         return [
             Entry(
                 id=row["id"],
+                contract=row["contract"],
                 source_id=row["source_id"],
                 block_number=row["block_number"],
                 block_hash=row["block_hash"],
@@ -172,3 +175,16 @@ def _insert(
         f"INSERT INTO {table} ({columns}) VALUES ({marks})",  # noqa: S608
         [row[name] for name in names],
     )
+
+
+def empty_facts(url: str) -> int:
+    """Take everything away that the indexer ever stored; the number of tables."""
+    with psycopg.connect(url) as connection:
+        connection.execute("SET session_replication_role = replica")
+        rows = connection.execute(
+            "SELECT tablename FROM pg_tables WHERE schemaname = 'public'"
+            " AND (tablename LIKE 'fact%' OR tablename IN ('block', 'log', 'cursor'))"
+        ).fetchall()
+        names = sql.SQL(", ").join(sql.Identifier(row[0]) for row in rows)
+        connection.execute(sql.SQL("TRUNCATE {} CASCADE").format(names))
+    return len(rows)

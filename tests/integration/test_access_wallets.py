@@ -3,13 +3,15 @@
 from collections.abc import Iterator
 
 import pytest
+from eth_abi.abi import encode
 from sqlalchemy import create_engine
 
-from api.adapters.contract_wallets import WALLET_LIMITS, RPCContractWallets
+from api.adapters.contract_wallets import NOT_DEPLOYED, WALLET_LIMITS, RPCContractWallets
 from api.adapters.tables import ACCESS_NONCE, ACCESS_SESSION
 from api.auth_signatures import personal_digest
 from api.errors import ChainSilent
-from contracts.evm import Address, Hash32
+from api.sessions import SEEN_STEP_S
+from contracts.evm import Address, Hash32, keccak
 from indexer.adapters.json_rpc import JSONRPC
 from scripts.embedded.anvil import AnvilNode
 from scripts.embedded.postgres import PostgresServer
@@ -33,6 +35,18 @@ OF_ITS_OWNER = (
     "60015afa5060805173" + OWNER.address.hex() + "14631626ba7e60e01b0260005260206000f3"
 )
 """isValidSignature(hash, r ‖ s ‖ v): ecrecover(hash, v, r, s) == owner ? magic : 0."""
+
+FACTORY = Address(b"\x44" * 20)
+MAKES_WALLETS_CODE = "36600060003760003660006000f500"
+"""A factory: calldatacopy(0, 0, size); create2(0, 0, size, 0)."""
+
+INIT_CODE = bytes.fromhex("600b380380600b3d393df3" + OF_ITS_OWNER)
+COUNTERFACTUAL = Address(keccak(b"\xff" + FACTORY + bytes(32) + keccak(INIT_CODE))[12:])
+OPENS_WHEN_CALLED = (
+    "60003560e01c631626ba7e14601557600160005500"  # whatever else is called: sstore(0, 1)
+    "5b60005415602d57631626ba7e60e01b60005260206000f35b00"
+)
+"""A wallet that accepts everything once anybody has called it."""
 
 ANSWERS = {
     "reverts": ("60006000fd", False),
@@ -58,13 +72,18 @@ def rpc(anvil: AnvilNode) -> Iterator[JSONRPC]:
 
 
 @pytest.fixture
-def api(rpc: JSONRPC, postgres_server: PostgresServer) -> Iterator[APIClient]:
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def api(rpc: JSONRPC, clock: Clock, postgres_server: PostgresServer) -> Iterator[APIClient]:
     url = postgres_server.url("access_wallets")
     engine = create_engine(url.replace("postgresql://", "postgresql+psycopg://", 1))
     ACCESS_SESSION.metadata.create_all(engine, [ACCESS_NONCE, ACCESS_SESSION])
     engine.dispose()
     wallets = RPCContractWallets({CHAIN_ID: rpc})
-    with running_api(access_deps(url, Clock(), wallets=wallets)) as client:
+    with running_api(access_deps(url, clock, wallets=wallets)) as client:
         yield client
 
 
@@ -85,6 +104,54 @@ def test_wallet__signature_of_its_owner__signs_the_contract_in(
     assert problem_of(api.post("/v1/sessions", json=OWNER.signed(elsewhere)))[0] == 401
 
 
+def test_wallet__not_deployed_yet__signs_in_by_how_it_would_be(
+    api: APIClient, rpc: JSONRPC
+) -> None:
+    """A counterfactual wallet (ERC-6492), before and after somebody deploys it."""
+    rpc.call("anvil_setCode", str(FACTORY), "0x" + MAKES_WALLETS_CODE)
+    text = new_message(api, COUNTERFACTUAL)
+    body = OWNER.signed(text)
+    bare = api.post("/v1/sessions", json=body)
+    forged = api.post("/v1/sessions", json=STRANGER.signed(text) | wrapped(STRANGER.signed(text)))
+    opened = api.post("/v1/sessions", json=body | wrapped(body))
+
+    assert problem_of(bare) == (401, "sign-in-refused", ["signature"])
+    assert problem_of(forged) == (401, "sign-in-refused", ["signature"])
+    assert (opened.status_code, opened.json()["address"]) == (201, str(COUNTERFACTUAL))
+    assert rpc.call("eth_getCode", str(COUNTERFACTUAL), "latest") == "0x"
+
+
+def test_wallet__stands_already__what_a_signature_wants_deployed_is_not_called(
+    api: APIClient, rpc: JSONRPC
+) -> None:
+    """The call would make the wallet accept anybody; it is made only where there is no wallet."""
+    rpc.call("anvil_setCode", str(WALLET), "0x" + OPENS_WHEN_CALLED)
+    text = new_message(api, WALLET)
+    body = STRANGER.signed(text)
+    taken_over = body | wrapped(body, factory=WALLET, calldata=b"open")
+
+    assert problem_of(api.post("/v1/sessions", json=taken_over))[0] == 401
+
+
+@pytest.mark.parametrize("content", [b"", b"\x01", b"\xff" * 96, bytes(96)])
+def test_wallet__wrapped_signature_that_is_none__refused(rpc: JSONRPC, content: bytes) -> None:
+    wallets = RPCContractWallets({CHAIN_ID: rpc})
+
+    assert not wallets.accepts(WALLET, DIGEST, content + NOT_DEPLOYED, chain_id=CHAIN_ID)
+
+
+def wrapped(
+    body: dict[str, str], *, factory: Address | None = None, calldata: bytes | None = None
+) -> dict[str, str]:
+    """The same signature, with how the wallet is deployed."""
+    own = bytes.fromhex(body["signature"][2:])
+    said = encode(
+        ["address", "bytes", "bytes"],
+        [str(factory or FACTORY), INIT_CODE if calldata is None else calldata, own],
+    )
+    return {"signature": "0x" + (said + NOT_DEPLOYED).hex()}
+
+
 def test_wallet__owner_signs_for_the_contract__is_not_signed_in_themselves(
     api: APIClient, rpc: JSONRPC
 ) -> None:
@@ -95,6 +162,55 @@ def test_wallet__owner_signs_for_the_contract__is_not_signed_in_themselves(
     as_owner = body | {"message": changed(text, address=OWNER.address)}
 
     assert problem_of(api.post("/v1/sessions", json=as_owner))[0] == 401
+
+
+def wallet_session(api: APIClient, rpc: JSONRPC) -> dict[str, str]:
+    """The headers of a session that the wallet's owner opened."""
+    rpc.call("anvil_setCode", str(WALLET), "0x" + OF_ITS_OWNER)
+    opened = api.post("/v1/sessions", json=OWNER.signed(new_message(api, WALLET)))
+    assert opened.status_code == 201, opened.text
+    return {"cookie": opened.headers["set-cookie"].partition(";")[0]}
+
+
+def test_wallet__changes_its_owner__sessions_of_the_old_one_end(
+    api: APIClient, rpc: JSONRPC, clock: Clock
+) -> None:
+    headers = wallet_session(api, rpc)
+    clock.seconds += SEEN_STEP_S
+    still = api.get("/v1/sessions", headers=headers)
+    of_another = OF_ITS_OWNER.replace(OWNER.address.hex(), STRANGER.address.hex())
+    rpc.call("anvil_setCode", str(WALLET), "0x" + of_another)
+
+    clock.seconds += SEEN_STEP_S - 1
+    not_asked_yet = api.get("/v1/sessions", headers=headers)
+    clock.seconds += 1
+    ended = api.get("/v1/sessions", headers=headers)
+    rpc.call("anvil_setCode", str(WALLET), "0x" + OF_ITS_OWNER)
+    afterwards = api.get("/v1/sessions", headers=headers)
+
+    assert still.json()["items"][0]["seen_at"] == "2027-01-15T08:01:00Z"
+    assert not_asked_yet.status_code == 200
+    assert problem_of(ended) == (401, "no-session", ["cookie"])
+    assert problem_of(afterwards) == (401, "no-session", ["cookie"])
+
+
+def test_wallet__chain_does_not_answer__session_lives_on_and_is_not_prolonged(
+    api: APIClient, rpc: JSONRPC, clock: Clock
+) -> None:
+    headers = wallet_session(api, rpc)
+    wallets = api.app.state.context.deps.access.wallets
+    wallets._rpcs[CHAIN_ID] = JSONRPC("http://127.0.0.1:1", WALLET_LIMITS)
+
+    clock.seconds += SEEN_STEP_S
+    silent = api.get("/v1/sessions", headers=headers)
+    wallets._rpcs[CHAIN_ID] = rpc
+    clock.seconds += SEEN_STEP_S
+    back = api.get("/v1/sessions", headers=headers)
+
+    assert "set-cookie" not in silent.headers
+    assert silent.json()["items"][0]["expires_at"] == "2027-01-22T08:00:00Z"
+    assert back.json()["items"][0]["expires_at"] == "2027-01-22T08:02:00Z"
+    assert "set-cookie" in back.headers
 
 
 def test_wallet__chain_does_not_answer__503_and_the_nonce_lasts(

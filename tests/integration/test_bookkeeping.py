@@ -1,6 +1,6 @@
 """From facts of payment contracts to their posted, sealed books.
 
-Subjects: indexer.adapters.book_reads, scripts.bookkeeping.
+Subjects: indexer.adapters.book_reads, scripts.bookkeeping, scripts.wallets.
 """
 
 from collections.abc import Iterator
@@ -36,10 +36,15 @@ from scripts.bookkeeping import (
     wallet_source,
 )
 from scripts.bootstrap import open_database
+from scripts.wallets import wallet_sources
 from settlement.errors import Overdrawn
 from settlement.ledger.accounts import CASH, FLOAT, GAS, PLATFORM_FEES, UNEXPLAINED, Book
-from settlement.ledger.adapters.reads import LedgerReads
+from settlement.ledger.accounts import WALLET as COINS
+from settlement.ledger.adapters.reads import LedgerReads, books_of
 from settlement.ledger.adapters.seals import SealReads
+from settlement.ledger.gas import WalletOpened
+from settlement.payouts.adapters.gas import SqlGas
+from settlement.payouts.record_gas import AccountAt, Seen, WalletOpening
 from tests.ledger_builders import ALICE, ASSET, BOB, CHAIN_ID
 from tests.ledger_payment_builders import PAYER, PaymentChain
 from tests.statement_world import SETTLEMENT, WALLET, StatementWorld
@@ -165,7 +170,7 @@ class Gas:
     """One transaction of the wallet; serves `gas.GasFacts`."""
 
     def __init__(self, facts: Facts) -> None:
-        self._last = facts.world.chain.blocks[-1]
+        self._facts, self._last = facts, facts.world.chain.blocks[-1]
         spent = PaymentChain().gas_spent(WALLET, gas=21_000, price=2)
         block = facts.world.chain.blocks[2]
         self._spent = replace(
@@ -175,16 +180,51 @@ class Gas:
     def finalized(self) -> object:
         return self._last
 
+    def opened(self) -> object:
+        return WalletOpened(
+            wallet=WALLET, block=self._facts.world.chain.blocks[1], balance_wei=100_000
+        )
+
     def spent(self, after: BlockNumber, upto: object) -> list[object]:
         return [self._spent] if after < self._spent.block_number else []
 
 
 def test_post_books__wallet__gas_in_its_own_book(facts: Facts) -> None:
     wallet = Address(b"\x99" * 20)
-    source = wallet_source(DEPLOYED, wallet, lambda _: Gas(facts))  # type: ignore[arg-type, return-value]
+    source = wallet_source(
+        DEPLOYED,
+        wallet,
+        lambda _: Gas(facts),  # type: ignore[arg-type, return-value]
+        start_block=DEPLOYED.start_block,
+    )
 
     post_books(facts.engine, DEPLOYED, [source])
 
     with facts.engine.connect() as connection:
         reads = LedgerReads(connection, Book(chain_id=CHAIN_ID, contract=wallet))
         assert reads.balances_at(GAS, None) == {ZERO_ADDRESS: (42_000, 0)}
+        assert reads.balances_at(FLOAT, None) == {ZERO_ADDRESS: (0, 100_000)}
+        assert reads.balances_at(COINS, None) == {ZERO_ADDRESS: (100_000, 42_000)}
+
+
+def test_wallet_sources__recorded_wallet__with_the_first_settlement_of_its_chain(
+    facts: Facts,
+) -> None:
+    wallet, block = Address(b"\x98" * 20), facts.world.chain.blocks[1]
+    opening = WalletOpening(block=block, account=AccountAt(5, 0))
+    with facts.engine.begin() as connection:
+        SqlGas(connection, CHAIN_ID, wallet).open(opening)
+    second = replace(DEPLOYED, name="second", start_block=BlockNumber(0))
+    settlements = (replace(DEPLOYED, start_block=BlockNumber(1)), second)
+
+    (source,) = wallet_sources(facts.engine, settlements[0], settlements)
+
+    assert wallet_sources(facts.engine, second, settlements) == []
+    assert source.book == Book(chain_id=CHAIN_ID, contract=wallet)
+    assert source.start_block == 0
+    with facts.engine.begin() as connection:
+        SqlGas(connection, CHAIN_ID, wallet).add((), Seen(block, 0))
+    post_books(facts.engine, settlements[0], [source])
+    with facts.engine.connect() as connection:
+        (book,) = (one for one in books_of(connection, CHAIN_ID) if one.contract == wallet)
+        assert LedgerReads(connection, book).balances_at(COINS, None) == {ZERO_ADDRESS: (5, 0)}

@@ -4,6 +4,7 @@ import psycopg
 import pytest
 
 from indexer.adapters.copy_out import (
+    GATHERED_BYTES_MAX,
     array,
     copied_rows,
     integers,
@@ -62,6 +63,23 @@ def test_copied_rows__many__every_row_once(connection: psycopg.Connection) -> No
         ]
 
     assert found == list(range(1, 400_001))
+
+
+def test_copied_rows__lengths_by_turns_and_more_than_fits__every_row_once(
+    connection: psycopg.Connection,
+) -> None:
+    rows_each = 2 * GATHERED_BYTES_MAX // 1_000
+    with connection:
+        connection.execute("SELECT 1")
+        numbers = f"generate_series(1, {3 * rows_each}) n"
+        query = f"SELECT n::int8, repeat('x', 1000 + n % 3)::bytea FROM {numbers}"  # noqa: S608
+        found: dict[int, list[int]] = {}
+        for length, gathered in copied_rows(connection, query.encode()):
+            layout = [*scalar("n", ">i8"), *octets("text", length - 18)]
+            found.setdefault(length - 1_018, []).extend(records(gathered, layout)["n"].tolist())
+
+    whole = range(1, 3 * rows_each + 1)
+    assert found == {rest: [n for n in whole if n % 3 == rest] for rest in range(3)}
 
 
 def test_copied_rows__bad_query__says_why(connection: psycopg.Connection) -> None:

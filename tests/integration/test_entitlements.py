@@ -2,7 +2,6 @@
 
 Subjects: api.routes.entitlements, api.schemas.entitlements, api.entitlements,
 api.adapters.entitlements, api.adapters.entitlement_queries, api.adapters.gate_readings,
-api.adapters.direct,
 indexer.adapters.gate_readings, indexer.adapters.gate_tables,
 settlement.payments.adapters.gate_store, settlement.payments.adapters.gate_tables.
 """
@@ -156,6 +155,42 @@ def test_records__rows__cannot_be_changed(world: EntitlementWorld) -> None:
     for table in (CONTENT_GATE, CONTENT_ALIAS, CONTENT_OFFER):
         with world.engine.begin() as connection, pytest.raises(DBAPIError, match="append-only"):
             connection.execute(table.delete())
+
+
+def test_entitlement__many_asked_at_once__each_gets_its_own_answer(
+    world: EntitlementWorld, api: APIClient
+) -> None:
+    world.add_gate(gate(content("club"), GateKind.ERC721, NFT))
+    world.add_alias(ARCHIVE, FILM)
+    world.held[BOB, NFT] = 1
+    world.mine(paid(ALICE, FILM), *issued(1, SHOW, BOB), paid(BOB, FILM, "other"))
+    world.mine(refunded(BOB, FILM, "other"))
+    expected = {
+        (ALICE, FILM): "paid",
+        (ALICE, ARCHIVE): "paid",
+        (ALICE, SHOW): "nothing_found",
+        (ALICE, content("club")): "below_minimum",
+        (BOB, FILM): "payment_refunded",
+        (BOB, SHOW): "ticket_held",
+        (BOB, content("club")): "gate_met",
+        (CREATOR, ARCHIVE): "nothing_found",
+    }
+    asked = 12 * list(expected)
+
+    answers = api.at_once([("GET", f"/v1/entitlements/{who}/{what}", {}) for who, what in asked])
+
+    bodies = [answer.json() for answer in answers]
+    assert [(one["account"], one["content_id"]) for one in bodies] == [
+        (str(who), str(what)) for who, what in asked
+    ]
+    assert [one["reason"] for one in bodies] == [expected[one] for one in asked]
+
+
+def test_entitlement__method_not_offered__refused(api: APIClient) -> None:
+    assert problem_of(api.post(f"/v1/entitlements/{ALICE}/{FILM}")) == (
+        *(405, "method-not-allowed"),
+        [],
+    )
 
 
 def test_entitlement__payment_finalized__says_so(world: EntitlementWorld, api: APIClient) -> None:

@@ -38,6 +38,7 @@ from settlement.royalties.derivation import derive
 from settlement.royalties.difference import StoredOutcome, difference
 from settlement.royalties.errors import UnknownWork
 from settlement.royalties.explanation import explain, explain_leaf
+from settlement.royalties.reputation import reputation_of
 from tests.royalties_builders import (
     ANN,
     DUSD,
@@ -143,6 +144,19 @@ def test_epoch_explain__json__adds_up_to_the_leaf(epoch: Quittance) -> None:
     ]
 
 
+def test_epoch_reputation__every_work__who_used_it_and_how_much(epoch: Quittance) -> None:
+    answer = epoch.json("reputation", FIRST_EPOCH)
+    lines = epoch.run("reputation", FIRST_EPOCH).splitlines()
+
+    expected = reputation_of(FIRST.distribution)
+    assert {
+        Hash32.from_hex(one["work_id"]): (one["distinct_users"], int(one["weighted_usage"]))
+        for one in answer["works"]
+    } == {work: (one.distinct_users, one.weighted_usage) for work, one in expected.items()}
+    song = expected[SONG]
+    assert f"{SONG}: {song.distinct_users} users, weight {song.weighted_usage}" in lines
+
+
 def test_epoch_explain__every_event__is_a_log_that_the_epoch_depends_on(epoch: Quittance) -> None:
     logs = FIRST.facts.logs
     known = set(zip(logs.block_number, map(str, logs.block_hash), logs.log_index, strict=True))
@@ -225,7 +239,9 @@ def test_epoch_explain__bad_argument__refused(
 
 def test_recomputed__not_stored__says_how(engine: Engine) -> None:
     with engine.begin() as connection:
-        connection.execute(text("SET LOCAL session_replication_role = replica"))
+        connection.execute(
+            text("SET LOCAL ROLE NONE; SET LOCAL session_replication_role = replica")
+        )
         connection.execute(text("DELETE FROM computed_epoch"))
 
     with pytest.raises(NotComputed, match="run `quittance epoch compute 3`"):
@@ -236,7 +252,9 @@ def test_recomputed__not_stored__says_how(engine: Engine) -> None:
 
 def test_recomputed__another_manifest_is_stored__refused(engine: Engine) -> None:
     with engine.begin() as connection:
-        connection.execute(text("SET LOCAL session_replication_role = replica"))
+        connection.execute(
+            text("SET LOCAL ROLE NONE; SET LOCAL session_replication_role = replica")
+        )
         other = {"digest": Hash32(bytes([7]) * 32)}
         statement = "UPDATE computed_epoch SET manifest_digest = :digest WHERE epoch = 3"
         connection.execute(text(statement), other)

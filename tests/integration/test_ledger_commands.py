@@ -131,7 +131,8 @@ def test_seal_proof_and_verify__whole_story__hold(ledger: Ledger) -> None:
     assert again == sealed
     assert set(seals) == {"EpochPayouts", "PayPerViewSplitter", "TipRelay", None}
     assert (proved["holds"], proved["root"]) == (True, seals["EpochPayouts"][0]["root"])
-    assert all(each["holds"] for each in verified["books"])
+    assert all(each["holds"] for each in verified["books"]), verified
+    assert all(each["append_only_by_permission"] for each in verified["books"])
     assert {each["book"] for each in verified["books"]} >= {str(BOOK.contract), str(WALLET)}
     assert [each["holds"] for each in held["books"]] == [True]
 
@@ -142,7 +143,9 @@ def test_verify__tampered_or_another_seal__exit_1_and_the_place(
     ledger.json("seal")
     code, other = ledger.run("verify", "--book", "EpochPayouts", "--seal", f"1=0x{'ab' * 32}")
     with engine.begin() as connection:
-        connection.execute(text("SET LOCAL session_replication_role = replica"))
+        connection.execute(
+            text("SET LOCAL ROLE NONE; SET LOCAL session_replication_role = replica")
+        )
         connection.execute(text("UPDATE posting SET amount = amount + 1 WHERE amount = 1000"))
 
     tampered_code, tampered = ledger.run("verify", "--book", "EpochPayouts")

@@ -333,3 +333,36 @@ def test_verify__entry_under_an_approved_proposal_that_says_otherwise__found(sto
     assert found is not None
     assert found.what == "manual entry"
     assert found.where == f"entry {forged.id}"
+
+
+def test_drawing__seldom_account__drawn_by_a_mark_that_looks_back(tables: Engine) -> None:
+    """Two lines in each mark are too few, eight in four marks are not."""
+    chain = PaymentChain()
+    for number in range(8):
+        paid = [chain.float_received(5) for _ in range(8)]
+        if number % 2:
+            chain.fees_withdrawn(1)
+        else:
+            chain.tip_received(BOB, len(paid), 2)
+    drawing = Drawing(postings_per_mark=10, lines_per_account_min=4, spans=(1, 4))
+    with emptied(tables).begin() as connection:
+        post_payments(chain, LedgerStore(connection, BOOK, drawing=drawing), blocks_max=3)
+        drawn = connection.exec_driver_sql(
+            "SELECT a.kind, array_agg(DISTINCT c.block_number ORDER BY c.block_number)"
+            " FROM ledger_checkpoint c JOIN ledger_account a ON a.id = c.account_id"
+            " GROUP BY a.kind ORDER BY 1"
+        )
+        blocks = {row[0]: row[1] for row in drawn}
+        marks = connection.exec_driver_sql(
+            "SELECT block_number FROM ledger_checkpoint_mark ORDER BY 1"
+        )
+        at = [row[0] for row in marks]
+
+    assert len(at) >= 5
+    assert blocks["cash"] == at
+    assert blocks["platform_fees"] == at[3::4]
+
+
+@pytest.mark.parametrize(("number", "span"), [(1, 1), (15, 1), (16, 16), (48, 16), (512, 256)])
+def test_drawing__number_of_a_mark__how_far_it_looks_back(number: int, span: int) -> None:
+    assert Drawing().span(number) == span

@@ -29,6 +29,7 @@ from scripts.jobs import JobName
 from scripts.settings import load_settings
 from settlement.payments.evidence import Source
 from settlement.payments.intent import PaymentIntent
+from settlement.payments.look_again import look_again
 from settlement.payments.policies import Outcome
 from settlement.payments.ports import Submission
 from settlement.payments.states import Level, State
@@ -92,10 +93,10 @@ def test_payment__from_first_block_to_finality__received_safe_final(site: Site) 
     first = submitted(site, intent, sent.tx_hash)
     site.node.mine(8)
     site.index()
-    site.desk().look_again()
+    look_again(site.desk())
     site.node.finalize()
     site.index()
-    site.desk().look_again()
+    look_again(site.desk())
 
     assert intent.fee == UNIT
     assert first.is_verified
@@ -163,7 +164,9 @@ def test_payment__smart_account_pays_two_orders_at_once__each_has_its_own_log(si
     assert sent.is_success
     assert [one.is_verified for one in looks] == [True, True]
     claims = [one.claim for one in looks]
-    assert [None if one is None else one.ordinal for one in claims] == [0, 1]
+    assert [None if one is None else one.key for one in claims] == [
+        f"{bytes(site.wallet).hex()}/{bytes(one.order_id or b'').hex()}" for one in (first, second)
+    ]
 
 
 def test_payment__reorg_takes_it__gone_with_the_reason_then_paid_again(site: Site) -> None:
@@ -177,7 +180,7 @@ def test_payment__reorg_takes_it__gone_with_the_reason_then_paid_again(site: Sit
     site.node.call("anvil_dropAllTransactions")
     site.node.mine(3)
     site.index()
-    site.desk().look_again()
+    look_again(site.desk())
     gone = submitted(site, intent, sent.tx_hash)
 
     assert gone.standing.state is State.GONE
@@ -373,7 +376,7 @@ def test_offramp_send__two_announced_one_sent__bound_to_one(site: Site) -> None:
     assert found.is_verified
     site.node.finalize()
     site.index()
-    site.desk().look_again()
+    look_again(site.desk())
     last = submitted(site, second, other.tx_hash)
     assert (last.standing.state, last.standing.is_terminal) == (State.FINAL, True)
     assert last.confirmations > 12
@@ -394,7 +397,7 @@ def test_payment__nobody_told__found_by_its_order(site: Site) -> None:
     sent = site.pay(intent)
     site.index()
 
-    assert site.desk(asks_node=False).look_again() == 1
+    assert look_again(site.desk(asks_node=False)) == 1
 
     assert states(site, intent, sent) == [State.RECEIVED]
 

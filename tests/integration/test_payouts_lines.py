@@ -10,7 +10,7 @@ from dataclasses import replace
 import pytest
 
 from contracts.calls import SkipReason
-from contracts.evm import Address, BlockRef
+from contracts.evm import Address, BlockRef, keccak
 from indexer.adapters.rpc_answers import header_from_answer
 from indexer.chain import header_rlp
 from scripts.embedded.anvil import AnvilNode
@@ -123,6 +123,28 @@ def test_tick__hold_placed_after_signing__skipped_recorded_and_paid_once_it_is_l
     assert len(again.signed) == 1
     assert [one.fate for one in paid.recorded] == [Fate.SETTLED]
     assert site.coins(tip.payee) == TIP
+
+
+def test_tick__line_that_another_operator_paid__no_nonce_before_that_is_final(
+    site: LinesSite,
+) -> None:
+    tip, other = site.give_tip(), site.give_tip()
+    site.node.finalize()
+    site.send("TipRelay", site.relay, "grantRole", keccak(b"OPERATOR_ROLE"), site.node.admin)
+    site.send("TipRelay", site.relay, "payTips", [tip.index])
+
+    first = site.tick()
+    final = site.settle()
+
+    (waiting,) = first.held
+    assert (waiting.op_id, waiting.objection.refusal) == (
+        operation(site, tip).op_id,
+        SkipReason.SETTLED,
+    )
+    assert len(first.signed) == 1
+    fates = {one.op_id: one.fate for one in final.recorded}
+    assert fates[operation(site, tip).op_id] is Fate.SETTLED_ELSEWHERE
+    assert fates[operation(site, other).op_id] is Fate.SETTLED
 
 
 def test_tick__payee_refuses__unclaimed_is_settled(site: LinesSite) -> None:

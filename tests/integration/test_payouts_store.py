@@ -399,6 +399,7 @@ def test_payouts_owner__session_ended_by_the_server__can_store_nothing(
     with owner.transaction() as connection:
         session = connection.scalar(text("SELECT pg_backend_pid()"))
     with engine.begin() as other:
+        other.execute(text("SET LOCAL ROLE NONE"))
         other.execute(text("SELECT pg_terminate_backend(:pid, 5000)"), {"pid": session})
 
     with payouts_owner(engine, CHAIN_ID, sender=SENDER, contracts=[CONTRACT]):

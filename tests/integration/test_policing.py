@@ -554,7 +554,9 @@ def test_commands__approve__two_persons_let_it_go(
     assert quittance.run("held")["held"] == []
     forge = "UPDATE payout_approval SET signature = substr(signature, 1, 64) || '\\x00'"
     with world.engine.begin() as connection:
-        connection.execute(text("SET LOCAL session_replication_role = replica"))
+        connection.execute(
+            text("SET LOCAL ROLE NONE; SET LOCAL session_replication_role = replica")
+        )
         connection.execute(text(forge))
     assert [one["op_id"] for one in quittance.run("held")["held"]] == [str(op_id)]
 

@@ -93,7 +93,7 @@ def test_lists__stored_bytes_changed__refused(
 ) -> None:
     """By one who can switch triggers off."""
     records.accept(OLD, accepted_by="kim")
-    connection.execute(text("SET LOCAL session_replication_role = replica"))
+    connection.execute(text("SET LOCAL ROLE NONE; SET LOCAL session_replication_role = replica"))
     connection.execute(text("UPDATE screening_list SET source = '\\x23'"))
 
     with pytest.raises(ListDiffers):
@@ -169,7 +169,7 @@ def test_tables__change__refused(
             pytest.raises(DBAPIError, match="is append-only"),
             connection.begin_nested(),
         ):
-            connection.execute(text(change.format(table.name)))
+            connection.execute(text(f"SET LOCAL ROLE NONE; {change.format(table.name)}"))
 
 
 def test_tables__nothing_said__refused(records: PolicyRecords) -> None:

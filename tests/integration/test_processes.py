@@ -100,6 +100,7 @@ def disconnect_all(engine: Engine) -> None:
         " WHERE datname = current_database() AND pid <> pg_backend_pid()"
     )
     with engine.connect() as connection:
+        connection.execute(text("SET LOCAL ROLE NONE"))
         assert connection.execute(others).scalars().all()
 
 

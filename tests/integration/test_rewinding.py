@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import Engine, text
 from sqlalchemy.exc import DBAPIError
 
-from contracts.evm import BlockNumber
+from contracts.evm import BlockNumber, Timestamp
 from indexer.adapters.rewind import facts_above, rewind_facts
 from indexer.adapters.store import owned_chain
 from indexer.errors import ReorgTooDeep, RewindRefused
@@ -25,11 +25,14 @@ from scripts.rewinding import RewindReport, rewind_chain, rewind_planned, rewind
 from settlement.errors import FinalizedBlockChanged, PayoutsOwnedElsewhere
 from settlement.ledger.adapters.reads import LedgerReads
 from settlement.payments.adapters.store import SqlPayments
-from settlement.payments.evidence import Place, Source
+from settlement.payments.adapters.watch import SqlWatch
+from settlement.payments.evidence import Source
 from settlement.payments.families import family_named
+from settlement.payments.naming import Place
 from settlement.payments.policies import Outcome as PaymentOutcome
 from settlement.payments.ports import RecordedVerdict, Submission
 from settlement.payments.states import State
+from settlement.payments.watching import Moment
 from settlement.payouts.adapters.ownership import payouts_owner
 from settlement.payouts.adapters.retraction import outcomes_above
 from settlement.payouts.adapters.store import SqlHistories, SqlPayoutStore
@@ -105,6 +108,7 @@ def rewound_and_killed(world: Indexed) -> None:
         rewind_chain(db_tx, CHAIN, LAST_GOOD, reason=REASON)
         session = db_tx.execute(text("SELECT pg_backend_pid()")).scalar_one()
         with world.engine.begin() as other:
+            other.execute(text("SET LOCAL ROLE NONE"))
             other.execute(text("SELECT pg_terminate_backend(:pid, 5000)"), {"pid": session})
 
 
@@ -369,6 +373,7 @@ def test_payments__final_above_the_block__reopened_and_still_claimed(
         transaction_hash=submission.transaction_hash,
         contract=intent.contract,
         topic0=intent.family.event.topic0,
+        key="payer/order",
         ordinal=0,
     )
     store.bind(intent.intent_id, place, attempt=0)
@@ -385,12 +390,17 @@ def test_payments__final_above_the_block__reopened_and_still_claimed(
         log_index=0,
         reason="every check passed",
     )
-    store.record(final, after=None)
+    store.record(final, after=None, next_look=None)
+    watch = SqlWatch(world.engine, intent.chain_id, [intent.contract])
+    watch.move_to(BlockNumber(LAST_GOOD + 5))
+    nothing_more = Moment(now=Timestamp(0), final_at=None, safe=None, finalized=None)
+    assert watch.due(nothing_more, after=None, limit=2) == []
 
     report = rewound(world)
 
     assert report.payments == 1
-    assert store.open_submissions(after=None, limit=2) == [submission]
+    assert watch.due(nothing_more, after=None, limit=2) == [submission]
+    assert watch.looked_up_to() == LAST_GOOD
     assert store.claims(intent.intent_id) == [place]
 
 

@@ -248,7 +248,7 @@ def test_switch__change_of_the_record__refused(engine: Engine, statement: str) -
     SqlSigningSwitch(engine).turn(STOP, "drill")
 
     with pytest.raises(DBAPIError, match="append-only"), engine.begin() as connection:
-        connection.execute(text(statement.format("signing_switch")))
+        connection.execute(text("SET LOCAL ROLE NONE; " + statement.format("signing_switch")))
 
 
 @pytest.mark.parametrize(("position", "reason"), [("pause", "x"), (STOP, ""), (STOP, "  ")])

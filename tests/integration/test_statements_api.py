@@ -124,7 +124,9 @@ def test_statement__broken_books__are_not_answered(database: str) -> None:
     made = StatementWorld(engine)
     made.tell()
     with engine.begin() as connection:
-        connection.execute(text("SET LOCAL session_replication_role = replica"))
+        connection.execute(
+            text("SET LOCAL ROLE NONE; SET LOCAL session_replication_role = replica")
+        )
         connection.execute(
             text(
                 "UPDATE posting SET amount = 700 WHERE amount = 600 AND debit_account IN"

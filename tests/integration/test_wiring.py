@@ -97,7 +97,8 @@ def test_snapshot__others_commit__same_view_until_the_next(engine: Engine) -> No
         return int(connection.execute(text("SELECT count(*) FROM told")).scalar_one())
 
     with engine.begin() as connection:
-        connection.execute(text("CREATE TABLE told (id int)"))
+        connection.execute(text("SET LOCAL ROLE NONE; CREATE TABLE told (id int)"))
+        connection.execute(text("GRANT ALL ON told TO quittance_writer"))
     with snapshot(engine) as view:
         before = count(view)
         with engine.begin() as connection:
@@ -115,7 +116,7 @@ def test_snapshot__over__its_connection_may_write_again(database: str) -> None:
         backend = view.execute(text("SELECT pg_backend_pid()")).scalar_one()
 
     with engine.begin() as connection:
-        connection.execute(text("CREATE TABLE made (id int)"))
+        connection.execute(text("SET LOCAL ROLE NONE; CREATE TABLE made (id int)"))
         again = connection.execute(text("SELECT pg_backend_pid()")).scalar_one()
     engine.dispose()
 
@@ -184,7 +185,9 @@ def test_payable__stored_tree_or_leaf_differs__nothing_is_paid(
 ) -> None:
     """By one who can switch triggers off. The tree is a root with two leaves."""
     with world.engine.begin() as connection:
-        connection.execute(text("SET LOCAL session_replication_role = replica"))
+        connection.execute(
+            text("SET LOCAL ROLE NONE; SET LOCAL session_replication_role = replica")
+        )
         connection.execute(text(tampering))
 
     with pytest.raises(StoredRootDiffers):

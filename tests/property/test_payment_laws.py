@@ -1,6 +1,6 @@
-"""Laws of payments: binding, decoding twice, the same ordinal in both sources.
+"""Laws of payments: binding, decoding twice, the same name in both sources.
 
-Subjects: settlement.payments.decoding, settlement.payments.evidence.
+Subjects: settlement.payments.decoding, settlement.payments.evidence, settlement.payments.naming.
 """
 
 from dataclasses import replace
@@ -12,13 +12,17 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from contracts.event_spec import EventSpec
 from contracts.evm import Hash32
 from contracts.payment_event_specs import PAYMENT_EVENTS
+from contracts.units import BaseUnits
 from indexer.event_values import COLUMN_INTEGER_MAX, event_values
 from indexer.event_values import NotTheEvent as IndexerRefuses
+from settlement.payments.claiming import is_payment
 from settlement.payments.decoding import NotTheEvent, decoded
-from settlement.payments.evidence import LogSeen, Source, placed
+from settlement.payments.evidence import Source
 from settlement.payments.families import family_named
+from settlement.payments.intent import PaymentIntent
+from settlement.payments.naming import Payment, candidates
 from settlement.payments.ports import Submission
-from settlement.payments.states import LIVE
+from settlement.payments.states import LIVE, Level
 from tests.fakes_payments import FakeNode, Office
 from tests.payments_builders import (
     STRANGER,
@@ -30,7 +34,7 @@ from tests.payments_builders import (
     seen_with,
 )
 
-SEND = family_named("offramp_send")
+PPV, SEND = family_named("ppv"), family_named("offramp_send")
 _WORDS = st.one_of(
     st.binary(min_size=32, max_size=32),
     st.integers(0, 2**64).map(lambda value: value.to_bytes(32, "big")),
@@ -78,21 +82,39 @@ def test_decoding__any_log__as_the_indexer_reads_it(
 
 
 @given(st.lists(st.tuples(st.integers(0, 2), st.integers(0, 2)), max_size=12))
-def test_places__logs_of_others_left_out__ordinals_stay(logs: list[tuple[int, int]]) -> None:
-    """The index holds our contracts' logs alone, a receipt all of them: the places are the same."""
-    addresses = [USDC, account("ours"), STRANGER]
-    topics = [digest("transfer"), digest("approval"), digest("other")]
+def test_names__logs_of_others_left_out__stay(logs: list[tuple[int, int]]) -> None:
+    """The index holds our contracts' logs alone, a receipt all of them: the names are the same."""
+    tokens = [USDC, account("ours"), STRANGER]
+    amounts = [BaseUnits(one) for one in (1, 2, 3)]
     receipt = [
-        LogSeen(address=addresses[who], topics=(topics[what],), data=b"", log_index=place)
-        for place, (who, what) in enumerate(logs)
+        replace(
+            paying_log(intent_of(SEND, amount=amounts[what]), log_index=at), address=tokens[who]
+        )
+        for at, (who, what) in enumerate(logs)
     ]
-    held = [log for log in receipt if log.address != STRANGER and log.topics[0] != topics[2]]
+    held = [log for log in receipt if log.address != STRANGER]
 
-    for topic in topics[:2]:
-        in_receipt = [
-            (place, log) for place, log in placed(seen_with(*receipt), topic) if log in held
-        ]
-        assert placed(seen_with(*held), topic) == in_receipt
+    in_receipt = [one for one in candidates(SEND, seen_with(*receipt)) if one.log in held]
+
+    assert candidates(SEND, seen_with(*held)) == in_receipt
+    names = [one.place for one in in_receipt if isinstance(one, Payment)]
+    assert len({*names}) == len(names) == len(held)
+
+
+@given(st.permutations(range(6)), st.sets(st.integers(0, 5)))
+def test_names__other_purchases_fail_or_move__stay(order: list[int], failed: set[int]) -> None:
+    """Each purchase has an order of its own: whatever becomes of the others, it has its name."""
+    logs = [paying_log(intent_of(PPV, reference=f"order {number}")) for number in order]
+    whole = {
+        one.log.data + b"".join(one.log.topics): one for one in candidates(PPV, seen_with(*logs))
+    }
+    left = [log for number, log in enumerate(logs) if number not in failed]
+
+    for one in candidates(PPV, seen_with(*left)):
+        before = whole[one.log.data + b"".join(one.log.topics)]
+        assert isinstance(one, Payment)
+        assert isinstance(before, Payment)
+        assert one.place == before.place
 
 
 class Binding(RuleBasedStateMachine):
@@ -139,6 +161,18 @@ class Binding(RuleBasedStateMachine):
             assert found.standing.state in LIVE
         else:
             assert claims == before
+        self.one_transfer_counts(intent)
+
+    def one_transfer_counts(self, intent: PaymentIntent) -> None:
+        """However many an order has claimed, and whichever of them came back."""
+        transactions = {one.transaction_hash for one in self.office.store.claims(intent.intent_id)}
+        looks = [
+            self.office.desk.inspect(intent, one, needed=Level.RECEIVED) for one in transactions
+        ]
+        paying = [one for one in looks if one.verdict is not None and is_payment(one.verdict)]
+        assert len(paying) <= 1
+        duplicates = [one for one in looks if one.rival is not None]
+        assert bool(paying) or not duplicates
 
     @invariant()
     def a_log_serves_one_order_for_ever(self) -> None:

@@ -1,13 +1,14 @@
 """The chain: blocks in a tree, virtual time, reorgs, finality, and the state after each block."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from contracts.calls import EpochState, EpochStatus
 from contracts.evm import Address, BlockNumber, BlockRef, Epoch, Hash32, Timestamp, keccak
 from contracts.leaves import Leaf
 from contracts.money_events import MoneyEvent
+from contracts.payment_events import PaymentEvent
 from settlement.payouts.view import Receipt
 
 BLOCK_TIME = 12
@@ -32,33 +33,60 @@ class Transaction:
 
 @dataclass(frozen=True, slots=True)
 class Reached:
-    """A transaction of ours came to a leaf of which ours had settled these lines."""
+    """A transaction of ours came to a leaf or line of which ours had settled this before."""
 
     sender: Address
     nonce: int
-    leaf_op_id: Hash32
-    ours_before: int
+    tx_hash: Hash32
+    op_id: Hash32
+    ours_before: tuple["Settled", ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """Lines, as bits, that a transaction of ours settled."""
+
+    bits: int
+    by: Hash32
+
+
+@dataclass(frozen=True, slots=True)
+class Tip:
+    """What the relay owes for one tip."""
+
+    payee: Address
+    amount: int
 
 
 @dataclass(slots=True, kw_only=True)
 class State:
-    """The state after a block; only changed while that block is executed."""
+    """The state after a block; only changed while that block is executed.
+
+    `cash` and `unclaimed` are those of `EpochPayouts`; `holdings`, by (contract, asset), `waiting`,
+    by (contract, asset, payee), `tips`, `fees` and `floats`, by asset, those of relay and batch.
+    `lines`, `ours` and `paid` are by op-id, as the events name it, of all three.
+    """
 
     counts: Counter[Address] = field(default_factory=Counter)
     epochs: dict[Epoch, EpochState] = field(default_factory=dict)
     paid_in: Counter[Epoch] = field(default_factory=Counter)
     lines: dict[Hash32, int] = field(default_factory=dict)
-    ours: dict[Hash32, int] = field(default_factory=dict)
+    ours: dict[Hash32, tuple[Settled, ...]] = field(default_factory=dict)
     cash: int = 0
     paid: Counter[tuple[Hash32, int]] = field(default_factory=Counter)
     unclaimed: Counter[Address] = field(default_factory=Counter)
     held: frozenset[Address] = frozenset()
     refusing: frozenset[Address] = frozenset()
     under_verdict: frozenset[Hash32] = frozenset()
-    is_paused: bool = False
+    paused: frozenset[Address] = frozenset()
     funds: int = 10**20
     receipts: dict[Hash32, Receipt] = field(default_factory=dict)
     reached: tuple[Reached, ...] = ()
+    holdings: Counter[tuple[Address, Address]] = field(default_factory=Counter)
+    waiting: Counter[tuple[Address, Address, Address]] = field(default_factory=Counter)
+    floats: Counter[Address] = field(default_factory=Counter)
+    tips: tuple[Tip, ...] = ()
+    fees: int = 0
 
     def copy(self) -> "State":
         """A state to execute the next block on."""
@@ -72,7 +100,22 @@ class State:
             paid=Counter(self.paid),
             unclaimed=Counter(self.unclaimed),
             receipts=dict(self.receipts),
+            holdings=Counter(self.holdings),
+            waiting=Counter(self.waiting),
+            floats=Counter(self.floats),
         )
+
+    def reach(self, one: Transaction, op_id: Hash32) -> None:
+        """Note that a transaction of ours came to a leaf or line."""
+        place = Reached(one.sender, one.nonce, one.tx_hash, op_id, self.ours.get(op_id, ()))
+        self.reached = (*self.reached, place)
+
+    def settle(self, op_id: Hash32, number: int, by: Transaction | None) -> None:
+        """Set the flag of a line; `by` is ours."""
+        bit = 1 << number
+        self.lines[op_id] = self.lines.get(op_id, 0) | bit
+        if by is not None:
+            self.ours[op_id] = (*self.ours.get(op_id, ()), Settled(bit, by.tx_hash))
 
     def epoch(self, epoch: Epoch) -> EpochState:
         """`epochOf`."""
@@ -97,6 +140,7 @@ class Block:
     transactions: tuple[Transaction, ...]
     externals: tuple[object, ...]
     events: tuple[MoneyEvent, ...]
+    line_events: Mapping[Address, tuple[PaymentEvent, ...]]
     state: State
 
     def ancestor(self, number: int) -> "Block":
@@ -124,6 +168,7 @@ class Chain:
             transactions=(),
             externals=(),
             events=(),
+            line_events={},
             state=State(),
         )
         self.tip, self.finalized = genesis, genesis

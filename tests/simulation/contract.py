@@ -2,27 +2,17 @@
 
 Its flags keep a line from being settled twice, as the real ones do. The submitter must not rely on
 that, so every transaction of ours that reaches a leaf is noted with what ours had settled before.
+`lines` has the two contracts beside it.
 """
 
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
 
-from contracts.approvals import AssetTotals
-from contracts.calls import (
-    COMMIT_EPOCH,
-    WITHDRAW,
-    WITHDRAW_BATCH,
-    EpochState,
-    EpochStatus,
-    Refusal,
-    SkipReason,
-    Withdrawal,
-    withdrawal_from_call,
-)
+from contracts.calls import EpochState, EpochStatus, Refusal, SkipReason
 from contracts.evm import Address, BlockRef, Epoch, Hash32, LogIndex, LogRef, Timestamp, keccak
-from contracts.leaves import Leaf, SplitLine
+from contracts.leaves import Leaf
 from contracts.money_events import (
     EpochCommitted,
     EpochFunded,
@@ -33,14 +23,32 @@ from contracts.money_events import (
     PayeePaid,
     PayeeUnclaimed,
 )
-from contracts.operations import commit_operation_id, withdraw_operation_id
-from contracts.units import BaseUnits
+from contracts.operations import commit_operation_id
+from contracts.payment_events import PaymentEvent
 from settlement.payouts.view import Receipt
 from tests.ledger_builders import ASSET, BOOK
-from tests.simulation.chain import VETO_WINDOW, Reached, State, Transaction
+from tests.simulation.calls import (
+    Commit,
+    PayLines,
+    PayTips,
+    Withdrawals,
+    all_lines,
+    call_to,
+    gas_of,
+    op_id_of,
+)
+from tests.simulation.chain import VETO_WINDOW, State, Transaction
+from tests.simulation.lines import (
+    BringFloat,
+    GiveTip,
+    PayByHand,
+    bring_float,
+    give_tip,
+    lines_objection,
+    pay_lines,
+)
 
 GUARDIAN = Address(b"\x61" * 20)
-GAS_OF_TRANSACTION, GAS_OF_ITEM, GAS_OF_LINE = 21_000, 40_000, 30_000
 SENDER = Address(b"\x5e" * 20)
 
 
@@ -86,84 +94,8 @@ class Change:
         return f"{self.name} = {shown}"
 
 
-External = Fund | Veto | Withdraw | SpendNonce | Change
+External = Fund | Veto | Withdraw | SpendNonce | Change | GiveTip | BringFloat | PayByHand
 """What others do; it is executed in the block that takes it, if it still can be."""
-
-
-@dataclass(frozen=True, slots=True)
-class Commit:
-    """A decoded `commitEpoch`."""
-
-    epoch: Epoch
-    attempt: int
-    manifest_digest: Hash32
-    root: Hash32
-    totals: tuple[AssetTotals, ...]
-    deadline: int
-
-
-@lru_cache(maxsize=4096)
-def decoded(data: bytes) -> Commit | tuple[Withdrawal, ...]:
-    """Calldata of ours; empty for anything else."""
-    if data[:4] == COMMIT_EPOCH.selector:
-        approval, _ = COMMIT_EPOCH.decode(data)
-        epoch, attempt, _, digest, root, totals, deadline = approval
-        read = tuple(
-            AssetTotals(
-                asset=Address.from_hex(asset),
-                paid_in=BaseUnits(words[0]),
-                carried_in=BaseUnits(words[1]),
-                allocated=BaseUnits(words[2]),
-                escrow=BaseUnits(words[3]),
-                unallocated=BaseUnits(words[4]),
-                fees=BaseUnits(words[5]),
-            )
-            for asset, *words in totals
-        )
-        return Commit(Epoch(epoch), attempt, Hash32(digest), Hash32(root), read, deadline)
-    if data[:4] == WITHDRAW.selector:
-        return (withdrawal_from_call(data),)
-    if data[:4] == WITHDRAW_BATCH.selector:
-        (items,) = WITHDRAW_BATCH.decode(data)
-        return tuple(_withdrawal(item) for item in items)
-    return ()
-
-
-def _withdrawal(words: Sequence[Any]) -> Withdrawal:
-    epoch, work_id, part, asset, payees, amounts, proof = words
-    leaf = Leaf(
-        epoch=Epoch(epoch),
-        work_id=Hash32(work_id),
-        part=part,
-        asset=Address.from_hex(asset),
-        lines=tuple(
-            SplitLine(payee=Address.from_hex(payee), amount=BaseUnits(amount))
-            for payee, amount in zip(payees, amounts, strict=True)
-        ),
-    )
-    return Withdrawal(leaf, tuple(Hash32(node) for node in proof))
-
-
-@lru_cache(maxsize=4096)
-def op_id_of(leaf: Leaf) -> Hash32:
-    """What the contract's events call a leaf."""
-    place = (leaf.epoch, leaf.work_id, leaf.part, leaf.asset)
-    return withdraw_operation_id(*place, chain_id=BOOK.chain_id, contract=BOOK.contract)
-
-
-def all_lines(leaf: Leaf) -> int:
-    """The bitmap of a leaf that is settled as a whole."""
-    return (1 << len(leaf.lines)) - 1
-
-
-def gas_of(data: bytes) -> int:
-    """What a call needs."""
-    call = decoded(data)
-    if isinstance(call, Commit):
-        return GAS_OF_TRANSACTION + 200_000
-    return GAS_OF_TRANSACTION + sum(
-        GAS_OF_ITEM + GAS_OF_LINE * len(item.leaf.lines) for item in call
-    )
 
 
 class Executor:
@@ -173,6 +105,7 @@ class Executor:
         self, ref: BlockRef, state: State, distributions: Mapping[Hash32, frozenset[Leaf]]
     ) -> None:
         self.ref, self.state, self.events = ref, state, list[MoneyEvent]()
+        self.line_events = defaultdict[Address, list[PaymentEvent]](list)
         self._distributions = distributions
 
     def external(self, one: External) -> bool:
@@ -185,7 +118,7 @@ class Executor:
             case Veto(epoch):
                 return self._veto(epoch)
             case Withdraw(leaf):
-                if self.state.is_paused or self.refusal(leaf) is not None:
+                if BOOK.contract in self.state.paused or self.refusal(leaf) is not None:
                     return False
                 self._settle(leaf, None)
             case SpendNonce(nonce):
@@ -194,6 +127,8 @@ class Executor:
                 self.state.counts[SENDER] += 1
             case Change(name, value):
                 setattr(self.state, name, value)
+            case GiveTip() | BringFloat() | PayByHand():
+                return self._of_lines(one)
         return True
 
     def transaction(self, one: Transaction, base_fee_wei: int, *, runs_dry: bool) -> None:
@@ -201,17 +136,23 @@ class Executor:
         state = self.state
         state.counts[one.sender] += 1
         state.funds -= gas_of(one.data) * min(one.max_fee_wei, base_fee_wei + one.tip_wei)
-        call = decoded(one.data) if one.to == BOOK.contract else ()
+        call = call_to(one.to, one.data)
         settled: set[Hash32] = set()
         refused: dict[Hash32, Refusal | SkipReason] = {}
-        is_success = not (runs_dry or state.is_paused or gas_of(one.data) > one.gas)
-        if is_success and isinstance(call, Commit):
-            is_success = self.commit_objection(call) is None
-            if is_success:
-                settled.add(self._commit(call))
-        elif is_success and not isinstance(call, Commit):
-            for item in call:
-                self._item(one, item.leaf, settled, refused)
+        is_success = not (runs_dry or one.to in state.paused or gas_of(one.data) > one.gas)
+        match call:
+            case Commit() if is_success:
+                is_success = self.commit_objection(call) is None
+                if is_success:
+                    settled.add(self._commit(call))
+            case Withdrawals(items) if is_success:
+                for item in items:
+                    self._item(one, item.leaf, settled, refused)
+            case PayTips() | PayLines() if is_success:
+                is_success = lines_objection(call, state) is None
+                if is_success:
+                    settled, skipped = pay_lines(call, one, state, self._emit_line)
+                    refused.update(skipped)
         state.receipts[one.tx_hash] = Receipt(
             tx_hash=one.tx_hash,
             block_number=self.ref.number,
@@ -220,6 +161,18 @@ class Executor:
             settled=frozenset(settled),
             refused=refused,
         )
+
+    def _of_lines(self, one: GiveTip | BringFloat | PayByHand) -> bool:
+        match one:
+            case GiveTip():
+                give_tip(one, self.state, self._emit_line)
+            case BringFloat():
+                bring_float(one, self.state, self._emit_line)
+            case PayByHand(call):
+                if lines_objection(call, self.state) is not None:
+                    return False
+                pay_lines(call, None, self.state, self._emit_line)
+        return True
 
     def refusal(self, leaf: Leaf) -> Refusal | None:
         """Why the contract would not settle anything of a leaf."""
@@ -259,8 +212,7 @@ class Executor:
         refused: dict[Hash32, Refusal | SkipReason],
     ) -> None:
         op_id, state = op_id_of(leaf), self.state
-        place = Reached(one.sender, one.nonce, op_id, state.ours.get(op_id, 0))
-        state.reached = (*state.reached, place)
+        state.reach(one, op_id)
         refusal = self.refusal(leaf)
         if refusal is not None:
             refused[op_id] = refusal
@@ -287,9 +239,7 @@ class Executor:
                 state.cash -= line.amount
                 state.paid[op_id, number] += 1
             if kind is not PayeeHeld:
-                state.lines[op_id] = state.lines.get(op_id, 0) | 1 << number
-                if by is not None:
-                    state.ours[op_id] = state.ours.get(op_id, 0) | 1 << number
+                state.settle(op_id, number, by)
             self._emit(kind, **place, payee=line.payee, amount=line.amount, line=number)
 
     def _commit(self, call: Commit) -> Hash32:
@@ -333,9 +283,17 @@ class Executor:
         return True
 
     def _emit(self, kind: type[MoneyEvent], **fields: object) -> None:
-        where: dict[str, object] = {
-            "ref": LogRef(BOOK.chain_id, self.ref.number, LogIndex(len(self.events))),
+        self.events.append(kind(**self._place(), **fields))  # type: ignore[arg-type]
+
+    def _emit_line(
+        self, contract: Address, kind: type[PaymentEvent], fields: dict[str, Any]
+    ) -> None:
+        self.line_events[contract].append(kind(**self._place(), **fields))
+
+    def _place(self) -> dict[str, Any]:
+        before = len(self.events) + sum(map(len, self.line_events.values()))
+        return {
+            "ref": LogRef(BOOK.chain_id, self.ref.number, LogIndex(before)),
             "block_hash": self.ref.hash,
             "timestamp": self.ref.timestamp,
         }
-        self.events.append(kind(**where, **fields))  # type: ignore[arg-type]

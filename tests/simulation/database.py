@@ -1,7 +1,8 @@
-"""The database: payouts and books in one place, transactions, and one owner at a time.
+"""The database: payouts and three books in one place, transactions, and one owner at a time.
 
-A transaction works on a copy, and the commit puts it in place: what ends before leaves no trace.
-Whoever writes the books must hold their lock; what it holds up is not run meanwhile.
+A transaction works on copies of what it touches, and the commit puts them in place: what ends
+before leaves no trace, and what was committed is never changed, so a backup is all that there was.
+Whoever writes books must hold their lock; what it holds up is not run meanwhile.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -14,9 +15,9 @@ from contracts.evm import Address, BlockNumber, BlockRef, Hash32
 from contracts.leaves import Leaf
 from settlement.errors import OwnershipLost, PayoutsOwnedElsewhere
 from settlement.ledger import reserve
-from settlement.ledger.accounts import Account
+from settlement.ledger.accounts import Account, Book
 from settlement.ledger.activation import line_account
-from settlement.ledger.balances import PayableLeaf
+from settlement.ledger.balances import PayableLeaf, PayableLine
 from settlement.ledger.journal import EntryStatus, JournalEntry
 from settlement.ledger.reserve import Reservation
 from settlement.payouts.operation import (
@@ -30,8 +31,9 @@ from settlement.payouts.operation import (
 )
 from settlement.payouts.operation import SignedTransaction as Signed
 from tests.fakes_payout_chain import MemoryStore
-from tests.ledger_builders import MemoryBooks
-from tests.simulation.contract import SENDER, op_id_of
+from tests.ledger_builders import BOOK, MemoryBooks
+from tests.simulation.calls import BATCH, RELAY, op_id_of
+from tests.simulation.contract import SENDER
 from tests.simulation.faults import Fault, Faults, Kill
 
 
@@ -44,8 +46,8 @@ class SimulatedBooks(MemoryBooks):
 
     is_locked = False
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, book: Book = BOOK) -> None:
+        super().__init__(book)
         self.balances: dict[tuple[Account, Address], int] = {}
 
     def lock(self) -> None:
@@ -95,6 +97,29 @@ class SimulatedBooks(MemoryBooks):
             )
         return found
 
+    def payable_lines(self) -> list[PayableLine]:
+        """Lines with a posted balance, ascending by (list, index)."""
+        found: list[PayableLine] = []
+        for line in sorted(self._lines.values(), key=lambda one: (one.list_id, one.index)):
+            if not self.balances.get((line.account, line.asset), 0):
+                continue
+            last = self.last_reservation(line.op_id)
+            found.append(
+                PayableLine(
+                    op_id=line.op_id,
+                    list_id=line.list_id,
+                    index=line.index,
+                    payee=line.payee,
+                    asset=line.asset,
+                    amount=line.amount,
+                    entry_id=line.op_id,
+                    owed_since=line.owed_since,
+                    payers=() if line.payer is None else (line.payer,),
+                    is_reserved=last is not None and last.outcome is None,
+                )
+            )
+        return found
+
     def reservations(self) -> Mapping[Hash32, Reservation]:
         """The latest attempt at each leaf."""
         return self._reservations
@@ -116,10 +141,14 @@ def _place(leaf: Leaf) -> tuple[int, bytes, int, bytes]:
 _Tables = TypeVar("_Tables", MemoryStore, SimulatedBooks)
 
 
-def reserve_leaf(books: SimulatedBooks, operation: Operation) -> None:
-    """The books' pending entry of a planned withdrawal, as the product writes it."""
-    assert isinstance(operation.subject, LeafSubject)
-    reserve.reserve(books, operation.event_op_id, settled=operation.subject.settled)
+def reserve_operation(changes: "Changes", operation: Operation) -> None:
+    """The pending entry of a planned payment in the books of who pays, as the product writes it."""
+    books = changes.books(operation.contract)
+    if isinstance(operation.subject, LeafSubject):
+        settled = operation.subject.settled
+        reserve.reserve(books, operation.event_op_id, settled=settled)
+    else:
+        reserve.reserve_line(books, operation.op_id)
 
 
 @dataclass
@@ -130,6 +159,42 @@ class Session:
     is_alive: bool = True
 
 
+@dataclass(frozen=True, slots=True)
+class Content:
+    """All that is committed."""
+
+    store: MemoryStore
+    books: Mapping[Address, SimulatedBooks]
+
+
+class Changes:
+    """What a transaction touches, as copies."""
+
+    def __init__(self, before: Content) -> None:
+        self._before = before
+        self._store: MemoryStore | None = None
+        self._books: dict[Address, SimulatedBooks] = {}
+
+    @property
+    def store(self) -> MemoryStore:
+        """The payouts."""
+        if self._store is None:
+            self._store = _copied(self._before.store)
+        return self._store
+
+    def books(self, contract: Address) -> SimulatedBooks:
+        """The books of a contract, not locked yet."""
+        if contract not in self._books:
+            self._books[contract] = _copied(self._before.books[contract])
+            self._books[contract].is_locked = False
+        return self._books[contract]
+
+    def made(self) -> Content:
+        """What is committed once they are."""
+        store = self._before.store if self._store is None else self._store
+        return Content(store, {**self._before.books, **self._books})
+
+
 class Database:
     """What is committed, and who owns the payouts."""
 
@@ -137,12 +202,28 @@ class Database:
         self,
         faults: Faults,
         border: Callable[[str], None],
-        reserve: Callable[[SimulatedBooks, Operation], None] = reserve_leaf,
+        reserve: Callable[["Changes", Operation], None] = reserve_operation,
     ) -> None:
         self._faults, self.border, self.reserve = faults, border, reserve
-        self.store, self.books = MemoryStore(), SimulatedBooks()
+        all_books = [Book(chain_id=BOOK.chain_id, contract=one) for one in (RELAY, BATCH)]
+        books = {one.contract: SimulatedBooks(one) for one in (BOOK, *all_books)}
+        self.content = Content(MemoryStore(), books)
         self.owner: Session | None = None
         self.is_writing = False
+
+    @property
+    def store(self) -> MemoryStore:
+        """The payouts as committed."""
+        return self.content.store
+
+    @property
+    def books(self) -> SimulatedBooks:
+        """The committed books of the epoch contract."""
+        return self.content.books[BOOK.contract]
+
+    def books_of(self, contract: Address) -> SimulatedBooks:
+        """The committed books of a contract."""
+        return self.content.books[contract]
 
     @contextmanager
     def ownership(self, name: str) -> Iterator[Session]:
@@ -163,21 +244,18 @@ class Database:
         return self.store
 
     @contextmanager
-    def transaction(
-        self, session: Session, name: str
-    ) -> Iterator[tuple[MemoryStore, SimulatedBooks]]:
+    def transaction(self, session: Session, name: str) -> Iterator[Changes]:
         """One transaction: everything or nothing, with a fault on either side of the commit."""
         self.border(name)
         self._lose(session)
-        store, books = _copied(self.store), _copied(self.books)
-        books.is_locked = False
+        changes = Changes(self.content)
         self.is_writing = True
         try:
-            yield store, books
+            yield changes
             if self._faults.strikes(Fault.KILL_BEFORE_COMMIT, name):
                 raise Kill(f"{name}: before the commit")
             self._lose(session)
-            self.store, self.books = store, books
+            self.content = changes.made()
         finally:
             self.is_writing = False
         if self._faults.strikes(Fault.KILL_AFTER_COMMIT, name):
@@ -209,11 +287,11 @@ class Store:
         self._database, self._session = database, session
 
     def plan(self, operations: Sequence[Operation]) -> int:
-        with self._database.transaction(self._session, "plan") as (store, books):
-            planned = store.plan(operations)
+        with self._database.transaction(self._session, "plan") as changes:
+            planned = changes.store.plan(operations)
             for one in operations:
-                if one.kind is Kind.WITHDRAW:
-                    self._database.reserve(books, one)
+                if one.kind is not Kind.COMMIT:
+                    self._database.reserve(changes, one)
             return planned
 
     def open_count(self) -> int:
@@ -230,19 +308,23 @@ class Store:
         return self._database.read(self._session, "next_nonce").next_nonce(sender)
 
     def adopt(self, adoption: Adoption) -> None:
-        with self._database.transaction(self._session, "adopt") as (store, _):
-            store.adopt(adoption)
+        with self._database.transaction(self._session, "adopt") as changes:
+            changes.store.adopt(adoption)
+
+    def adopted_at(self, sender: Address, nonce: int) -> BlockNumber | None:
+        store = self._database.read(self._session, "adopted_at")
+        return store.adopted_at(sender, nonce)
 
     def add_transaction(
         self, transaction: Signed, op_ids: Sequence[Hash32], *, head: BlockNumber
     ) -> None:
-        with self._database.transaction(self._session, "add_transaction") as (store, _):
-            store.add_transaction(transaction, op_ids, head=head)
+        with self._database.transaction(self._session, "add_transaction") as changes:
+            changes.store.add_transaction(transaction, op_ids, head=head)
 
     def add_version(self, transaction: Signed, *, head: BlockNumber) -> None:
-        with self._database.transaction(self._session, "add_version") as (store, _):
-            store.add_version(transaction, head=head)
+        with self._database.transaction(self._session, "add_version") as changes:
+            changes.store.add_version(transaction, head=head)
 
     def record(self, outcomes: Sequence[Outcome]) -> None:
-        with self._database.transaction(self._session, "record") as (store, _):
-            store.record(outcomes)
+        with self._database.transaction(self._session, "record") as changes:
+            changes.store.record(outcomes)

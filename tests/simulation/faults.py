@@ -37,7 +37,9 @@ class Fault(StrEnum):
     DUPLICATE_JOB = "duplicate job"
     TWO_SCHEDULERS = "two schedulers at once"
     WORLD_MOVED = "world moved during a call"
-    STRANGER = "withdrawn by a stranger"
+    STRANGER = "paid by somebody else"
+    PAID_IN_PART = "paid in part by a stranger, under a hold"
+    FLOAT_SPENT = "float spent by another operator"
     HOLD_PLACED = "hold placed"
     HOLD_LIFTED = "hold lifted"
     VERDICT = "verdict placed or lifted"
@@ -47,6 +49,7 @@ class Fault(StrEnum):
     NO_FUNDS = "signer without funds"
     NONCE_USED_ELSEWHERE = "nonce of ours spent elsewhere"
     INDEX_LAGS = "index behind the chain"
+    BACKUP_RESTORED = "older backup restored"
 
 
 class Kill(BaseException):
@@ -63,6 +66,7 @@ RATES: dict[Fault, tuple[float, ...]] = {
     Fault.LAG: _RARELY,
     Fault.OTHER_FORK: _SOMETIMES,
     Fault.TWO_SCHEDULERS: _RARELY,
+    Fault.BACKUP_RESTORED: _RARELY,
     Fault.WORLD_MOVED: _SOMETIMES,
     Fault.KILL_AFTER_ARRIVAL: _OFTEN,
     Fault.SEND_NEVER_ARRIVES: _OFTEN,

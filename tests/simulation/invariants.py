@@ -3,91 +3,124 @@
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from contracts.calls import EpochState, EpochStatus
-from contracts.evm import Timestamp
-from contracts.leaves import Leaf
-from settlement.ledger.accounts import (
-    CASH,
-    LIABILITIES,
-    Account,
-    committed,
-    fees,
-    paid_in,
-    unallocated,
-    unclaimed,
-)
-from settlement.ledger.activation import line_account
+from contracts.evm import Hash32
 from settlement.ledger.journal import EntryStatus
 from settlement.payouts.gas import TRANSACTION_GAS_MAX
-from settlement.payouts.operation import CLOSING_FATES, Fate, Kind, LeafSubject, Operation, Outcome
+from settlement.payouts.operation import (
+    CLOSING_FATES,
+    Fate,
+    Kind,
+    LeafSubject,
+    Operation,
+    Outcome,
+    SignedTransaction,
+)
 from settlement.payouts.view import Usage
 from tests.fakes_payout_chain import MemoryStore
-from tests.ledger_builders import ASSET
-from tests.simulation.chain import Block, State, Transaction
-from tests.simulation.contract import SENDER, op_id_of
+from tests.ledger_builders import BOOK
+from tests.simulation.calls import BATCH, CONTRACTS, RELAY
+from tests.simulation.chain import Settled, Transaction
+from tests.simulation.contract import SENDER
 from tests.simulation.database import Database, SimulatedBooks
+from tests.simulation.expected import (
+    Balances,
+    batch_balances,
+    is_of_owner,
+    relay_balances,
+    settlement_balances,
+)
 from tests.simulation.limits import LIMITS
 from tests.simulation.node import Node, usage_in
+from tests.simulation.papers import Papers
 from tests.simulation.settlement import Index, Royalties
-
-
-class Violation(AssertionError):
-    """An invariant does not hold."""
-
-
-def require(holds: object, what: str) -> None:
-    """Name what does not hold."""
-    if not holds:
-        raise Violation(what)
+from tests.simulation.signed_calls import SignedCalls
+from tests.simulation.violation import Violation, require
 
 
 class Invariants:
     """Checks a world; remembers what it saw, for what must never change or shrink."""
 
-    def __init__(self, node: Node, database: Database, index: Index, royalties: Royalties) -> None:
+    def __init__(
+        self,
+        node: Node,
+        database: Database,
+        index: Index,
+        royalties: Royalties,
+        papers: Papers,
+    ) -> None:
         self._node, self._network, self._database = node, node.network, database
-        self._index, self._royalties = index, royalties
-        self._last_store, self._last_books = MemoryStore(), SimulatedBooks()
+        self._index, self._royalties, self._papers = index, royalties, papers
+        self._last_store = MemoryStore()
+        self._last_books = dict.fromkeys(CONTRACTS, SimulatedBooks())
+        self._forgotten: set[Hash32] = set()
+        self.signed = SignedCalls(self._network)
         self._network.on_arrival = self.arrived
 
     def arrived(self, one: Transaction) -> None:
-        """Nothing reaches the network that is not committed in the database."""
-        stored = {each.tx_hash for each in self._database.store.transactions}
-        require(one.tx_hash in stored, f"nonce {one.nonce} was sent before it was stored")
+        """Nothing reaches the network that is not committed in the database, or was before."""
+        is_stored = one.tx_hash in self._database.store.signed_at
+        is_known = is_stored or one.tx_hash in self._forgotten
+        require(is_known, f"nonce {one.nonce} was sent before it was stored")
+
+    def restored(self, lost: MemoryStore) -> None:
+        """An older database is in force: what it does not have was signed all the same."""
+        store = self._database.store
+        self._forgotten |= lost.signed_at.keys()
+        self._forgotten -= store.signed_at.keys()
+        self._last_store = store
+        self._last_books = {one: self._database.books_of(one) for one in CONTRACTS}
 
     def check(self) -> None:
         """Everything, as far as it can have changed."""
-        store, books = self._database.store, self._database.books
+        store = self._database.store
         self._paid_at_most_once(store)
         self._one_open_nonce(store)
         if store is not self._last_store:
             self._nothing_forgotten(store)
             self._nonces_in_turn(store)
-            self._within_limits(store)
+            new = store.transactions[len(self._last_store.transactions) :]
+            self._within_limits(new)
+            self.signed.check(new, store, self._node.heads)
+            self._nothing_new_while_unsettled(store)
             self._outcomes_true(store.outcomes[len(self._last_store.outcomes) :], store)
-            self._last_store = store
-        if books is not self._last_books:
-            self._books_balance(books)
-            self._books_equal_chain(books)
-            self._reserved_money_is_there(books)
-            self._last_books = books
-        self._planned_from_posted_entries(store, books)
+        for contract in CONTRACTS:
+            books = self._database.books_of(contract)
+            is_new = books is not self._last_books[contract]
+            if is_new:
+                self._books_balance(books)
+                self._books_equal_chain(books)
+                self._reserved_money_is_there(books)
+                self._last_books[contract] = books
+            if is_new or store is not self._last_store:
+                self._planned_from_posted_entries(store, books)
+        self._last_store = store
         self._node.is_honest = True  # until it lies again
+        self._node.heads.clear()
 
     def _paid_at_most_once(self, store: MemoryStore) -> None:
-        """On chain; and by what we signed, even if the contract kept no flags."""
+        """On chain; and by what we signed, even if the contract kept no flags.
+
+        Of what a restored backup has forgotten, only the contract's flags are to keep us.
+        """
         state = self._network.state
-        for (op_id, line), times in state.paid.items():
-            require(times <= 1, f"line {line} of {op_id} was paid {times} times")
+        twice = [key for key, times in state.paid.items() if times > 1]
+        require(not twice, f"paid more than once, as (operation, line): {twice}")
         aims = {
             (sender, nonce, store.operations[op_id].event_op_id): store.operations[op_id]
             for op_id, sender, nonce in store.inclusions
         }
         for one in state.reached:
-            aim = aims.get((one.sender, one.nonce, one.leaf_op_id))
-            require(aim, f"nonce {one.nonce} reached leaf {one.leaf_op_id} without a plan")
-            again = one.ours_before & ~_settled(aim)
-            require(not again, f"nonce {one.nonce} was to pay {again:#b} of {one.leaf_op_id} again")
+            if one.tx_hash in self._forgotten and one.tx_hash not in store.signed_at:
+                continue
+            aim = aims.get((one.sender, one.nonce, one.op_id))
+            if aim is None:
+                raise Violation(f"nonce {one.nonce} reached {one.op_id} without a plan")
+            again = self._remembered(one.ours_before, store) & ~_settled(aim)
+            if again:
+                raise Violation(f"nonce {one.nonce} was to pay {again:#b} of {one.op_id} again")
+
+    def _remembered(self, before: Iterable[Settled], store: MemoryStore) -> int:
+        return sum(one.bits for one in before if one.by in store.signed_at)
 
     def _one_open_nonce(self, store: MemoryStore) -> None:
         """No two nonces that can still run can pay one leaf, or make one commit."""
@@ -109,8 +142,7 @@ class Invariants:
         require(store.inclusions >= last.inclusions, "what a nonce carries is lost")
         require(_begins(store.transactions, last.transactions), "a signed transaction is lost")
         require(_begins(store.outcomes, last.outcomes), "an outcome is lost")
-        hashes = {one.tx_hash for one in store.transactions}
-        lost = self._network.seen.keys() - hashes
+        lost = self._network.seen.keys() - store.signed_at.keys() - self._forgotten
         require(not lost, f"the network has {len(lost)} hashes that are not stored")
 
     def _nonces_in_turn(self, store: MemoryStore) -> None:
@@ -121,12 +153,26 @@ class Invariants:
         is_whole = nonces == list(range(nonces[0], nonces[-1] + 1)) if nonces else True
         require(is_whole, f"nonces {nonces} leave a gap")
 
-    def _within_limits(self, store: MemoryStore) -> None:
+    def _within_limits(self, new: Iterable[SignedTransaction]) -> None:
         caps = LIMITS.caps
-        for one in store.transactions[len(self._last_store.transactions) :]:
+        for one in new:
             is_bid = one.tip_wei <= one.max_fee_wei <= caps.max_fee_wei
             require(is_bid and one.tip_wei <= caps.tip_wei, f"nonce {one.nonce} bids too much")
             require(one.gas <= TRANSACTION_GAS_MAX, f"nonce {one.nonce} has {one.gas} gas")
+
+    def _nothing_new_while_unsettled(self, store: MemoryStore) -> None:
+        """No new nonce while one may be spent by what we do not know of."""
+        spent = self._index.block.state.counts[SENDER]
+        before = {one.nonce for one in self._last_store.transactions}
+        first: dict[int, bool] = {}
+        for one in store.transactions:
+            first.setdefault(one.nonce, one.is_noop)
+        unknown = {nonce for nonce, is_filler in first.items() if is_filler and nonce >= spent}
+        for adoption in store.adoptions:
+            unknown.update(range(max(spent, adoption.first_nonce), adoption.next_nonce))
+        signed = {nonce for nonce, is_filler in first.items() if not is_filler} - before
+        is_early = signed and unknown and max(signed) > min(unknown)
+        require(not is_early, f"nonces {sorted(signed)} signed, {sorted(unknown)} unknown")
 
     def _outcomes_true(self, outcomes: Iterable[Outcome], store: MemoryStore) -> None:
         """What is recorded is final, and so at the block that the outcome names or before."""
@@ -141,6 +187,8 @@ class Invariants:
             if one.nonce is not None:
                 spent = final.state.counts[SENDER]
                 require(one.nonce < spent, f"{named}, but nonce {one.nonce} is open")
+            is_by_ours = one.fate in (Fate.SETTLED, Fate.REVERTED, Fate.REFUSED)
+            require(one.tx_hash or not is_by_ours, f"{named}, by no transaction")
             if self._node.is_honest:
                 self._attributed(one, store, named)
 
@@ -175,20 +223,23 @@ class Invariants:
             require(is_unseen == (one.fate is Fate.SETTLED_UNSEEN), f"{named}: {is_unseen=}")
 
     def _planned_from_posted_entries(self, store: MemoryStore, books: SimulatedBooks) -> None:
-        """Each withdrawal has one reservation of its own in the books."""
+        """Each payment has one reservation of its own in the books of who pays it."""
         planned = Counter(
-            one.event_op_id for one in store.operations.values() if one.kind is Kind.WITHDRAW
+            one.event_op_id
+            for one in store.operations.values()
+            if one.kind is not Kind.COMMIT and one.contract == books.book.contract
         )
         reserved = {op_id: one.attempt for op_id, one in books.reservations().items()}
         require(dict(planned) == reserved, "operations and reservations of the books differ")
 
     def _books_balance(self, books: SimulatedBooks) -> None:
-        balances = books.all_posted()
-        for (account, _), units in balances.items():
-            require(units >= 0, f"{account.path} holds {units}")
-        owed = sum(units for (one, _), units in balances.items() if one.kind in LIABILITIES)
-        cash = balances.get((CASH, ASSET), 0)
-        require(owed == cash, f"the books owe {owed} and hold {cash}")
+        """Nothing is below zero, and what is held is somebody's: theirs, or the owner's."""
+        sums: Counter[bytes] = Counter()
+        for (account, asset), units in books.all_posted().items():
+            if units < 0:
+                raise Violation(f"{account.path} holds {units}")
+            sums[asset] += -units if is_of_owner(account) else units
+        require(not any(sums.values()), f"the books of {books.book.contract} do not balance")
 
     def _books_equal_chain(self, books: SimulatedBooks) -> None:
         """Every balance, at the block up to which the books are posted."""
@@ -197,11 +248,18 @@ class Invariants:
             return
         block = self._index.block.ancestor(cursor.number)
         require(block.ref == cursor, "the books rest on a block that is not final")
-        wanted = expected_balances(block, self._royalties)
-        found = {one: units for (one, _), units in books.all_posted().items() if units}
-        for account in wanted.keys() | found.keys() if wanted != found else ():
-            pair = (found.get(account, 0), wanted.get(account, 0))
-            require(pair[0] == pair[1], f"{account.path}: books {pair[0]}, chain {pair[1]}")
+        wanted: Balances
+        if books.book.contract == BOOK.contract:
+            wanted = settlement_balances(block, self._royalties)
+        elif books.book.contract == RELAY:
+            wanted = relay_balances(block)
+        else:
+            assert books.book.contract == BATCH
+            wanted = batch_balances(block, self._papers, books.booked_lists())
+        found = {one: units for one, units in books.all_posted().items() if units}
+        for key in wanted.keys() | found.keys() if wanted != found else ():
+            pair = (found.get(key, 0), wanted.get(key, 0))
+            require(pair[0] == pair[1], f"{key[0].path}: books {pair[0]}, chain {pair[1]}")
 
     def _reserved_money_is_there(self, books: SimulatedBooks) -> None:
         balances = books.all_posted()
@@ -214,41 +272,12 @@ class Invariants:
                     continue
                 for one in entry.postings:
                     units = balances.get((one.debit, one.asset), 0)
-                    require(units == one.amount, f"{one.amount} of {units} reserved on {op_id}")
+                    if units != one.amount:
+                        raise Violation(f"{one.amount} of {units} reserved on {op_id}")
 
 
-def expected_balances(block: Block, royalties: Royalties) -> dict[Account, int]:
-    """The books as the chain has them after a block."""
-    state, found = block.state, Counter[Account]()
-    found[CASH] = state.cash
-    for payee, units in state.unclaimed.items():
-        found[unclaimed(payee)] += units
-    for epoch, units in state.paid_in.items():
-        one = state.epoch(epoch)
-        if one.status is EpochStatus.NONE:
-            found[paid_in(epoch)] += units
-            continue
-        leaves = royalties.distribution(epoch, one.attempt).leaves
-        found[unallocated(epoch)] += units - sum(leaf.amount for leaf in leaves)
-        for leaf in leaves:
-            found.update(_of_leaf(leaf, state, one, block.ref.timestamp))
-    return {account: units for account, units in found.items() if units}
-
-
-def _of_leaf(leaf: Leaf, state: State, epoch: EpochState, now: Timestamp) -> dict[Account, int]:
-    if now < epoch.active_at:
-        waiting = fees(leaf.epoch) if leaf.work_id[0] else committed(leaf.epoch)
-        return {waiting: leaf.amount}
-    bits = state.lines.get(op_id_of(leaf), 0)
-    return {
-        line_account(leaf, line): line.amount
-        for number, line in enumerate(leaf.lines)
-        if not bits >> number & 1
-    }
-
-
-def _settled(operation: Operation | None) -> int:
-    subject = operation.subject if operation else None
+def _settled(operation: Operation) -> int:
+    subject = operation.subject
     return subject.settled if isinstance(subject, LeafSubject) else 0
 
 

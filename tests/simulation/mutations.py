@@ -76,13 +76,61 @@ MUTATIONS = (
         "_open_lines(books, leaf) if leaf and not leaf.kind.is_escrow else []",
         "list(leaf.lines) if leaf and not leaf.kind.is_escrow else []",
     ),
+    Mutation(
+        "sign while the key is unsettled",
+        f"{_PAYOUTS}/submit.py",
+        "return Stop.KEY_UNSETTLED if kept.is_unsettled else None",
+        "return None",
+    ),
+    Mutation(
+        "other operations of the leaf ignored",
+        f"{_PAYOUTS}/decision.py",
+        "(*history.attempts, *history.others)):\n        lacking",
+        "history.attempts):\n        lacking",
+    ),
+    Mutation(
+        "halving loses an item",
+        f"{_PAYOUTS}/batch.py",
+        "tuple(group[:middle]), tuple(group[middle:])",
+        "tuple(group[:middle]), tuple(group[middle + 1 :])",
+    ),
+    Mutation(
+        "a payment for a paused contract",
+        f"{_PAYOUTS}/submit.py",
+        "        due = [operation for operation in due if operation.contract not in paused]\n",
+        "",
+    ),
+    Mutation(
+        "lines of two lists in one call",
+        f"{_PAYOUTS}/operation.py",
+        "return Route(self.kind, self.contract, line.list_id, line.asset)",
+        "return Route(self.kind, self.contract, ZERO_HASH, line.asset)",
+    ),
+    Mutation(
+        "what is under way forgotten in the float",
+        f"{_PAYOUTS}/assemble.py",
+        "        promised[fund] += operation.subject.amount\n",
+        "        promised[fund] += 0\n",
+    ),
+    Mutation(
+        "paid to the payee of another line",
+        f"{_PAYOUTS}/obligations.py",
+        "payee=line.payee, amount=line.amount) for line in lines",
+        "payee=first.payee, amount=line.amount) for line in lines",
+    ),
+    Mutation(
+        "a line's reservation never ends",
+        f"{_LEDGER}/post_payments.py",
+        "    books.post_reservations(settled)\n",
+        "",
+    ),
 )
 
 GUARDS = (
     Mutation(
         "oz_relayer_818",
         f"{_PAYOUTS}/nonces.py",
-        "    return counts.pending if counts.pending in missing.adopted else None\n",
+        "    return counts.pending if is_told and counts.pending in missing.adopted else None\n",
         "    return None\n",
     ),
     Mutation(
@@ -148,6 +196,24 @@ GUARDS = (
         f"{_PAYOUTS}/nonces.py",
         "    return Resend(newest)\n",
         "    return Replace(attempt, fee) if isinstance(fee, Fee) else Leave()\n",
+    ),
+    Mutation(
+        "optimism_11614",
+        f"{_PAYOUTS}/gas.py",
+        "    return fee_wei + max(tenth_wei, 1)\n",
+        "    return fee_wei + min(tenth_wei, 1)\n",
+    ),
+    Mutation(
+        "slopdotcash_455",
+        f"{_PAYOUTS}/batch.py",
+        "tuple(group[:middle]), tuple(group[middle:])",
+        "tuple(group[:middle]), tuple(group[middle + 1 :])",
+    ),
+    Mutation(
+        "forgotten_underpriced",
+        f"{_PAYOUTS}/keep_up.py",
+        "return nonce if adopted_at is not None and is_left(adopted_at, market) else None",
+        "return None",
     ),
     Mutation(
         "plan_outdated",

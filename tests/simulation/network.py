@@ -5,9 +5,11 @@ from collections.abc import Callable
 from random import Random
 
 from contracts.evm import Hash32
+from tests.simulation.calls import op_id_of
 from tests.simulation.chain import BLOCK_TIME, CALM_BASE_FEE, Block, Chain, State, Transaction
-from tests.simulation.contract import SENDER, Executor, External, Fund, Withdraw, op_id_of
+from tests.simulation.contract import SENDER, Executor, External, Fund, Withdraw
 from tests.simulation.faults import Fault, Faults
+from tests.simulation.lines import BringFloat
 from tests.simulation.mempool import Mempool, Verdict
 from tests.simulation.signer import transaction_from_raw
 
@@ -61,6 +63,7 @@ class Network:
             transactions=tuple(included),
             externals=externals,
             events=tuple(executor.events),
+            line_events={one: tuple(each) for one, each in executor.line_events.items()},
             state=executor.state,
         )
         chain.append(block)
@@ -72,7 +75,7 @@ class Network:
         removed = self.chain.unwind(depth)
         for block in reversed(removed):
             for one in block.externals:
-                if returns or isinstance(one, Fund):
+                if returns or isinstance(one, Fund | BringFloat):
                     self.externals.append(one)  # type: ignore[arg-type]
         if returns:
             again = [one for block in reversed(removed) for one in block.transactions]

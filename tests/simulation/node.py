@@ -12,7 +12,13 @@ from contracts.evm import Address, BlockRef, Hash32, Timestamp
 from settlement.errors import ChainUnavailable
 from settlement.payouts.broadcast import Answer, SendResult, read_error
 from settlement.payouts.gas import FeeQuote
-from settlement.payouts.operation import EpochSubject, LeafSubject, Operation
+from settlement.payouts.operation import (
+    EpochSubject,
+    Kind,
+    LeafSubject,
+    LineSubject,
+    Operation,
+)
 from settlement.payouts.view import (
     Backing,
     Fund,
@@ -21,16 +27,21 @@ from settlement.payouts.view import (
     Usage,
     commit_usage,
     leaf_usage,
+    line_usage,
 )
+from tests.simulation.calls import Commit, PayLines, PayTips, Withdrawals, decoded, gas_of, items_of
 from tests.simulation.chain import BLOCK_TIME, Block, State
-from tests.simulation.contract import Commit, Executor, decoded, gas_of
+from tests.simulation.contract import Executor
 from tests.simulation.error_texts import CLASSES, ERROR_TEXTS
 from tests.simulation.faults import Fault, Faults, Kill
+from tests.simulation.lines import lines_objection, lines_of, skip_reason, waiting_in
 from tests.simulation.mempool import Verdict
 from tests.simulation.network import Network
 
 TIP_WEI = 10**8
 LAG_MAX = 6
+ITEMS_MAX = 100
+"""More than any call has: such a node estimates every call as it is."""
 
 
 class Misread(AssertionError):
@@ -38,18 +49,25 @@ class Misread(AssertionError):
 
 
 class Node:
-    """One endpoint. `border` is what may happen at any call before the node is asked."""
+    """One endpoint. `border` is what may happen at any call before the node is asked.
+
+    `heads` are those that it told of since somebody looked. Of calls with more than `items_max`
+    items it always says that they need far more gas than they do.
+    """
 
     def __init__(self, network: Network, faults: Faults, border: Callable[[str], None]) -> None:
         self.network, self._faults, self._border = network, faults, border
         self.is_honest = True
+        self.heads: list[Block] = []
+        self.items_max = faults.random.choice((1, 2, 3, ITEMS_MAX))
 
     def head(self) -> BlockRef:
-        return self._ask("head").ref
+        self.heads.append(self._ask("head"))
+        return self.heads[-1].ref
 
     def paused(self, contracts: Collection[Address], at: BlockRef) -> frozenset[Address]:
-        is_paused = self._state("paused", at).is_paused
-        return frozenset(contracts if is_paused else ())
+        paused = self._state("paused", at).paused
+        return frozenset(one for one in contracts if one in paused)
 
     def nonce_count(self, sender: Address, at: BlockRef) -> int:
         return self._state("nonce_count", at).counts[sender]
@@ -64,8 +82,8 @@ class Node:
         return self._state("balance", at).funds
 
     def backing(self, funds: Sequence[Fund], at: BlockRef) -> list[Backing | Objection]:
-        cash = self._state("backing", at).cash
-        return [Backing(held=cash, accounted=cash) for _ in funds]
+        state = self._state("backing", at)
+        return [_backing(fund, state) for fund in funds]
 
     def data_fee(self, data: bytes, at: BlockRef) -> int:
         self._ask("data_fee")
@@ -106,13 +124,11 @@ class Node:
         self, contract: Address, call: bytes, *, sender: Address, at: BlockRef
     ) -> int | Objection:
         state = self._state("estimate_gas", at)
-        what = decoded(call)
-        if self._faults.strikes(Fault.SPOILT_ESTIMATE):
+        is_spoilt = self._faults.strikes(Fault.SPOILT_ESTIMATE)
+        if is_spoilt or items_of(call) > self.items_max:
             return gas_of(call) * 50
-        if isinstance(what, Commit):
-            reason = self._executor(state, at).commit_objection(what)
-            return gas_of(call) if reason is None else Objection(None, reason)
-        return gas_of(call)
+        reason = self._revert(call, state, at)
+        return gas_of(call) if reason is None else Objection(None, reason)
 
     def fees(self, at: BlockRef) -> FeeQuote:
         view = self._ask("fees")
@@ -185,12 +201,26 @@ class Node:
     def _objection(self, call: bytes, state: State, at: BlockRef) -> Objection | None:
         if self._faults.strikes(Fault.WRONG_OBJECTION):
             return Objection(Refusal.BAD_PROOF, "bad_proof")
-        what, executor = decoded(call), self._executor(state, at)
-        if isinstance(what, Commit):
-            reason = executor.commit_objection(what)
-            return None if reason is None else Objection(None, reason)
-        refusal = executor.refusal(what[0].leaf)
-        return None if refusal is None else Objection(refusal, refusal.name.lower())
+        reason, what = self._revert(call, state, at), decoded(call)
+        if reason is not None:
+            return Objection(None, reason)
+        if isinstance(what, Withdrawals):
+            refusal = self._executor(state, at).refusal(what.items[0].leaf)
+            return None if refusal is None else Objection(refusal, refusal.name.lower())
+        if isinstance(what, PayTips | PayLines):
+            (line,) = lines_of(what, state)
+            skip = skip_reason(line, state)
+            return Objection(skip, skip.name.lower()) if skip else None
+        return None
+
+    def _revert(self, call: bytes, state: State, at: BlockRef) -> str | None:
+        """Why a whole call would revert."""
+        match decoded(call):
+            case Commit() as commit:
+                return self._executor(state, at).commit_objection(commit)
+            case PayTips() | PayLines() as lines:
+                return lines_objection(lines, state)
+        return None
 
     def _executor(self, state: State, at: BlockRef) -> Executor:
         after = replace(at, timestamp=Timestamp(at.timestamp + BLOCK_TIME))
@@ -203,5 +233,15 @@ def usage_in(state: State, operation: Operation) -> Usage:
     if isinstance(subject, LeafSubject):
         lines = state.lines.get(operation.event_op_id, 0)
         return leaf_usage(operation.op_id, subject, lines)
+    if isinstance(subject, LineSubject):
+        return line_usage(state.lines.get(operation.op_id, 0), 0)
     assert isinstance(subject, EpochSubject)
     return commit_usage(subject, state.epoch(subject.epoch))
+
+
+def _backing(fund: Fund, state: State) -> Backing:
+    if fund.kind not in (Kind.TIP, Kind.PAYOUT):
+        return Backing(held=state.cash, accounted=state.cash)
+    held = state.holdings[fund.contract, fund.asset]
+    waiting = waiting_in(state, fund.contract, fund.asset)
+    return Backing(held=held, accounted=held if fund.kind is Kind.TIP else waiting)

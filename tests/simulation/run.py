@@ -6,13 +6,21 @@ from dataclasses import dataclass, field
 from random import Random
 
 from settlement.errors import SettlementError
+from settlement.payouts.operation import Kind
+from tests.simulation.calls import CONTRACTS
 from tests.simulation.faults import Fault, drawn
-from tests.simulation.invariants import require
+from tests.simulation.violation import require
 from tests.simulation.world import EPOCHS_MAX, World
 
 STEPS = (40, 120)
+_VIOLATIONS = (AssertionError, SettlementError, LookupError, TypeError, ValueError)
+"""What ends a run: whatever the product does not expect is one, too."""
+
 _SHARE_WARM = 0.7
 """Runs that begin with an epoch that is active and not paid yet."""
+
+_SHARE_OWING, _SHARE_BACKED_UP = 0.1, 0.1
+"""Steps that begin with another tip or document, or with a backup."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,6 +30,7 @@ class Run:
     seed: int
     steps: int
     faults: Counter[Fault]
+    closed: Counter[Kind]
     killed_mid_payment: bool
     violation: str | None
     trace: tuple[str, ...]
@@ -35,6 +44,7 @@ class Report:
     steps: int = 0
     killed_mid_payment: int = 0
     faults: Counter[Fault] = field(default_factory=Counter)
+    closed: Counter[Kind] = field(default_factory=Counter)
     violations: list[Run] = field(default_factory=list)
 
     def add(self, run: Run) -> None:
@@ -43,6 +53,7 @@ class Report:
         self.steps += run.steps
         self.killed_mid_payment += run.killed_mid_payment
         self.faults += run.faults
+        self.closed += run.closed
         if run.violation is not None:
             self.violations.append(run)
 
@@ -52,6 +63,9 @@ class Report:
         yield f"steps                     {self.steps:>9,}"
         share = 100 * self.killed_mid_payment // max(1, self.seeds)
         yield f"crashed mid-payment       {self.killed_mid_payment:>9,}  ({share} % of the runs)"
+        yield f"operations closed         {self.closed.total():>9,}"
+        for kind in Kind:
+            yield f"  {kind:<48}{self.closed[kind]:>9,}"
         yield f"faults                    {self.faults.total():>9,}"
         for fault in Fault:
             yield f"  {fault:<48}{self.faults[fault]:>9,}"
@@ -69,17 +83,24 @@ def run_seed(seed: int) -> Run:
         for _ in story(world):
             steps += 1
             world.invariants.check()
-    except (AssertionError, SettlementError) as error:
+    except _VIOLATIONS as error:
         violation = f"{type(error).__name__}: {error}"
         world.note(f"VIOLATION {violation}")
     return Run(
         seed=seed,
         steps=steps,
         faults=world.faults.counts,
+        closed=_closed(world),
         killed_mid_payment=world.killed_mid_payment,
         violation=violation,
         trace=tuple(world.trace),
     )
+
+
+def _closed(world: World) -> Counter[Kind]:
+    store = world.database.store
+    over = [one.op_id for one in store.outcomes if one.is_closing]
+    return Counter(store.operations[op_id].kind for op_id in over)
 
 
 def story(world: World) -> Iterator[None]:
@@ -94,6 +115,10 @@ def story(world: World) -> Iterator[None]:
         if epochs < EPOCHS_MAX and random.random() < 0.05:
             world.fund(epochs)
             epochs += 1
+        if random.random() < _SHARE_OWING:
+            world.outside.owe_lines()
+        if random.random() < _SHARE_BACKED_UP:
+            world.back_up()
         _step(world)
         yield
     world.note(f"calm after {steps} steps")
@@ -115,17 +140,20 @@ def story(world: World) -> Iterator[None]:
 
 def _step(world: World) -> None:
     random, strikes = world.random, world.faults.strikes
+    if strikes(Fault.BACKUP_RESTORED):
+        world.restore()
     match random.choices(("tick", "post", "move"), weights=(10, 6, 14))[0]:
         case "tick":
             world.tick()
             if strikes(Fault.DUPLICATE_JOB):
                 world.tick("duplicate")
         case "post":
-            world.post(blocks_max=random.randint(1, 12))
+            contract = random.choices(CONTRACTS, weights=(2, 1, 1))[0]
+            world.post(contract, blocks_max=random.randint(1, 12))
             if strikes(Fault.DUPLICATE_JOB):
-                world.post(blocks_max=random.randint(1, 12))
+                world.post(contract, blocks_max=random.randint(1, 12))
         case "move":
-            world.move()
+            world.outside.move()
 
 
 def run_seeds(seeds: Iterable[int]) -> Iterator[Run]:

@@ -12,10 +12,13 @@ from contracts.calls import EpochStatus, GuardianSignature, Withdrawal
 from contracts.evm import Address, BlockNumber, BlockRef, Epoch, Hash32, Timestamp
 from contracts.leaves import FEES_ID, Leaf, SplitLine
 from contracts.money_events import MoneyEvent
+from contracts.payment_events import PaymentEvent
 from contracts.units import BaseUnits
 from settlement.ledger.commitments import Distribution
+from settlement.payouts.operation import Kind, LineSubject
 from settlement.payouts.protocols import ApprovedCommit, OwedLeaf
 from tests.ledger_builders import ASSET, Computed
+from tests.simulation.calls import RELAY
 from tests.simulation.chain import Block, State
 from tests.simulation.contract import GUARDIAN
 from tests.simulation.database import Database
@@ -75,6 +78,23 @@ class Facts:
         block: Block | None = self._block.ancestor(upto.number)
         while block is not None and block.ref.number > after:
             found[:0] = block.events
+            block = block.parent
+        return found
+
+
+class LineFacts(Facts):
+    """`PaymentFacts` of one contract."""
+
+    def __init__(self, index: Index, border: Callable[[str], None], contract: Address) -> None:
+        super().__init__(index, border)
+        self._contract = contract
+
+    def events(self, after: BlockNumber, upto: BlockRef) -> list[PaymentEvent]:
+        self._border("events")
+        found: list[PaymentEvent] = []
+        block: Block | None = self._block.ancestor(upto.number)
+        while block is not None and block.ref.number > after:
+            found[:0] = block.line_events.get(self._contract, ())
             block = block.parent
         return found
 
@@ -166,6 +186,31 @@ class Owed:
         ][:limit]
         leaves = books.leaves([one.op_id for one in due])
         return [OwedLeaf(Withdrawal(leaves[one.op_id], PROOF), one.settled) for one in due]
+
+
+class OwedLines:
+    """`PayableLines`: what the committed books of the relay or the batch owe."""
+
+    def __init__(
+        self, contract: Address, database: Database, border: Callable[[str], None]
+    ) -> None:
+        self.contract, self._database, self._border = contract, database, border
+
+    def payable(self, at: BlockRef, *, limit: int) -> Sequence[LineSubject]:
+        self._border("payable_lines")
+        owed = self._database.books_of(self.contract).payable_lines()
+        due = [one for one in owed if not one.is_reserved][:limit]
+        return [
+            LineSubject(
+                kind=Kind.TIP if self.contract == RELAY else Kind.PAYOUT,
+                list_id=one.list_id,
+                index=one.index,
+                payee=one.payee,
+                asset=one.asset,
+                amount=BaseUnits(one.amount),
+            )
+            for one in due
+        ]
 
 
 def _leaves(random: Random, epoch: Epoch) -> list[Leaf]:

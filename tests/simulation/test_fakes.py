@@ -77,7 +77,7 @@ class TestSimulatedStore(PayoutStoreContract):
     @pytest.fixture
     def store(self) -> Store:
         faults = Faults(random=Random(1))
-        database = Database(faults, lambda _: None, reserve=lambda _books, _operation: None)
+        database = Database(faults, lambda _: None, reserve=lambda _changes, _operation: None)
         return Store(database, Session("test"))
 
 

@@ -12,12 +12,15 @@ from contracts.evm import Epoch, Hash32
 from settlement.payouts.broadcast import Answer, read_error
 from settlement.payouts.report import Stop, TickReport
 from tests.ledger_builders import BOOK
+from tests.simulation.calls import Withdrawals, decoded, op_id_of
 from tests.simulation.chain import Transaction
-from tests.simulation.contract import SENDER, Change, SpendNonce, Withdraw, decoded, op_id_of
+from tests.simulation.contract import SENDER, Change, SpendNonce, Withdraw
 from tests.simulation.faults import Fault, Faults
+from tests.simulation.limits import LIMITS
 from tests.simulation.mutations import GUARDS, MUTATIONS, ROOT, Mutation
+from tests.simulation.outside import ENOUGH_WEI
 from tests.simulation.signer import transaction_from_raw
-from tests.simulation.world import ENOUGH_WEI, World
+from tests.simulation.world import World
 
 ROUNDS_MAX = 60
 BLIND = {Fault.NULL_RECEIPT: 1.0, Fault.HIDDEN_TRANSACTION: 1.0}
@@ -50,7 +53,7 @@ def killed(world: World, fault: Fault, place: str) -> None:
 def finalize(world: World) -> None:
     """Everything that is mined is final and indexed."""
     world.network.chain.finalize(0)
-    world.advance_index()
+    world.outside.advance_index()
 
 
 def paid_in_the_end(world: World) -> None:
@@ -149,9 +152,9 @@ def test_incident__rrelayer_99__what_is_not_needed_any_more_strands_its_follower
     first, *_ = stored(world)
     raw = next(one.raw for one in world.database.store.transactions if one.tx_hash == first)
     carried = decoded(transaction_from_raw(raw).data)
-    assert isinstance(carried, tuple)
+    assert isinstance(carried, Withdrawals)
     world.network.pool.waiting.clear()
-    world.network.externals += [Withdraw(one.leaf) for one in carried]
+    world.network.externals += [Withdraw(one.leaf) for one in carried.items]
     world.network.mine()
     finalize(world)
     while not world.post():
@@ -160,7 +163,7 @@ def test_incident__rrelayer_99__what_is_not_needed_any_more_strands_its_follower
     paid_in_the_end(world)
 
     paid_by_us = world.network.state.ours
-    assert all(op_id_of(one.leaf) not in paid_by_us for one in carried)
+    assert all(op_id_of(one.leaf) not in paid_by_us for one in carried.items)
 
 
 def test_incident__rrelayer_113_funds__signer_without_funds_loses_no_nonce() -> None:
@@ -287,6 +290,51 @@ def test_incident__plan_outdated__held_line_is_not_reserved_for_ever() -> None:
     world.warm_up()
     world.is_armed = True
     killed(world, Fault.KILL_AFTER_COMMIT, "plan")
+
+    paid_in_the_end(world)
+
+
+def test_incident__forgotten_underpriced__a_no_op_takes_its_place() -> None:
+    """Our own: what a restored backup had forgotten waited below the base fee, and all waited."""
+    world = owing()
+    world.back_up()
+    ticked(world)
+    world.network.base_fee_wei *= 5
+    world.restore()
+
+    reports = []
+    for _ in range(LIMITS.replace_after_blocks + 1):
+        reports.append(ticked(world))
+        world.network.mine()
+
+    replaced = [len(one.replaced) for one in reports]
+    assert replaced == [0] * LIMITS.replace_after_blocks + [1]
+    paid_in_the_end(world)
+
+
+def test_incident__optimism_11614__what_waits_too_cheaply_is_outbid_as_nodes_want_it() -> None:
+    """After a restart, replacements were refused as underpriced for ever."""
+    world = owing()
+    first = ticked(world)
+    world.network.base_fee_wei *= 5
+    world.network.mine()
+
+    again = ticked(world)
+
+    assert len(again.replaced) == len(first.signed)
+    waiting = [one.tx_hash for one in world.network.pool.waiting.values()]
+    assert waiting == list(again.replaced)
+    paid_in_the_end(world)
+
+
+def test_incident__slopdotcash_455__no_recipient_left_out_of_a_batch() -> None:
+    """Recipients of a batch that could not be sent whole were skipped without a word."""
+    world = next(one for one in map(owing, range(50)) if len(ticked(one).signed) > 1)
+    world = owing(world.seed)
+    world.node.items_max = 1
+
+    ticked(world)
+    world.nobody_left_out(ticked(world))
 
     paid_in_the_end(world)
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from settlement.payouts.operation import Kind
 from tests.simulation.faults import Fault
 from tests.simulation.run import Report, run_seed
 
@@ -28,6 +29,10 @@ def test_simulation__two_hundred_seeds__no_violation(report: Report) -> None:
 
 def test_simulation__two_hundred_seeds__every_fault_many_times(report: Report) -> None:
     assert {fault: report.faults[fault] for fault in Fault if report.faults[fault] < 20} == {}
+
+
+def test_simulation__two_hundred_seeds__every_kind_of_operation_many_times(report: Report) -> None:
+    assert {kind: report.closed[kind] for kind in Kind if report.closed[kind] < SEEDS} == {}
 
 
 def test_simulation__two_hundred_seeds__most_are_killed_while_money_is_on_its_way(

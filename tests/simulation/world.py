@@ -6,36 +6,32 @@ process may run: what happens there happens between two instructions of the one 
 
 from random import Random
 
-from contracts.evm import Epoch
+from contracts.evm import Address, Epoch
 from settlement.errors import Transient
 from settlement.ledger.errors import NothingToReserve
-from settlement.ledger.post import post_step
+from settlement.ledger.post import Posted, post_step
+from settlement.ledger.post_payments import post_payments_step
 from settlement.payouts.report import TickReport
 from settlement.payouts.submit import Submitter
 from tests.ledger_builders import BOOK
-from tests.simulation.chain import CALM_BASE_FEE
-from tests.simulation.contract import (
-    SENDER,
-    Change,
-    External,
-    Fund,
-    SpendNonce,
-    Veto,
-    all_lines,
-    op_id_of,
-)
-from tests.simulation.database import Database, Session, Store
+from tests.simulation.calls import BATCH, CONTRACTS, RELAY, all_lines, op_id_of
+from tests.simulation.chain import CALM_BASE_FEE, Block
+from tests.simulation.contract import SENDER, Change, Fund
+from tests.simulation.database import Changes, Content, Database, Session, Store
 from tests.simulation.faults import Fault, Faults, Kill
-from tests.simulation.invariants import Invariants, require
+from tests.simulation.invariants import Invariants
 from tests.simulation.limits import LIMITS
+from tests.simulation.lines import line_op_id, tip_op_id
 from tests.simulation.network import Network
 from tests.simulation.node import Node
-from tests.simulation.settlement import PAYEES, Facts, Index, Owed, Royalties
+from tests.simulation.outside import ENOUGH_WEI, Outside
+from tests.simulation.papers import Papers
+from tests.simulation.settlement import Facts, Index, LineFacts, Owed, OwedLines, Royalties
 from tests.simulation.signer import SpellingSigner
+from tests.simulation.violation import require
 
-EPOCHS_MAX = 3
+EPOCHS_MAX, BACKUPS_MAX, POST_STEPS_MAX = 3, 8, 200
 WARM_UP_ROUNDS_MAX = 30
-ENOUGH_WEI = 10**20
 MONEY_CALLS = ("add_transaction", "add_version", "send_raw")
 
 
@@ -43,18 +39,30 @@ class World:
     """One settlement with everything around it."""
 
     def __init__(self, seed: int, faults: Faults) -> None:
-        self.random = Random(f"{seed}/moves")
+        self.seed, self.random = seed, Random(f"{seed}/moves")
         self.faults = faults
         self.network = Network(faults)
         self.database = Database(faults, self.border)
         self.index = Index(self.network, self.border)
         self.royalties = Royalties(seed, self.network, self.index, self.border)
         self.node = Node(self.network, faults, self.border)
-        self.invariants = Invariants(self.node, self.database, self.index, self.royalties)
+        self.papers = Papers(seed)
+        self.invariants = Invariants(
+            self.node, self.database, self.index, self.royalties, self.papers
+        )
+        self.outside = Outside(
+            self.network,
+            self.index,
+            self.royalties,
+            self.papers,
+            random=self.random,
+            note=self.note,
+        )
         self.trace: list[str] = []
         self.killed_mid_payment = False
         self._depth = 0
         self._has_moved = False
+        self._backups: list[tuple[Content, Block]] = []
 
     # Our processes.
 
@@ -84,17 +92,11 @@ class World:
         )
         return report
 
-    def post(self, *, blocks_max: int = 20) -> bool:
-        """One step of the books; whether they are caught up."""
+    def post(self, contract: Address = BOOK.contract, *, blocks_max: int = 20) -> bool:
+        """One step of the books of a contract; whether they are caught up."""
         try:
-            with self.database.transaction(Session("books"), "post") as (_, books):
-                posted = post_step(
-                    Facts(self.index, self.border),
-                    self.royalties.computed,
-                    books,
-                    start_block=self.network.chain.finalized.ancestor(0).ref.number,
-                    blocks_max=blocks_max,
-                )
+            with self.database.transaction(Session("books"), "post") as changes:
+                posted = self._posted(contract, changes, blocks_max)
         except Kill as kill:
             self.note(f"books killed at {kill}")
             return False
@@ -102,8 +104,34 @@ class World:
             self.note(f"books stopped: {error}")
             return False
         number = posted.block.number if posted.block else None
-        self.note(f"books: {posted.entries} entries, up to block {number}")
+        self.note(f"books of {contract}: {posted.entries} entries, up to block {number}")
         return posted.is_caught_up
+
+    def post_all(self) -> None:
+        """All books, as far as anything is final; without faults."""
+        for contract in CONTRACTS:
+            is_caught_up = any(self.post(contract) for _ in range(POST_STEPS_MAX))
+            require(is_caught_up, f"the books of {contract} make no progress")
+
+    def _posted(self, contract: Address, changes: Changes, blocks_max: int) -> Posted:
+        books = changes.books(contract)
+        start_block = self.network.chain.finalized.ancestor(0).ref.number
+        if contract == BOOK.contract:
+            facts = Facts(self.index, self.border)
+            return post_step(
+                facts,
+                self.royalties.computed,
+                books,
+                start_block=start_block,
+                blocks_max=blocks_max,
+            )
+        return post_payments_step(
+            LineFacts(self.index, self.border, contract),
+            self.papers.accepted() if contract == BATCH else (),
+            books,
+            start_block=start_block,
+            blocks_max=blocks_max,
+        )
 
     # What happens at a call to a port.
 
@@ -119,7 +147,7 @@ class World:
             if faults.strikes(Fault.WORLD_MOVED, place):
                 self._has_moved = True
                 self.note(f"during {place}:")
-                self.move()
+                self.outside.move()
             if not self.database.is_writing and faults.strikes(Fault.TWO_SCHEDULERS, place):
                 self._interrupt(place)
         finally:
@@ -132,97 +160,27 @@ class World:
             owner.is_alive = False
         self.note(f"during {place}:")
         if self.random.random() < 0.5:
-            self.post()
+            self.post(self.random.choice(CONTRACTS))
         else:
             has_moved = self._has_moved
             self.tick("other scheduler")
             self._has_moved = has_moved
 
-    # What others do.
-
-    def move(self) -> None:
-        """One thing that happens outside."""
-        network, random = self.network, self.random
-        match random.choice(("mine", "mine", "mine", "finalize", "late")):
-            case "mine":
-                taken = random.choice((None, None, 0, 1))
-                block = network.mine(seconds=random.choice((12, 12, 40, 80)), taken=taken)
-                network.base_fee_wei = max(CALM_BASE_FEE, network.base_fee_wei * 7 // 8)
-                self.note(f"block {block.ref.number}, ours {len(block.transactions)}")
-            case "finalize":
-                network.chain.finalize(random.randint(0, 3))
-                self.note(f"final {network.chain.finalized.ref.number}")
-                self.advance_index()
-            case "late":
-                self.note(f"{network.deliver_late()} late broadcasts arrive")
-        self._misfortunes()
-
-    def advance_index(self) -> None:
-        """The index follows the final block, or part of the way."""
-        final = self.network.chain.finalized
-        if self.faults.strikes(Fault.INDEX_LAGS):
-            low = self.index.block.ref.number
-            final = final.ancestor(self.random.randint(low, max(low, final.ref.number)))
-        self.index.advance(final)
-        self.note(f"indexed up to {self.index.block.ref.number}")
-
-    def _ends(self) -> list[External]:
-        """What stands in the way goes away again, sooner or later."""
-        state, random = self.network.state, self.random
-        found: list[External] = []
-        if state.is_paused and random.random() < 0.3:
-            found.append(Change("is_paused", False))
-        if state.funds < ENOUGH_WEI and random.random() < 0.3:
-            found.append(Change("funds", ENOUGH_WEI))
-        if state.under_verdict and random.random() < 0.1:
-            found.append(Change("under_verdict", frozenset()))
-        if state.held and random.random() < 0.1:
-            found.append(Change("held", frozenset()))
-        return found
-
-    def _misfortunes(self) -> None:
-        """Each fault of the world that strikes now."""
-        network, random, strikes = self.network, self.random, self.faults.strikes
-        if strikes(Fault.REORG):
-            depth, returns = random.randint(1, 6), random.random() < 0.6
-            count = network.reorg(depth, returns=returns, taken=random.choice((0, 1, None)))
-            self.note(f"reorg of {count}, {returns=}")
-        if strikes(Fault.POOL_DROPPED):
-            network.pool.waiting.clear()
-            self.note("mempool dropped")
-        if strikes(Fault.FEE_SPIKE):
-            network.base_fee_wei = random.choice((10**10, 8 * 10**10, 5 * 10**11))
-            self.note(f"base fee {network.base_fee_wei}")
-        for external in (*self._ends(), *self._externals()):
-            network.externals.append(external)
-            self.note(f"waiting: {external}")
-
-    def _externals(self) -> list[External]:
-        state, random, strikes = self.network.state, self.random, self.faults.strikes
-        found: list[External] = []
-        if strikes(Fault.STRANGER) and (could := self.network.withdrawable()):
-            found.append(random.choice(could))
-        if strikes(Fault.HOLD_PLACED):
-            found.append(Change("held", state.held | {random.choice(PAYEES)}))
-        if strikes(Fault.HOLD_LIFTED):
-            found.append(Change("held", frozenset()))
-        if strikes(Fault.VERDICT):
-            works = sorted({leaf.work_id for leaf in self.royalties.leaves()})
-            struck = frozenset(one for one in works if random.random() < 0.3)
-            found.append(Change("under_verdict", struck))
-        if strikes(Fault.VETO):
-            found += [Veto(epoch) for epoch in sorted(state.epochs)][-1:]
-        if strikes(Fault.PAUSE):
-            found.append(Change("is_paused", True))
-        if strikes(Fault.LINE_REFUSED):
-            found.append(Change("refusing", frozenset(random.sample(PAYEES, 2))))
-        if strikes(Fault.NO_FUNDS):
-            found.append(Change("funds", 0))
-        if strikes(Fault.NONCE_USED_ELSEWHERE):
-            found.append(SpendNonce(state.counts[SENDER]))
-        return found
-
     # What the run asks and does.
+
+    def back_up(self) -> None:
+        """Keep the database as it is; the oldest backups are thrown away."""
+        self._backups = [*self._backups, (self.database.content, self.index.block)][-BACKUPS_MAX:]
+
+    def restore(self) -> None:
+        """All processes end, and begin again with an older database."""
+        if not self._backups:
+            return
+        lost = self.database.store
+        self.database.content, self.index.block = self.random.choice(self._backups)
+        self.database.owner = None
+        self.invariants.restored(lost)
+        self.note(f"backup of block {self.index.block.ref.number} restored")
 
     def fund(self, epoch: int) -> None:
         """Subscribers pay for an epoch; it can be committed once that is final."""
@@ -238,9 +196,8 @@ class World:
             rounds += 1
             self.network.mine(seconds=30)
             self.network.chain.finalize(0)
-            self.advance_index()
-            while not self.post():
-                pass
+            self.outside.advance_index()
+            self.post_all()
             if not self.database.books.payable_leaves():
                 self.tick()
         self.faults.is_calm = False
@@ -248,12 +205,12 @@ class World:
     def calm_down(self) -> None:
         """No fault from here on, and what stood in the way is over."""
         self.faults.is_calm = True
-        self.network.base_fee_wei = CALM_BASE_FEE
+        self.network.base_fee_wei = self.random.choice((1, 5)) * CALM_BASE_FEE
         nobody: frozenset[bytes] = frozenset()
         for name, value in (
             ("held", nobody),
             ("under_verdict", nobody),
-            ("is_paused", False),
+            ("paused", nobody),
             ("funds", ENOUGH_WEI),
         ):
             self.network.externals.append(Change(name, value))
@@ -261,12 +218,27 @@ class World:
     def calm_round(self) -> TickReport | None:
         """One round in which everybody does what they should."""
         self.network.deliver_late()
+        self.network.externals += self.outside.floats_missing()
         self.network.mine(seconds=30)
         self.network.chain.finalize(0)
-        self.advance_index()
-        while not self.post():
-            pass
-        return self.tick()
+        self.outside.advance_index()
+        self.post_all()
+        report = self.tick()
+        if report is not None:
+            self.nobody_left_out(report)
+        return report
+
+    def nobody_left_out(self, report: TickReport) -> None:
+        """After a tick without a fault whatever is owed was signed, or it is said why not."""
+        if report.stop is not None:
+            return
+        said = {one.op_id for one in report.held} | set(report.exhausted)
+        spent = self.index.block.state.counts[SENDER]
+        for one in self.database.store.open_histories():
+            is_signed = any(each.nonce >= spent for each in (*one.attempts, *one.others))
+            is_left_out = not is_signed and one.operation.op_id not in said
+            is_paused = one.operation.contract in report.paused
+            require(is_paused or not is_left_out, f"{one.operation.op_id} was left out in silence")
 
     def open_nonces(self) -> list[int]:
         """Signed nonces that are not spent at the indexed block, ascending."""
@@ -276,7 +248,23 @@ class World:
 
     def left_to_do(self) -> str | None:
         """What is not done yet, if anything."""
-        state, store, books = self.index.block.state, self.database.store, self.database.books
+        if unpaid := self._unpaid_leaf() or self._unpaid_line():
+            return unpaid
+        if count := self.database.store.open_count():
+            return f"{count} operations are open"
+        if nonces := self.open_nonces():
+            return f"nonces {nonces} are open"
+        for contract in CONTRACTS:
+            books = self.database.books_of(contract)
+            if books.cursor() != self.index.block.ref:
+                return f"the books of {contract} are behind"
+            pending = [op_id for op_id, one in books.reservations().items() if one.outcome is None]
+            if pending:
+                return f"reservation of {pending[0]} is open"
+        return None
+
+    def _unpaid_leaf(self) -> str | None:
+        state = self.index.block.state
         for epoch in self.royalties.funded:
             one = state.epoch(epoch)
             if not one.active_at or one.active_at > self.index.block.ref.timestamp:
@@ -284,14 +272,18 @@ class World:
             for leaf in self.royalties.distribution(epoch, one.attempt).leaves:
                 if state.lines.get(op_id_of(leaf), 0) != all_lines(leaf):
                     return f"leaf {op_id_of(leaf)} is not paid"
-        if count := store.open_count():
-            return f"{count} operations are open"
-        if nonces := self.open_nonces():
-            return f"nonces {nonces} are open"
-        if books.cursor() != self.index.block.ref:
-            return "the books are behind"
-        pending = [op_id for op_id, one in books.reservations().items() if one.outcome is None]
-        return f"reservation of {pending[0]} is open" if pending else None
+        return None
+
+    def _unpaid_line(self) -> str | None:
+        state = self.index.block.state
+        for number in range(len(state.tips)):
+            if not state.lines.get(tip_op_id(number)):
+                return f"tip {number} is not paid"
+        for document in self.papers.documents:
+            for line in document.lines:
+                if not state.lines.get(line_op_id(document.list_id, line.index)):
+                    return f"line {line.index} of list {document.list_id} is not paid"
+        return None
 
     def note(self, line: str) -> None:
         """One line of the trace."""
@@ -303,7 +295,10 @@ class World:
             contract=BOOK.contract,
             leaves=Owed(self.database, self.index, self.border),
             commits=self.royalties,
-            lines=(),
+            lines=(
+                OwedLines(RELAY, self.database, self.border),
+                OwedLines(BATCH, self.database, self.border),
+            ),
             finality=self.index,
             chain=self.node,
             store=Store(self.database, session),

@@ -5,7 +5,9 @@ import {IOrderPayments} from "./IOrderPayments.sol";
 
 /// @title Payments that can be given back
 /// @notice A refund is whole and happens once: the payer gets back price and fee, out of the money
-/// of whoever refunds. The order id stays consumed.
+/// of whoever refunds, and gives back what it bought. The order id stays consumed. A ticket that
+/// was redeemed or sold on is not its payer's to give back: such a refund reverts
+/// (`AlreadyRedeemed`, `NotHolder`).
 interface IRefundablePayments is IOrderPayments {
     /* TYPES */
 

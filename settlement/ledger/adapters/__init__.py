@@ -10,5 +10,7 @@ store.py         what the use cases write and read, inside the caller's transact
 reads.py         balances, payable leaves and lines, the journal; paid and period_reads too
 recorded.py      entries with what their recording added
 seals.py         what the sealer writes and reads, and proofs for everybody else
-verification.py  everything computed again from the rows
+verification.py  everything computed again from the rows; record_checks for those beside the journal
+writer_role.py   the role that processes write as
+protections.py   what keeps the tables as they are, looked up
 """

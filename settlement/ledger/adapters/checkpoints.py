@@ -1,11 +1,16 @@
 """Balances at a block, from totals that were drawn at blocks before it.
 
 Summing all postings of an account takes as long as the account is busy. So totals are drawn now and
-then: after every 10,000 postings or so of a book, for the accounts that had a share in them.
+then: after every 4,000 postings or so of a book, for the accounts that had a share in them.
 
     block     …   marked        marked           B
     account   ────┤ totals ─────┤ totals ──┼┼┼┼──┤      balance at B = last totals + the ticks
                                                         + what was recorded late, if anything
+
+Some accounts have a small share in every mark, and would never have totals. So every 16th mark
+looks back over 16 marks, and every 256th over 256, a million postings. Behind the last totals of an
+account, an answer then adds up at most one mark, or 16 times 64 lines; only an account with fewer
+than 64 lines in a million postings is summed from its first. That does not grow with the book.
 
 A posting that takes effect at or below a mark that exists is *late*: no totals contain it, ever,
 and it is added by itself. Totals are only read to save time; they say nothing that the postings
@@ -14,7 +19,7 @@ do not say, and `quittance ledger verify` compares them.
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, LiteralString
 
 from sqlalchemy import Connection, TextClause, bindparam, func, insert, select, text
 from sqlalchemy.dialects.postgresql import ARRAY
@@ -32,11 +37,18 @@ from settlement.ledger.adapters.tables import JOURNAL_ENTRY
 class Drawing:
     """How often totals are drawn, and for which accounts.
 
-    One with few lines since the mark before is summed as fast without new totals.
+    One with few lines in all the marks that a mark looks back over is summed as fast without.
+    `spans` says how many that are, ascending, each a multiple of the one before: a mark whose
+    number is divided by one looks back over so many.
     """
 
-    postings_per_mark: int = 10_000
+    postings_per_mark: int = 4_000
     lines_per_account_min: int = 64
+    spans: tuple[int, ...] = (1, 16, 256)
+
+    def span(self, number: int) -> int:
+        """Over how many marks the mark of this number looks back; the first is number 1."""
+        return max(span for span in self.spans if number % span == 0)
 
 
 _HEAD = 2**62
@@ -123,18 +135,21 @@ def draw_totals(
 
     The caller holds the book's lock, and has posted everything up to that block.
     """
-    drawn_at = connection.execute(
-        select(func.max(CHECKPOINT_MARK.c.block_number)).where(
-            *is_of(CHECKPOINT_MARK, book), CHECKPOINT_MARK.c.version == version
-        )
-    ).scalar()
-    after = -1 if drawn_at is None else int(drawn_at)
-    counts = _postings_by_block(connection, book, version=version, after=after, upto=upto)
-    marks = _marks_due(counts, drawing)
-    for mark in marks:
+    marks = [-1, *_marks(connection, book, version)]
+    known = len(marks)
+    counts = _postings_by_block(connection, book, version=version, after=marks[-1], upto=upto)
+    for mark in _marks_due(counts, drawing):
+        after = marks[len(marks) - drawing.span(len(marks))]
         _draw(connection, book, drawing, version=version, after=after, mark=mark)
-        after = mark
-    return len(marks)
+        marks.append(mark)
+    return len(marks) - known
+
+
+def _marks(connection: Connection, book: Book, version: int) -> list[int]:
+    """The blocks at which totals were drawn, ascending."""
+    block = CHECKPOINT_MARK.c.block_number
+    query = select(block).where(*is_of(CHECKPOINT_MARK, book), CHECKPOINT_MARK.c.version == version)
+    return list(connection.execute(query.order_by(block)).scalars())
 
 
 def _postings_by_block(
@@ -165,14 +180,19 @@ def _marks_due(counts: Iterable[tuple[int, int]], drawing: Drawing) -> list[int]
 
 _BUSY = """
     SELECT account, asset FROM (
-        SELECT p.debit_account, p.credit_account, p.asset
-        FROM journal_entry e JOIN posting p ON p.entry_id = e.id
+        SELECT p.debit_account, p.credit_account, p.asset, count(*) AS lines
+        FROM journal_entry e CROSS JOIN LATERAL (
+            SELECT debit_account, credit_account, asset, is_late FROM posting
+            WHERE entry_id = e.id OFFSET 0
+        ) p
         WHERE e.chain_id = :chain_id AND e.contract = :contract AND e.version = :version
           AND e.status = 'posted' AND e.effective_block > :after AND e.effective_block <= :mark
           AND NOT p.is_late
-    ) lines CROSS JOIN LATERAL (VALUES (debit_account), (credit_account)) sides (account)
-    GROUP BY account, asset HAVING count(*) >= :least
+        GROUP BY 1, 2, 3
+    ) pairs CROSS JOIN LATERAL (VALUES (debit_account), (credit_account)) sides (account)
+    GROUP BY account, asset HAVING sum(lines) >= :least
 """
+"""The OFFSET keeps the planner from reading all postings for the sake of those of some blocks."""
 
 
 def _draw(
@@ -220,10 +240,15 @@ def _totals(
             "block": block,
             "late": late,
         }
-        for row in connection.execute(_statement(_TOTALS, "assets"), values):
+        for row in connection.execute(totals_statement(), values):
             if row[2] or row[3]:
                 found[Hash32(row[0]), Address(row[1])] = (int(row[2]), int(row[3]))
     return found
+
+
+def totals_statement(how: LiteralString = "") -> TextClause:
+    """What is asked for totals; `how` is put before it, to have it explained."""
+    return _statement(how + _TOTALS, "assets")
 
 
 def _statement(sql: str, *also: str) -> TextClause:

@@ -318,6 +318,10 @@ class LedgerStore:
         return self._connection.execute(query).scalar()
 
     def close_period(self, period: int, closed_by: str) -> None:
-        """Close a month, in which nothing can be recorded from then on."""
+        """Close a month, in which nothing can be recorded from then on.
+
+        The clock is asked now, under the lock: what was recorded before began before.
+        """
         row = self._key | {"period": period, "closed_by": closed_by}
-        self._connection.execute(insert(PERIOD_CLOSE), [row])
+        statement = insert(PERIOD_CLOSE).values(**row, recorded_at=func.clock_timestamp())
+        self._connection.execute(statement)

@@ -8,18 +8,17 @@ from typing import Any
 from sqlalchemy import Connection, Row, func, select, text
 
 from contracts.evm import Address, BlockNumber, BlockRef, Epoch, Hash32
-from settlement.errors import BadEntry, EntryConflict
+from settlement.errors import BadEntry
 from settlement.ledger.accounts import Account, Book
-from settlement.ledger.adapters import manual_rows
+from settlement.ledger.adapters.protections import protections
 from settlement.ledger.adapters.queries import is_of
+from settlement.ledger.adapters.record_checks import record_differences
 from settlement.ledger.adapters.recorded import recorded_entry
 from settlement.ledger.adapters.rows import account_columns, account_from_row, entry_from_rows
 from settlement.ledger.adapters.seal_tables import LINK
 from settlement.ledger.adapters.seals import SealReads
 from settlement.ledger.adapters.store import LedgerStore
 from settlement.ledger.adapters.tables import ACCOUNT, JOURNAL_ENTRY, POSTING
-from settlement.ledger.journal import JournalEntry
-from settlement.ledger.manual import Decision, manual_entry
 from settlement.ledger.seal import Link
 from settlement.ledger.verify import (
     BookCheck,
@@ -39,13 +38,17 @@ FinalizedHashes = Callable[[Collection[BlockNumber]], Mapping[BlockNumber, Hash3
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verified:
-    """What was checked, and the first thing that differs; `unsealed` counts the newest entries."""
+    """What was checked, and the first thing that differs; `unsealed` counts the newest entries.
+
+    `is_kept_by_permission`: whoever asked may not change the books even without their triggers.
+    """
 
     entries: int
     numbered: int
     seals: int
     unsealed: int
     cursor: BlockRef | None
+    is_kept_by_permission: bool
     difference: Difference | None
 
 
@@ -75,7 +78,10 @@ def verify_book(
         or _entries(connection, check, finalized, told)
         or check.finish(_count(connection, book))
         or next(_totals(connection, book), None)
-        or next(_manuals(connection, book), None)
+        or next(
+            record_differences(connection, book, version=check.version, cursor=check.cursor), None
+        )
+        or next(_unprotected(connection), None)
     )
     numbered = check.last.sequence if check.last else 0
     return Verified(
@@ -84,6 +90,7 @@ def verify_book(
         seals=len(seals),
         unsealed=max(0, check.entries - (seals[-1].last_sequence if seals else 0)),
         cursor=check.cursor,
+        is_kept_by_permission=all(table.by_permission for table in protections(connection)),
         difference=difference,
     )
 
@@ -300,45 +307,15 @@ def _totals(connection: Connection, book: Book) -> Iterator[Difference]:
             yield found
 
 
-_MANUALS = """
-    SELECT e.id, e.source_id, e.version, e.content_digest, d.decision FROM journal_entry e
-    LEFT JOIN ledger_manual m ON m.id = e.source_id
-    LEFT JOIN ledger_manual_decision d ON d.manual_id = m.id AND d.checker <> m.maker
-    WHERE e.chain_id = :chain_id AND e.contract = :contract AND e.source_kind = 'manual'
-    ORDER BY e.arrival
-"""
-
-
-def _manuals(connection: Connection, book: Book) -> Iterator[Difference]:
-    """Manual entries that no second person approved, or that say something else than was."""
-    for row in connection.execute(text(_MANUALS), _values(book)).all():
-        where = f"entry {Hash32(row.id)}"
-        if row.decision != Decision.APPROVED.value:
-            yield Difference(
-                what="manual entry",
-                where=where,
-                expected="approved by a second person",
-                actual=str(row.decision),
-            )
-            continue
-        wanted = _approved(connection, Hash32(row.source_id), row.version)
-        if wanted is None or (wanted.id, wanted.content_digest) != (row.id, row.content_digest):
-            yield Difference(
-                what="manual entry",
-                where=where,
-                expected="as it was approved" if wanted else "a proposal that can be read",
-                actual="something else",
-            )
-
-
-def _approved(connection: Connection, manual_id: Hash32, version: int) -> JournalEntry | None:
-    """The entry that an approved proposal makes; None where its row is not what its id says."""
-    try:
-        found = manual_rows.find(connection, manual_id)
-    except (EntryConflict, BadEntry, ValueError, KeyError):
-        return None
-    return manual_entry(found[0], version) if found else None
-
-
 def _values(book: Book) -> dict[str, object]:
     return {"chain_id": book.chain_id, "contract": bytes(book.contract)}
+
+
+def _unprotected(connection: Connection) -> Iterator[Difference]:
+    """Tables of the books whose trigger is gone or switched off."""
+    for table in protections(connection):
+        if not table.by_trigger:
+            where = f"table {table.table}"
+            yield Difference(
+                what="protection", where=where, expected="a trigger", actual="none, or off"
+            )

@@ -1,15 +1,21 @@
 """Verdicts reopened, because the final block that they rest on is not on the chain any more.
 
 A terminal verdict ends the look at a submission for good. Where finalized blocks were replaced by a
-person's hand, a line that is not terminal is appended, so that the submission is looked at anew.
-Claims stay: a log that was claimed for an order is that order's, also when it is mined again.
+person's hand, a line that is not terminal is appended, so that the submission is looked at anew,
+and events are looked through again from there. Claims stay: a log that was claimed for an order is
+that order's, also when it is mined again.
 """
 
-from sqlalchemy import Connection, Select, and_, func, literal, select
+from sqlalchemy import Connection, Select, and_, func, literal, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from contracts.evm import BlockNumber, ChainId
-from settlement.payments.adapters.tables import PAYMENT_INTENT, PAYMENT_VERDICT
+from settlement.payments.adapters.tables import (
+    PAYMENT_CURSOR,
+    PAYMENT_INTENT,
+    PAYMENT_OPEN,
+    PAYMENT_VERDICT,
+)
 from settlement.payments.states import State
 
 
@@ -41,7 +47,40 @@ def reopen_verdicts(db_tx: Connection, chain_id: ChainId, number: BlockNumber) -
         *("source", "block_number", "block_hash", "log_index", "reason"),
     ]
     statement = insert(PAYMENT_VERDICT).from_select(names, rows)
-    return len(db_tx.execute(statement.returning(table.id)).all())
+    lines = statement.returning(table.intent_id, table.transaction_hash)
+    reopened = [tuple(row) for row in db_tx.execute(lines)]
+    _open(db_tx, reopened)
+    cursor = PAYMENT_CURSOR
+    is_above = (cursor.c.chain_id == chain_id) & (cursor.c.number > number)
+    db_tx.execute(update(cursor).where(is_above).values(number=number))
+    return len(reopened)
+
+
+def _open(db_tx: Connection, submissions: list[tuple[object, ...]]) -> None:
+    """Let the next run look at them."""
+    if not submissions:
+        return
+    table, intent = PAYMENT_OPEN, PAYMENT_INTENT.c
+    asked = {
+        row.intent_id: row
+        for row in db_tx.execute(
+            select(intent.intent_id, intent.chain_id, intent.contract).where(
+                intent.intent_id.in_({one[0] for one in submissions})
+            )
+        )
+    }
+    rows = [
+        {
+            "intent_id": intent_id,
+            "transaction_hash": tx_hash,
+            "chain_id": asked[intent_id].chain_id,
+            "contract": asked[intent_id].contract,
+            "is_woken": True,
+            "is_indexed": False,
+        }
+        for intent_id, tx_hash in submissions
+    ]
+    db_tx.execute(insert(table).on_conflict_do_nothing(), rows)
 
 
 def _ended_above(chain_id: ChainId, number: BlockNumber) -> Select[tuple[object, ...]]:

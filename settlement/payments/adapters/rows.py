@@ -5,12 +5,14 @@ from typing import Any
 from sqlalchemy import Row
 
 from settlement.payments.errors import IntentConflict
-from settlement.payments.evidence import Place, Source
+from settlement.payments.evidence import Source
 from settlement.payments.fees import FeeTerms
 from settlement.payments.intent import PaymentIntent
+from settlement.payments.naming import Place
 from settlement.payments.policies import Outcome
 from settlement.payments.ports import RecordedVerdict
 from settlement.payments.states import State
+from settlement.payments.watching import NextLook
 
 
 def intent_row(intent: PaymentIntent) -> dict[str, object]:
@@ -75,6 +77,7 @@ def place_row(place: Place) -> dict[str, object]:
         "transaction_hash": place.transaction_hash,
         "contract": place.contract,
         "topic0": place.topic0,
+        "key": place.key,
         "ordinal": place.ordinal,
     }
 
@@ -86,6 +89,7 @@ def place_of(row: Row[Any]) -> Place:
         transaction_hash=row.transaction_hash,
         contract=row.contract,
         topic0=row.topic0,
+        key=row.key,
         ordinal=row.ordinal,
     )
 
@@ -122,3 +126,19 @@ def verdict_of(row: Row[Any]) -> RecordedVerdict:
         log_index=row.log_index,
         reason=row.reason,
     )
+
+
+def next_look_row(look: NextLook) -> dict[str, object]:
+    """What an open submission keeps of a look; it sleeps until one of this comes."""
+    seen = look.seen_in
+    return {
+        "is_woken": False,
+        "since": look.since,
+        "ask_at": look.ask_at,
+        "ends_at": look.ends_at,
+        "safe_at": look.safe_at,
+        "settles_at": look.settles_at,
+        "block_number": None if seen is None else seen.number,
+        "block_hash": None if seen is None else seen.hash,
+        "is_indexed": seen is not None and seen.is_indexed,
+    }

@@ -1,15 +1,29 @@
-"""Intents, submissions, claims and verdicts in Postgres; each call is one transaction."""
+"""Intents, submissions, claims and verdicts in Postgres; each call is one transaction.
+
+A submission is opened, moved on and closed in `payment_open` together with its lines.
+"""
 
 from collections.abc import Collection
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Engine, Select, func, select, tuple_
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Engine,
+    Select,
+    Table,
+    delete,
+    func,
+    select,
+    update,
+)
 from sqlalchemy.dialects.postgresql import insert
 
 from contracts.evm import Address, ChainId, Hash32, Timestamp
 from settlement.payments.adapters.rows import (
     intent_of,
     intent_row,
+    next_look_row,
     place_of,
     place_row,
     verdict_of,
@@ -18,13 +32,15 @@ from settlement.payments.adapters.rows import (
 from settlement.payments.adapters.tables import (
     PAYMENT_CLAIM,
     PAYMENT_INTENT,
+    PAYMENT_OPEN,
     PAYMENT_SUBMISSION,
     PAYMENT_VERDICT,
 )
 from settlement.payments.errors import TooManySubmissions, UnknownIntent
-from settlement.payments.evidence import Place
 from settlement.payments.intent import PaymentIntent
+from settlement.payments.naming import Place
 from settlement.payments.ports import RecordedVerdict, Submission
+from settlement.payments.watching import NextLook
 
 FIRST_ASKERS_MAX = 16
 """Intents of one order that are looked at before a later one gets its payment."""
@@ -70,20 +86,23 @@ class SqlPayments:
             return []
         table = PAYMENT_INTENT
         own = select(table.c.recorded_at).where(table.c.intent_id == intent.intent_id)
-        is_own_id = table.c.intent_id == intent.stated_order
         is_earlier = table.c.recorded_at < func.coalesce(own.scalar_subquery(), func.now())
-        query = (
-            select(table)
-            .where(table.c.chain_id == intent.chain_id, table.c.contract == intent.contract)
-            .where(table.c.order_id == intent.stated_order, is_own_id | is_earlier)
-            .order_by(is_own_id.desc(), table.c.recorded_at)
-            .limit(FIRST_ASKERS_MAX)
+        is_of_order = (
+            (table.c.chain_id == intent.chain_id)
+            & (table.c.contract == intent.contract)
+            & (table.c.order_id == intent.stated_order)
+        )
+        is_named_so = table.c.intent_id == intent.stated_order
+        earlier = select(table).where(is_of_order, is_earlier, ~is_named_so)
+        queries = (
+            select(table).where(is_of_order, is_named_so),
+            earlier.order_by(table.c.recorded_at, table.c.intent_id).limit(FIRST_ASKERS_MAX),
         )
         with self._engine.begin() as connection:
-            return [intent_of(row) for row in connection.execute(query)]
+            return [intent_of(row) for query in queries for row in connection.execute(query)]
 
     def submit(self, submission: Submission, *, at_most: int | None) -> bool:
-        """Store a submission; False if it was there.
+        """Store a submission, open and awake; False if it was there.
 
         The lock on the intent makes the count of its submissions exact.
 
@@ -93,23 +112,25 @@ class SqlPayments:
         """
         intent_id, table = submission.intent_id, PAYMENT_SUBMISSION
         of_intent = table.c.intent_id == intent_id
-        lock = select(PAYMENT_INTENT.c.intent_id).where(PAYMENT_INTENT.c.intent_id == intent_id)
+        columns = PAYMENT_INTENT.c
+        lock = select(columns.chain_id, columns.contract).where(columns.intent_id == intent_id)
         known = select(table.c.intent_id).where(
             of_intent, table.c.transaction_hash == submission.transaction_hash
         )
         count = select(func.count()).select_from(table).where(of_intent)
         with self._engine.begin() as connection:
-            if connection.execute(lock.with_for_update()).first() is None:
+            asked = connection.execute(lock.with_for_update()).first()
+            if asked is None:
                 raise UnknownIntent(intent_id)
             if connection.execute(known).first() is not None:
                 return False
             if at_most is not None and connection.execute(count).scalar_one() >= at_most:
                 raise TooManySubmissions(intent_id, at_most)
-            connection.execute(
-                insert(table).values(
-                    intent_id=intent_id, transaction_hash=submission.transaction_hash
-                )
-            )
+            row = {"intent_id": intent_id, "transaction_hash": submission.transaction_hash}
+            connection.execute(insert(table).values(row))
+            of_chain = {"chain_id": asked.chain_id, "contract": asked.contract}
+            state = {"is_woken": True, "is_indexed": False}
+            connection.execute(insert(PAYMENT_OPEN).values(row | of_chain | state))
         return True
 
     def submissions(self, intent_id: Hash32) -> list[Submission]:
@@ -158,75 +179,48 @@ class SqlPayments:
         with self._engine.begin() as connection:
             return [verdict_of(row) for row in connection.execute(query.order_by(table.c.id))]
 
-    def record(self, verdict: RecordedVerdict, *, after: RecordedVerdict | None) -> bool:
+    def open_since(self, submission: Submission) -> Timestamp | None:
+        """When an open submission was looked at first; None where it was not yet."""
+        query = select(PAYMENT_OPEN.c.since).where(_is(PAYMENT_OPEN, submission))
+        with self._engine.begin() as connection:
+            return connection.execute(query).scalar_one_or_none()
+
+    def record(
+        self,
+        verdict: RecordedVerdict,
+        *,
+        after: RecordedVerdict | None,
+        next_look: NextLook | None,
+    ) -> bool:
         """Append a line to the history, if its newest line is still `after`; whether it was.
 
         The lock on the submission orders those who looked at the same time.
         """
         submission = Submission(verdict.intent_id, verdict.transaction_hash)
-        table = PAYMENT_SUBMISSION
-        lock = select(table.c.intent_id).where(
-            table.c.intent_id == submission.intent_id,
-            table.c.transaction_hash == submission.transaction_hash,
-        )
+        lock = select(PAYMENT_SUBMISSION.c.intent_id).where(_is(PAYMENT_SUBMISSION, submission))
         with self._engine.begin() as connection:
             connection.execute(lock.with_for_update())
             if _last(connection, submission) != after:
                 return False
-            connection.execute(insert(PAYMENT_VERDICT).values(verdict_row(verdict)))
+            if verdict != after:
+                connection.execute(insert(PAYMENT_VERDICT).values(verdict_row(verdict)))
+            is_it = _is(PAYMENT_OPEN, submission)
+            if next_look is None:
+                connection.execute(delete(PAYMENT_OPEN).where(is_it))
+            else:
+                row = next_look_row(next_look)
+                connection.execute(update(PAYMENT_OPEN).where(is_it).values(row))
         return True
-
-    def open_submissions(self, *, after: Submission | None, limit: int) -> list[Submission]:
-        """Submissions whose last verdict is not terminal, in order, after a given one."""
-        table, intent, verdict = PAYMENT_SUBMISSION, PAYMENT_INTENT, PAYMENT_VERDICT
-        is_ended = (
-            select(verdict.c.is_terminal)
-            .where(
-                verdict.c.intent_id == table.c.intent_id,
-                verdict.c.transaction_hash == table.c.transaction_hash,
-            )
-            .order_by(verdict.c.id.desc())
-            .limit(1)
-            .scalar_subquery()
-        )
-        key = tuple_(table.c.intent_id, table.c.transaction_hash)
-        query = (
-            select(table.c.intent_id, table.c.transaction_hash)
-            .join(intent, intent.c.intent_id == table.c.intent_id)
-            .where(self._is_ours(), func.coalesce(is_ended, False).is_(False))
-            .order_by(table.c.intent_id, table.c.transaction_hash)
-            .limit(limit)
-        )
-        if after is not None:
-            query = query.where(key > tuple_(bytes(after.intent_id), bytes(after.transaction_hash)))
-        with self._engine.begin() as connection:
-            return [
-                Submission(row.intent_id, row.transaction_hash) for row in connection.execute(query)
-            ]
-
-    def unclaimed_intents(
-        self, *, until_after: Timestamp, after: Hash32 | None, limit: int
-    ) -> list[PaymentIntent]:
-        """Intents with an order and without a claim that end after a time, by id, after one."""
-        table, claim = PAYMENT_INTENT, PAYMENT_CLAIM
-        is_claimed = (
-            select(claim.c.intent_id).where(claim.c.intent_id == table.c.intent_id).exists()
-        )
-        query = (
-            select(table)
-            .where(self._is_ours(), table.c.until > until_after)
-            .where(table.c.order_id.is_not(None), ~is_claimed)
-            .order_by(table.c.intent_id)
-            .limit(limit)
-        )
-        if after is not None:
-            query = query.where(table.c.intent_id > after)
-        with self._engine.begin() as connection:
-            return [intent_of(row) for row in connection.execute(query)]
 
     def _is_ours(self) -> ColumnElement[bool]:
         columns = PAYMENT_INTENT.c
         return (columns.chain_id == self._chain_id) & columns.contract.in_(self._contracts)
+
+
+def _is(table: Table, submission: Submission) -> ColumnElement[bool]:
+    return (table.c.intent_id == submission.intent_id) & (
+        table.c.transaction_hash == submission.transaction_hash
+    )
 
 
 def _last(connection: Connection, submission: Submission) -> RecordedVerdict | None:

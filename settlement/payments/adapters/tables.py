@@ -1,9 +1,10 @@
-"""Tables of payments: intents, submissions, claims, and the history of verdicts.
+"""Tables of payments: intents, submissions, claims, the history of verdicts, and what to look at.
 
-All are append-only: triggers refuse UPDATE, DELETE and TRUNCATE. `payment_claim_place_once` is the
-rule that a payment serves one order, ever: one row for a log of a transaction. `attempt` counts the
-claims of one intent: a second one is made only where a reorg took the first, and two requests that
-make the same one at once meet at the primary key.
+The first four are append-only: triggers refuse UPDATE, DELETE and TRUNCATE.
+`payment_claim_place_once` is the rule that a payment serves one order, ever: one row for a log of a
+transaction, by the name that `naming.py` gives it. `attempt` counts the claims of one intent: a
+second one is made only where a reorg took the first, and two requests that make the same one at
+once meet at the primary key.
 
 An intent's id is the hash of its content. `order_id` is what the payer's transaction must name.
 The newest row of `payment_verdict` says where a submission stood when it was looked at last; where
@@ -29,6 +30,7 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     func,
+    text,
 )
 from sqlmodel import SQLModel
 
@@ -69,7 +71,7 @@ PAYMENT_INTENT = Table(
     CheckConstraint(
         "num_nulls(fee_treasury, fee_minimum, fee_bps) IN (0, 3)", name="payment_intent_fee_terms"
     ),
-    Index("payment_intent_order", "chain_id", "contract", "order_id"),
+    Index("payment_intent_order", "chain_id", "contract", "order_id", "recorded_at"),
     Index("payment_intent_payer", "chain_id", "payer", "subject"),  # entitlements
     Index("payment_intent_until", "chain_id", "until"),
 )
@@ -92,6 +94,7 @@ PAYMENT_CLAIM = Table(
     Column("transaction_hash", Hash32Column, nullable=False),
     Column("contract", AddressColumn, nullable=False),
     Column("topic0", Hash32Column, nullable=False),
+    Column("key", Text, nullable=False),
     Column("ordinal", Integer, nullable=False),
     _recorded_at(),
     PrimaryKeyConstraint("intent_id", "attempt"),
@@ -100,6 +103,7 @@ PAYMENT_CLAIM = Table(
         "transaction_hash",
         "contract",
         "topic0",
+        "key",
         "ordinal",
         name="payment_claim_place_once",
     ),
@@ -135,7 +139,51 @@ PAYMENT_VERDICT = Table(
     Index("payment_verdict_submission_last", "intent_id", "transaction_hash", "id"),
 )
 
-TABLES = (PAYMENT_INTENT, PAYMENT_SUBMISSION, PAYMENT_CLAIM, PAYMENT_VERDICT)
+PAYMENT_OPEN = Table(
+    "payment_open",
+    SQLModel.metadata,
+    Column("intent_id", Hash32Column, nullable=False),
+    Column("transaction_hash", Hash32Column, nullable=False),
+    Column("chain_id", BigInteger, nullable=False),
+    Column("contract", AddressColumn, nullable=False),
+    Column("is_woken", Boolean, nullable=False),
+    Column("since", BigInteger),
+    Column("ask_at", BigInteger),
+    Column("ends_at", BigInteger),
+    Column("safe_at", BigInteger),
+    Column("settles_at", BigInteger),
+    Column("block_number", BigInteger),
+    Column("block_hash", Hash32Column),
+    Column("is_indexed", Boolean, nullable=False),
+    PrimaryKeyConstraint("intent_id", "transaction_hash"),
+    ForeignKeyConstraint(
+        ["intent_id", "transaction_hash"],
+        [PAYMENT_SUBMISSION.c.intent_id, PAYMENT_SUBMISSION.c.transaction_hash],
+        name="payment_open_submission",
+    ),
+    CheckConstraint(
+        "num_nulls(block_number, block_hash) IN (0, 2)", name="payment_open_block_is_whole"
+    ),
+    Index("payment_open_woken", "chain_id", postgresql_where=text("is_woken")),
+    Index("payment_open_ask_at", "chain_id", "ask_at"),
+    Index("payment_open_ends_at", "chain_id", "ends_at"),
+    Index("payment_open_safe_at", "chain_id", "safe_at"),
+    Index("payment_open_settles_at", "chain_id", "settles_at"),
+    Index("payment_open_block", "chain_id", "block_number", "block_hash"),
+)
+"""`ask_at`, `ends_at` and `since` are block times, `safe_at` and `settles_at` heights."""
+
+PAYMENT_CURSOR = Table(
+    "payment_cursor",
+    SQLModel.metadata,
+    Column("chain_id", BigInteger, nullable=False),
+    Column("contract", AddressColumn, nullable=False),
+    Column("number", BigInteger, nullable=False),
+    PrimaryKeyConstraint("chain_id", "contract"),
+)
+
+APPEND_ONLY = (PAYMENT_INTENT, PAYMENT_SUBMISSION, PAYMENT_CLAIM, PAYMENT_VERDICT)
+TABLES = (*APPEND_ONLY, PAYMENT_OPEN, PAYMENT_CURSOR)
 
 EXTRA_DDL: tuple[str, ...] = (
     """
@@ -147,6 +195,6 @@ EXTRA_DDL: tuple[str, ...] = (
     *(
         f"CREATE TRIGGER {table.name}_append_only BEFORE UPDATE OR DELETE OR TRUNCATE"
         f" ON {table.name} FOR EACH STATEMENT EXECUTE FUNCTION payment_refuse_change()"
-        for table in TABLES
+        for table in APPEND_ONLY
     ),
 )

@@ -44,6 +44,7 @@ GET_L1_FEE = Function("getL1Fee", ("bytes",))
 _ENVELOPE = b"\xff" * 200
 """More than what a transaction has besides its calldata, of the dearest kind of byte."""
 
+_SETTLED = Objection(SkipReason.SETTLED, SkipReason.SETTLED.name.lower())
 _PAYEE_HELD = Objection(SkipReason.PAYEE_HELD, SkipReason.PAYEE_HELD.name.lower())
 
 
@@ -129,7 +130,8 @@ class NodePayoutChain:
     ) -> list[Objection | None]:
         """Why each would not be paid after block `at`, in order; None where it would.
 
-        A line of a held payee is skipped without a revert, so holds are asked for beside the call.
+        A line that is settled, or whose payee is held, is skipped without a revert, so both are
+        asked for beside the call.
         """
         responses = self._endpoint.responses(
             [
@@ -137,9 +139,9 @@ class NodePayoutChain:
                 for one in operations
             ]
         )
-        held = self._held(operations, at)
+        skips = self._skips(operations, at)
         return [
-            objection_of("eth_call", response) or (_PAYEE_HELD if _place(one) in held else None)
+            objection_of("eth_call", response) or skips.get(one.op_id)
             for one, response in zip(operations, responses, strict=True)
         ]
 
@@ -207,6 +209,16 @@ class NodePayoutChain:
     def send_raw(self, raw: bytes) -> SendResult:
         """Broadcast; no answer and every error are results."""
         return self._endpoint.send_raw(raw)
+
+    def _skips(self, operations: Sequence[Operation], at: BlockRef) -> Mapping[Hash32, Objection]:
+        """Lines that would be skipped, with the reason that the contract would give."""
+        lines = [one for one in operations if isinstance(one.subject, LineSubject)]
+        held = self._held(lines, at)
+        skips = {one.op_id: _PAYEE_HELD for one in lines if _place(one) in held}
+        for one, usage in zip(lines, self.usages(lines, at), strict=True):
+            if usage is Usage.SETTLED:
+                skips[one.op_id] = _SETTLED
+        return skips
 
     def _held(
         self, operations: Sequence[Operation], at: BlockRef

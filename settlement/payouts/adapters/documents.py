@@ -74,6 +74,10 @@ class SqlDocuments:
             .values(digest=digest, accepted_by=accepted_by, accepted_at=at)
             .on_conflict_do_nothing()
         )
+        return self.kept(digest)
+
+    def kept(self, digest: Hash32) -> StoredDocument:
+        """A document that was added."""
         (stored,) = self._stored(PAYOUT_DOCUMENT.c.digest == digest)
         return stored
 

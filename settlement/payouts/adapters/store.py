@@ -134,6 +134,19 @@ class SqlPayoutStore:
                 )
             )
 
+    def adopted_at(self, sender: Address, nonce: int) -> BlockNumber | None:
+        """The head's number when a nonce was adopted; None if it was not."""
+        adopted = PAYOUT_ADOPTION.c
+        query = select(adopted.block_number).where(
+            adopted.chain_id == self._chain_id,
+            adopted.sender == sender,
+            adopted.first_nonce <= nonce,
+            adopted.next_nonce > nonce,
+        )
+        with self._owner.transaction() as connection:
+            number = connection.scalar(query)
+        return None if number is None else BlockNumber(number)
+
     def add_transaction(
         self, transaction: SignedTransaction, op_ids: Sequence[Hash32], *, head: BlockNumber
     ) -> None:

@@ -99,7 +99,9 @@ def tampered(engine: Engine, table: str, *statements: str) -> Iterator[None]:
 def run(engine: Engine, *statements: str) -> list[int]:
     """How many rows each statement touched."""
     with engine.begin() as connection:
-        connection.execute(text("SET LOCAL session_replication_role = replica"))
+        connection.execute(
+            text("SET LOCAL ROLE NONE; SET LOCAL session_replication_role = replica")
+        )
         return [connection.execute(text(statement)).rowcount for statement in statements]
 
 

@@ -21,6 +21,7 @@ from indexer.adapters.tables import BLOCK, FACTS, LOG
 from scripts.payments import payment_desk
 from settlement.payments.families import family_named
 from settlement.payments.intent import PaymentIntent
+from settlement.payments.look_again import look_again
 from settlement.payments.ports import Submission
 from tests.api_client import APIClient, problem_of, running_api
 from tests.api_world import ALICE, BOB, CAROL, CHAIN_ID, SONG, USD, World, address, name_hash
@@ -61,7 +62,7 @@ class Shop:
         return self.api.get(f"/v1/payments/intents/{intent['intent_id']}").json()
 
     def look_again(self) -> None:
-        payment_desk(self.world.engine, self.world.settlement, None).look_again()
+        look_again(payment_desk(self.world.engine, self.world.settlement, None))
 
     def pay(self, intent: dict[str, Any], *, block: int, tx_hash: Hash32 = TX) -> None:
         """The event that pays an intent, in a new head block."""
@@ -275,6 +276,33 @@ def test_submission__two_orders_by_fifty_requests__one_of_them_wins(shop: Shop) 
     assert len({one.intent.intent_id for one in looks if one.is_verified}) == 1
     assert sum(one.is_verified for one in looks) == 25
     assert statuses == [200, 409]
+
+
+def test_intent__both_its_payments_are_back_after_a_reorg__the_first_on_the_chain_counts(
+    shop: Shop,
+) -> None:
+    """Paid, lost, paid again by somebody else; then the first is mined again, behind the second."""
+    intent = shop.declared(payer=None)
+    of_alice, of_carol = intent | {"payer": str(ALICE)}, intent | {"payer": str(CAROL)}
+    shop.pay(of_alice, block=32)
+    shop.told(intent)
+    shop.reorg(32, "fork")
+    other = name_hash("second payment")
+    shop.pay(of_carol, block=33, tx_hash=other)
+    shop.told(intent, other)
+    shop.pay(of_alice, block=34)
+    before_a_look = shop.shown(intent)
+    shop.look_again()
+
+    shown = shop.shown(intent)
+
+    submissions = {one["transaction_hash"]: one for one in shown["submissions"]}
+    assert {before_a_look["state"], shown["state"]} == {"received"}
+    assert submissions[str(other)]["outcome"] == "accepted"
+    back = submissions[str(TX)]
+    assert (back["state"], back["outcome"], back["failed"]) == ("refused", "duplicate", ["claim"])
+    assert f"the order is paid by log 0 of transaction {other}" in back["reason"]
+    assert problem_of(shop.told(intent))[0] == 409
 
 
 def test_submission__wrong_content__refused_and_not_bound(shop: Shop) -> None:

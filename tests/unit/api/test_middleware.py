@@ -85,6 +85,26 @@ def test_rate__signed_in__counted_by_account_except_for_signing_in() -> None:
     assert nonces[-1] == 429
 
 
+def test_rate__many_accounts_of_one_peer__together_ten_times_as_much_as_one() -> None:
+    """Signing in again and again multiplies nobody's allowance without end."""
+    cookies = []
+    with running(rates=RATES) as api:
+        for number in range(12):
+            token = new_token()
+            person = Person.named(f"account {number}").address
+            api.app.state.context.known.remember(token_digest(token), person, NOON)
+            cookies.append({"cookie": f"{Access().cookie_name}={token}"})
+        answers = [
+            api.delete("/v1/sessions/nothing", headers=cookie)
+            for cookie in cookies
+            for _ in range(3)
+        ]
+
+    assert [one.status_code for one in answers] == [404] * 30 + [429] * 6
+    assert answers[-1].headers["ratelimit-policy"] == '"payments-of-peer";q=30;w=60'
+    assert "more than 30 payments-of-peer requests" in answers[-1].json()["detail"]
+
+
 @pytest.mark.parametrize("value", ["", "x", "x" * 43, "ä" * 43, "x" * 43 + "; a=b"])
 def test_rate__forged_cookie__counted_by_peer(value: str) -> None:
     cookie = {"cookie": f"{Access().cookie_name}={value}".encode("latin-1")}

@@ -15,6 +15,8 @@ PATHS = (
     "/accounts/{address}/balances",
     "/accounts/{address}/earnings",
     "/accounts/{address}/explain",
+    "/payout-documents",
+    "/payout-documents/{digest}/acceptance",
     "/payouts/{op_id}",
     "/reconciliation/runs",
     "/reconciliation/discrepancies",
@@ -30,6 +32,11 @@ PATHS = (
     "/reconciliation/register",
     "/reconciliation/register/{discrepancy}",
     "/solvency",
+    "/ledger/books",
+    "/ledger/journal",
+    "/ledger/seals",
+    "/ledger/entries/{entry}",
+    "/ledger/entries/{entry}/proof",
 )
 
 

@@ -48,9 +48,11 @@ def test_problem__no_such_route__document(api: APIClient) -> None:
 
 def test_problem__wrong_method__says_what_is_allowed(api: APIClient) -> None:
     response = api.post("/healthz")
+    (of_two_routes,) = api.at_once([("PUT", "/v1/sessions", {})])
 
     assert problem_of(response) == (405, "method-not-allowed", [])
     assert response.headers["allow"] == "GET"
+    assert of_two_routes.headers["allow"] == "DELETE, GET, POST"
 
 
 def test_problem__unexpected_error__nothing_leaks(api: APIClient) -> None:

@@ -64,7 +64,6 @@ REBUILT = Rebuilt(
     unclaimed_since={(PAYEE, ASSET): Timestamp(950)},
     settled_escrow=frozenset(),
     commitments={EPOCH: COMMITMENT},
-    accounts={},
     **NUMBERS,
 )
 ROOTS = Roots(

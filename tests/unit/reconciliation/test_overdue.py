@@ -23,6 +23,7 @@ from tests.unit.reconciliation.test_checks import (
     STATE,
 )
 
+CONTRACT, RELAY = Address(b"\xc0" * 20), Address(b"\xc1" * 20)
 TOLERANCES = Tolerances(books_behind_s=100, reservation_s=200, unclaimed_s=50)
 RESERVATION = OpenReservation(
     op_id=Hash32(b"\x01" * 32),
@@ -104,9 +105,10 @@ def logs(*indexes: int) -> LogTally:
 
 @pytest.mark.parametrize(("other", "count"), [((1, 2), 0), ((1,), 1), ((2, 1), 1), ((), 1)])
 def test_answers_differ__logs__first_block_named(other: tuple[int, ...], count: int) -> None:
-    witness = Witness(host="b", block_hash=BLOCK.hash, tally=logs(*other), balances={})
+    honest = {RELAY: logs(3)}
+    witness = Witness(host="b", tallies={CONTRACT: logs(*other)} | honest, balances={})
 
-    found = answers_differ(BLOCK, "a", logs(1, 2), {}, witness)
+    found = answers_differ(BLOCK, "a", {CONTRACT: logs(1, 2)} | honest, {}, witness)
 
     assert [(one.kind, one.place.block_number) for one in found] == [
         (Kind.SOURCE_DIVERGENCE, 4)
@@ -116,8 +118,8 @@ def test_answers_differ__logs__first_block_named(other: tuple[int, ...], count: 
 @pytest.mark.parametrize(("units", "count"), [(100, 0), (99, 1)])
 def test_answers_differ__balances__each_found(units: int, count: int) -> None:
     key = (ASSET, Address(b"\xc0" * 20))
-    witness = Witness(host="b", block_hash=BLOCK.hash, tally=NO_LOGS, balances={key: units})
+    witness = Witness(host="b", tallies={}, balances={key: units})
 
-    found = answers_differ(BLOCK, "a", NO_LOGS, {key: 100}, witness)
+    found = answers_differ(BLOCK, "a", {}, {key: 100}, witness)
 
     assert [one.asset for one in found] == [ASSET] * count

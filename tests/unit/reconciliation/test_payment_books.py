@@ -55,7 +55,7 @@ def test_payment_books__never_posted__timing_after_the_tolerance(
 ) -> None:
     chain, books = cast(Chain, Blocks(final)), cast(Books, cast(Any, NothingPosted()))
 
-    found = payment_discrepancies(chain, books, OURS, TOLERANCES)
+    found = payment_discrepancies(chain, books, OURS, TOLERANCES, {})
 
     assert [one.kind for one in found] == kinds
     assert all(one.expected == "nothing posted" for one in found)
@@ -64,4 +64,4 @@ def test_payment_books__never_posted__timing_after_the_tolerance(
 def test_payment_books__none_deployed__nothing() -> None:
     chain, books = cast(Chain, Blocks(1_000)), cast(Books, cast(Any, NothingPosted()))
 
-    assert payment_discrepancies(chain, books, SETTLEMENT, TOLERANCES) == []
+    assert payment_discrepancies(chain, books, SETTLEMENT, TOLERANCES, {}) == []

@@ -107,7 +107,7 @@ def test_replay__whole_life_of_an_epoch__every_balance() -> None:
     assert rebuilt.unclaimed_since == {(BEN, ASSET): 104, (ANN, ASSET): 105}
     assert rebuilt.paid_lines[PLACE] == 0b11
     assert len(rebuilt.settled_escrow) == 2
-    assert sum(units for (_, _), units in rebuilt.accounts.items()) == 0
+    assert rebuilt.cash[ASSET] == sum(rebuilt.unclaimed.values()) + 10 + 11
 
 
 def test_replay__veto__the_commitment_taken_back() -> None:
@@ -116,10 +116,10 @@ def test_replay__veto__the_commitment_taken_back() -> None:
     entries, rebuilt = replayed(funded(1, 100), committed(3), veto, leaves=LEAVES)
 
     assert rebuilt.commitments == {}
-    assert {path: units for (path, _), units in rebuilt.accounts.items() if units} == {
-        "cash": 100,
-        "paid_in:0": -100,
-    }
+    assert rebuilt.cash == {ASSET: 100}
+    assert rebuilt.paid_in == {(0, ASSET): 100}
+    assert {key: units for key, units in rebuilt.remaining.items() if units} == {}
+    assert {key: units for key, units in rebuilt.unallocated.items() if units} == {}
     reversed_moves = tuple(sorted(one.reversed() for one in entries[1].movements))
     assert entries[2].movements == reversed_moves
 

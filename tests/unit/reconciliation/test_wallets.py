@@ -1,4 +1,4 @@
-"""`reconciliation.wallets`: what left, what failed, what it cost."""
+"""`reconciliation.wallets`: what left, and what failed."""
 
 from dataclasses import replace
 from typing import Any
@@ -10,13 +10,10 @@ from reconciliation.chain_events import RawLog, TokenTransfer
 from reconciliation.discrepancy import Kind
 from reconciliation.reading import Reading
 from reconciliation.wallets import (
-    GasBook,
-    GasEntry,
     WalletHistory,
     WalletRecords,
     WalletTransaction,
     failures,
-    gas_differences,
     outflows,
 )
 
@@ -55,6 +52,8 @@ RECORDS = WalletRecords(
     first_nonce=3,
     settled=frozenset(),
     failures=frozenset(),
+    book_nonce=None,
+    recorded=frozenset(),
 )
 FOREIGN = replace(TRANSACTION, transaction_hash=STRANGE, nonce=4, value_wei=5, cost_wei=1)
 
@@ -133,37 +132,14 @@ def test_failures__record_against_receipt(
     assert failures(HISTORY, records, at=AT, tolerance_s=0) == []
 
 
-def book(upto: int = 50, **costs: int) -> GasBook:
-    names = {"ours": OURS, "strange": STRANGE, "unknown": Hash32(b"\x03" * 32)}
-    entries = {
-        names[name]: GasEntry(
-            entry_id=Hash32(b"\x0e" * 32), transaction_hash=names[name], amount_wei=units
-        )
-        for name, units in costs.items()
-    }
-    return GasBook(upto_block=upto, entries=entries)
+def test_outflows__before_the_first_that_this_database_signed__strange_only_if_coins_left() -> None:
+    harmless = replace(FOREIGN, nonce=2, value_wei=0)
+    records = replace(RECORDS, book_nonce=1)
+    history = replace(HISTORY, opening_wei=None, transactions=(harmless, TRANSACTION))
+    paid = replace(history, transactions=(replace(harmless, value_wei=5), TRANSACTION))
 
-
-@pytest.mark.parametrize(
-    ("booked", "found"),
-    [
-        (book(ours=7), []),
-        (book(ours=6), [("6", "7")]),
-        (book(), [("0", "7")]),
-        (book(upto=9), []),
-        (book(ours=7, unknown=2), [("2", "0")]),
-    ],
-)
-def test_gas__receipt_against_entry__as_far_as_the_book_goes(
-    booked: GasBook, found: list[tuple[str, str]]
-) -> None:
-    seen = gas_differences(HISTORY, RECORDS, booked)
-
-    assert [(one.expected, one.actual) for one in seen] == found
-    assert {one.kind for one in seen} <= {Kind.GAS}
-
-
-def test_gas__transaction_that_is_not_ours__no_expense() -> None:
-    history = replace(HISTORY, transactions=(TRANSACTION, FOREIGN))
-
-    assert gas_differences(history, RECORDS, book(ours=7, strange=1)) == []
+    assert outflows(history, records, AT) == []
+    assert outflows(history, replace(records, signed=frozenset(), first_nonce=None), AT) == []
+    assert [one.subject for one in outflows(paid, records, AT)] == [f"transaction {STRANGE}"]
+    assert outflows(replace(history, unlocated=(2,)), records, AT) == []
+    assert (records.known_from, RECORDS.known_from) == (1, 3)

@@ -48,7 +48,10 @@ GROUPS = {
     "blocks": ("verify",),
     "chain": ("audit", "rewind"),
     "db": ("migrate",),
-    "epoch": ("approve", "compute", "diff", "explain", "export", "list", "shadow", "show"),
+    "epoch": (
+        *("approve", "commit", "compute", "diff", "explain", "export", "list", "reputation"),
+        *("shadow", "show"),
+    ),
     "entitlement": ("alias", "check", "gate", "offer"),
     "entitlement alias": ("add", "list", "remove"),
     "entitlement gate": ("add", "list", "remove"),

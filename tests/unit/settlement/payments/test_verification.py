@@ -378,7 +378,9 @@ def test_verify__two_purchases_in_one_transaction__each_order_has_its_own_log() 
 
     assert all(one.is_verified for one in verdicts)
     places = [one.place for one in verdicts]
-    assert [place.ordinal for place in places if place is not None] == [0, 1]
+    assert [place.key[-64:] for place in places if place is not None] == [
+        bytes(one.order_id or b"").hex() for one in (first, second)
+    ]
 
 
 def test_verify__real_event_beside_a_fake_one__the_real_one_is_judged_first() -> None:

@@ -1,10 +1,12 @@
 """The use case in memory: claims, standings and the history of verdicts.
 
 Subjects: settlement.payments.verify_payment, settlement.payments.claiming,
-settlement.payments.sources, settlement.payments.ports.
+settlement.payments.look_again, settlement.payments.watching, settlement.payments.sources,
+settlement.payments.ports.
 """
 
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 
@@ -12,15 +14,17 @@ from contracts.evm import Hash32
 from settlement.errors import ChainUnavailable
 from settlement.payments.claiming import is_payment
 from settlement.payments.errors import ClaimLost, TooManySubmissions, UnknownIntent
-from settlement.payments.evidence import Place, Source
+from settlement.payments.evidence import Source
 from settlement.payments.families import family_named
 from settlement.payments.intent import PaymentIntent
-from settlement.payments.policies import Outcome
+from settlement.payments.naming import Place
+from settlement.payments.policies import Books, Outcome
 from settlement.payments.ports import Submission
 from settlement.payments.rulebook import FeeTermsInForce
 from settlement.payments.states import Level, State
 from settlement.payments.verification import Check
 from settlement.payments.verify_payment import SUBMISSIONS_MAX, Look
+from settlement.payments.watching import ASKED_MAX
 from tests.fakes_payments import FakeIndex, FakeNode, MemoryPayments, Office
 from tests.payments_builders import (
     STRANGER,
@@ -103,7 +107,7 @@ def test_look_again__nonsense_and_dust_before__the_payment_is_found(office: Offi
     office.index.mine(OTHER_TX, 120, paying_log(INTENT, payer=STRANGER, price=1))
     office.index.mine(TX, 130, paying_log(INTENT))
 
-    office.desk.look_again()
+    office.look_again()
 
     assert states(office) == [State.RECEIVED]
     assert states(office, OTHER_TX) == [State.REFUSED]
@@ -115,14 +119,14 @@ def test_look__block_becomes_safe_then_final__recorded_once_each(office: Office)
     submitted(office)
 
     office.node.reached = heights(safe=130)
-    office.desk.look_again()
-    office.desk.look_again()
+    office.look_again()
+    office.look_again()
     office.finalize(125)
-    office.desk.look_again()
-    office.desk.look_again()
+    office.look_again()
+    office.look_again()
 
     assert states(office) == [State.RECEIVED, State.SAFE, State.FINAL]
-    assert office.store.open_submissions(after=None, limit=9) == []
+    assert office.store.looks == {}
 
 
 def test_look__reorg_takes_the_payment__gone_with_the_reason(office: Office) -> None:
@@ -168,9 +172,9 @@ def test_look__never_mined_and_its_time_is_over__expired(office: Office) -> None
 
     office.index.reached = heights(head=260, final=200)
 
-    assert office.desk.look_again() == 1
+    assert office.look_again() == 1
     assert states(office) == [State.AWAITED, State.EXPIRED]
-    assert office.desk.look_again() == 0
+    assert office.look_again() == 0
 
 
 def test_look__transfer_without_order_and_a_node_that_is_behind__not_given_up() -> None:
@@ -183,7 +187,7 @@ def test_look__transfer_without_order_and_a_node_that_is_behind__not_given_up() 
     waiting = submitted(office, intent=intent)
     node.reached = heights(head=260, final=200)
     node.mine(TX, 150, paying_log(intent))
-    office.desk.look_again()
+    office.look_again()
 
     assert (waiting.standing.state, waiting.standing.is_terminal) == (State.AWAITED, False)
     assert submitted(office, intent=intent).is_verified
@@ -232,16 +236,21 @@ def test_look__two_equal_transfers_two_orders__one_each(office: Office) -> None:
 def test_look__order_paid_twice__the_second_is_a_duplicate(office: Office) -> None:
     intent = intent_of(PPV, payer=None)
     office.desk.declare(intent)
-    office.index.mine(TX, 100, paying_log(intent))
-    office.index.mine(OTHER_TX, 101, paying_log(intent, payer=STRANGER))
+    office.index.mine(TX, 112, paying_log(intent))
+    office.index.mine(OTHER_TX, 111, paying_log(intent, payer=STRANGER))
     submitted(office, TX, intent)
 
     again = submitted(office, OTHER_TX, intent)
+    office.finalize(111)
+    only_it_is_final = submitted(office, OTHER_TX, intent)
+    office.finalize(112)
+    both_are = submitted(office, OTHER_TX, intent)
 
     assert again.ruling is not None
     assert again.ruling.outcome is Outcome.DUPLICATE
     assert again.ruling.due_back > intent.amount
     assert (again.standing.state, again.standing.is_terminal) == (State.REFUSED, False)
+    assert [one.standing.is_terminal for one in (only_it_is_final, both_are)] == [False, True]
     assert len(office.store.claims(intent.intent_id)) == 1
 
 
@@ -331,9 +340,10 @@ def test_look_again__node_down__looks_at_all_others_first(office: Office) -> Non
     office.index.mine(TX, 130, paying_log(INTENT))
     office.store.submit(Submission(INTENT.intent_id, TX), at_most=None)
     office.node.is_up = False
+    office.index.reached = heights(head=141)
 
     with pytest.raises(ChainUnavailable):
-        office.desk.look_again()
+        office.look_again()
 
     assert states(office) == [State.RECEIVED]
 
@@ -345,7 +355,7 @@ def test_look_again__many_submissions__heights_asked_for_once(office: Office) ->
         office.desk.declare(intent)
         office.index.mine(digest(f"transaction {number}"), 130, paying_log(intent))
 
-    assert office.desk.look_again() == 5
+    assert office.look_again() == 5
 
     assert office.node.asked == ["eth_getBlockByNumber"]
 
@@ -356,17 +366,19 @@ def test_look_again__node_down__asked_once_in_the_run(office: Office) -> None:
         submitted(office, digest(f"transaction {number}"))
     office.node.is_up = False
     office.node.asked.clear()
+    office.index.reached = heights(head=141)
 
     with pytest.raises(ChainUnavailable):
-        office.desk.look_again()
+        office.look_again()
+    office.look_again()
 
-    assert office.node.asked == ["eth_getTransactionReceipt"]
+    assert office.node.asked == ["eth_getBlockByNumber"] * 2
 
 
 def test_look_again__nobody_told_of_the_payment__found_by_its_order(office: Office) -> None:
     office.index.mine(TX, 105, paying_log(INTENT))
 
-    assert office.desk.look_again() == 1
+    assert office.look_again() == 1
 
     assert states(office) == [State.FINAL]
 
@@ -444,7 +456,169 @@ def test_look__empty_index_and_no_node__awaited() -> None:
     office.desk.declare(INTENT)
 
     assert submitted(office).standing.state is State.AWAITED
-    assert office.desk.look_again() == 1
+    assert office.look_again() == 0
+
+
+def twice_paid(office: Office) -> PaymentIntent:
+    """An order that a reorg took the payment of, and that was then paid again, by another."""
+    intent = intent_of(PPV, payer=None)
+    office.desk.declare(intent)
+    office.index.mine(TX, 130, paying_log(intent))
+    submitted(office, TX, intent)
+    office.index.reorg(125, "fork")
+    office.index.mine(OTHER_TX, 131, paying_log(intent, payer=STRANGER))
+    submitted(office, OTHER_TX, intent)
+    assert len(office.store.claims(intent.intent_id)) == 2
+    return intent
+
+
+@pytest.mark.parametrize(("comes_back_in", "counts"), [(130, TX), (132, OTHER_TX)])
+def test_look_again__both_claims_of_an_order_are_back__the_first_on_the_chain_counts(
+    office: Office, comes_back_in: int, counts: Hash32
+) -> None:
+    intent = twice_paid(office)
+    office.index.mine(TX, comes_back_in, paying_log(intent))
+
+    office.look_again()
+    office.look_again()
+
+    looks = {one: submitted(office, one, intent) for one in (TX, OTHER_TX)}
+    other = OTHER_TX if counts == TX else TX
+    ruling = looks[other].ruling
+    assert [one for one, look in looks.items() if look.is_verified] == [counts]
+    assert ruling is not None
+    assert (ruling.outcome, ruling.books) == (Outcome.DUPLICATE, Books.REFUND_DUE)
+    assert ruling.due_back == intent.amount * 11 // 10
+    assert f"of transaction {counts}" in looks[other].reason
+    lines = {one: office.store.history(Submission(intent.intent_id, one))[-1] for one in looks}
+    assert lines[counts].state is State.RECEIVED
+    assert (lines[other].state, lines[other].outcome) == (State.REFUSED, Outcome.DUPLICATE)
+
+
+def test_look_again__claim_that_became_final__counts_though_an_older_one_is_back(
+    office: Office,
+) -> None:
+    intent = twice_paid(office)
+    office.finalize(131)
+    office.look_again()
+    office.index.mine(TX, 132, paying_log(intent))
+    office.look_again()
+    office.finalize(132)
+    office.look_again()
+
+    lines = [office.store.history(Submission(intent.intent_id, one))[-1] for one in (TX, OTHER_TX)]
+    assert [(line.state, line.is_terminal) for line in lines] == [
+        (State.REFUSED, True),
+        (State.FINAL, True),
+    ]
+
+
+def test_look__mined_again_without_a_purchase_before_it__each_order_keeps_its_own(
+    office: Office,
+) -> None:
+    """Two purchases of one transaction, of which the first fails where it is mined again."""
+    first, second = (intent_of(PPV, reference=name) for name in ("first", "second"))
+    for one in (first, second):
+        office.desk.declare(one)
+    office.index.mine(TX, 130, paying_log(first, log_index=1), paying_log(second, log_index=5))
+    before = [submitted(office, TX, one) for one in (first, second)]
+    office.index.reorg(125, "fork")
+    office.index.mine(TX, 128, paying_log(second, log_index=1))
+
+    after = [submitted(office, TX, one) for one in (first, second)]
+
+    assert [one.is_verified for one in before] == [True, True]
+    assert [one.is_verified for one in after] == [False, True]
+    assert after[1].claim == before[1].claim
+    assert len(office.store.claims(second.intent_id)) == 1
+
+
+def test_look__order_of_two_payers_and_the_claimed_one_fails_now__the_other_pays(
+    office: Office,
+) -> None:
+    intent = intent_of(PPV, payer=None)
+    office.desk.declare(intent)
+    by_stranger = paying_log(intent, payer=STRANGER, log_index=5)
+    office.index.mine(TX, 130, paying_log(intent, log_index=1), by_stranger)
+    submitted(office, TX, intent)
+    office.index.reorg(125, "fork")
+    office.index.mine(TX, 128, by_stranger)
+
+    found = submitted(office, TX, intent)
+
+    assert found.is_verified
+    assert len(office.store.claims(intent.intent_id)) == 2
+
+
+def test_look_again__nothing_happened__nothing_is_looked_at(office: Office) -> None:
+    office.node = FakeNode()
+    office.index.mine(TX, 130, paying_log(INTENT))
+    submitted(office)
+    submitted(office, digest("nonsense"))
+    office.node.mine(OTHER_TX, 135, replace(paying_log(INTENT), address=STRANGER))
+    submitted(office, OTHER_TX)
+
+    assert office.look_again() == 0
+    office.index.reached = heights(head=141)
+    assert office.look_again() == 2  # of those that only a node can tell of
+    assert office.look_again() == 0
+
+
+def test_look_again__block_replaced_without_a_word__looked_at_and_gone(office: Office) -> None:
+    office.index.mine(TX, 130, paying_log(INTENT))
+    submitted(office)
+    office.look_again()
+    office.index.reorg(128, "fork")
+
+    assert office.look_again() == 1
+    assert states(office) == [State.RECEIVED, State.GONE]
+
+
+def test_look_again__awaited_for_long__the_node_is_asked_ever_more_rarely() -> None:
+    node = FakeNode()
+    office = Office(node=node)
+    intent = intent_of(PPV, until=block(100_000).timestamp)
+    office.desk.declare(intent)
+    submitted(office, TX, intent)
+    asked = []
+    for number in range(141, 441):
+        office.index.reached = heights(head=number)
+        node.asked.clear()
+        office.look_again()
+        if "eth_getTransactionReceipt" in node.asked:
+            asked.append(number)
+
+    assert asked[:3] == [141, 142, 143]
+    assert len(asked) < 30
+    assert all(later - one <= (later - 140) // 4 + 1 for one, later in pairwise(asked))
+
+
+def test_look_again__more_to_ask_than_a_run_may__those_who_wait_longest_come_first() -> None:
+    node = FakeNode()
+    office = Office(node=node)
+    intents = [intent_of(PPV, reference=f"order {number}") for number in range(ASKED_MAX + 50)]
+    for number, intent in enumerate(intents):
+        office.desk.declare(intent)
+        submitted(office, digest(f"transaction {number}"), intent)
+    node.asked.clear()
+    office.index.reached = heights(head=141)
+
+    looked = [office.look_again() for _ in range(3)]
+
+    assert looked == [ASKED_MAX, 50, 0]
+    assert node.asked.count("eth_getTransactionReceipt") == ASKED_MAX + 50
+
+
+def test_declare__order_is_paid_already__found_by_the_next_run(office: Office) -> None:
+    late = intent_of(PPV, stated_order=INTENT.order_id, reference="asked anew")
+    office.index.mine(TX, 105, paying_log(INTENT))
+    office.look_again()
+    assert office.store.cursor == 110
+
+    office.desk.declare(late)
+
+    assert office.look_again() == 1
+    assert office.store.last_verdict(Submission(late.intent_id, TX)) is not None
 
 
 class Contended(MemoryPayments):

@@ -18,7 +18,9 @@ from settlement.payouts.nonces import (
     care,
     forgotten,
     gap,
+    is_left,
     useful_nonces,
+    waiting,
 )
 from settlement.payouts.operation import Attempt, History, SignedTransaction, TransactionDraft
 from settlement.payouts.view import ChainView, Receipt
@@ -250,6 +252,31 @@ def test_gap__where_chain_and_pool_end__only_an_adopted_nonce(
     unknown = Forgotten(adopted=(6, 8, 9), fillers=(7,))
 
     assert gap(unknown, replace(COUNTS, pending=pending)) == expected
+
+
+def test_gap__pool_behind_the_head__none_told() -> None:
+    unknown = Forgotten(adopted=(6, 8, 9), fillers=(7,))
+
+    assert gap(unknown, replace(COUNTS, head=7, pending=6)) is None
+
+
+@pytest.mark.parametrize(
+    ("head", "pending", "expected"),
+    [(6, 7, 6), (6, 6, None), (7, 9, None), (8, 10, 8), (5, 9, None), (9, 9, None)],
+)
+def test_waiting__next_to_be_mined__only_an_adopted_nonce_with_something_in_the_pool(
+    head: int, pending: int, expected: int | None
+) -> None:
+    unknown = Forgotten(adopted=(6, 8, 9), fillers=(7,))
+
+    assert waiting(unknown, replace(COUNTS, head=head, pending=pending)) == expected
+
+
+@pytest.mark.parametrize(("adopted_at", "expected"), [(96, False), (95, True), (94, True)])
+def test_is_left__blocks_since__as_many_as_before_a_replacement(
+    adopted_at: int, *, expected: bool
+) -> None:
+    assert is_left(BlockNumber(adopted_at), market(head=100)) is expected
 
 
 def test_counts__shown__the_highest_whoever_says_it() -> None:

@@ -704,6 +704,24 @@ def test_tick__filler_unknown_to_a_pool_that_has_the_forgotten_one__either_way_p
     assert one.second_payments() == 0
 
 
+def test_tick__forgotten_transaction_that_nobody_includes__no_op_in_its_place() -> None:
+    """It cannot be sent with a higher fee by whoever does not have it: the key stood still."""
+    one = restored(leaves=2, is_mined=False)
+    one.chain.quote = FeeQuote(base_fee_wei=5 * 10**9, tip_wei=10**8)
+    reports = [one.submitter.tick()]
+    for _ in range(one.limits.replace_after_blocks):
+        one.chain.mine()
+        reports.append(one.submitter.tick())
+
+    replaced = [len(report.replaced) for report in reports]
+    assert replaced == [0] * one.limits.replace_after_blocks + [1]
+    assert {report.stop for report in reports} == {Stop.KEY_UNSETTLED}
+    one.settle(rounds=6)
+    noops = [transaction.nonce for transaction in one.store.transactions if transaction.is_noop]
+    assert (noops, fates(one)) == ([0, 1], [Fate.SETTLED] * 2)
+    assert one.second_payments() == 0
+
+
 @pytest.mark.parametrize("border", ADOPTION_BORDERS)
 def test_tick__crash_while_adopting__adopted_once(border: str) -> None:
     one = restored(leaves=2, is_mined=True)
