@@ -136,7 +136,8 @@ class Binding(RuleBasedStateMachine):
         if any(key[0] == tx_hash for key in self.office.index.mined):
             return
         log = paying_log(self.orders[0])
-        same = [replace(log, log_index=place) for place in range(logs)]
+        first = len(self.transactions) * which  # no two logs of a block have the same index
+        same = [replace(log, log_index=first + place) for place in range(logs)]
         self.office.index.mine(tx_hash, number, *same)
 
     @rule(number=st.integers(111, 140))

@@ -9,6 +9,7 @@ from sqlalchemy import Engine, create_engine
 import scripts.tables
 from api.context import Deps, Limits
 from contracts.evm import BlockNumber
+from indexer.status import State
 from reconciliation.adapters.tables import REGISTER_VIEW
 from scripts.embedded.postgres import PostgresServer
 from tests.api_client import APIClient, running_api
@@ -47,10 +48,17 @@ def story_deps(story: World) -> Deps:
 
 
 @pytest.fixture(scope="session")
-def shared(story_deps: Deps) -> Iterator[APIClient]:
+def shared_client(story_deps: Deps) -> Iterator[APIClient]:
     """The API over the shared story."""
     with running_api(story_deps) as client:
         yield client
+
+
+@pytest.fixture
+def shared(shared_client: APIClient, story: World) -> APIClient:
+    """The API over the shared story, whose indexer has just reported: reports age by the clock."""
+    story.report(State.SYNCED)
+    return shared_client
 
 
 @pytest.fixture
@@ -58,7 +66,9 @@ def world(template: World, postgres_server: PostgresServer) -> Iterator[World]:
     """A copy of the story that the test may go on with."""
     name = f"api_{next(_names)}"
     engine = _engine(postgres_server.url(name, template=_TEMPLATE))
-    yield template.on(engine)
+    copy = template.on(engine)
+    copy.report(State.SYNCED)  # the template's report ages while other tests run
+    yield copy
     engine.dispose()
     admin = create_engine(_engine(postgres_server.url()).url, isolation_level="AUTOCOMMIT")
     with admin.connect() as connection:
