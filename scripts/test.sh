@@ -33,4 +33,5 @@ step "Solidity tests" forge test
 if [ ! tests/ganache/node_modules/.package-lock.json -nt tests/ganache/package-lock.json ]; then
     step "Ganache, a second kind of node" npm ci --prefix tests/ganache --no-audit --no-fund --loglevel=error
 fi
-step "all Python tests" $bin/pytest -q -n 2 --dist loadfile -m "not planted" tests/unit tests/property tests/architecture tests/simulation tests/faults tests/integration tests/e2e
+# Three at once on two cores: much of this is waiting for servers.
+step "all Python tests" $bin/pytest -q -n 3 --dist loadfile --durations 12 --durations-min 10 -m "not planted" tests/unit tests/property tests/architecture tests/simulation tests/faults tests/integration tests/e2e
