@@ -1,6 +1,7 @@
 """Markers from folders, no sockets in unit tests, and the real servers of the other tests."""
 
 import os
+import signal
 import socket
 from collections.abc import Iterator
 from itertools import count
@@ -18,6 +19,19 @@ from scripts.errors import ScriptError
 _TESTS = Path(__file__).parent
 _FOLDERS_WITHOUT_IO = ("unit", "property")
 _names = count()
+
+
+def pytest_configure() -> None:
+    """Undo what a shell without job control does to jobs in the background.
+
+    Such jobs begin with these two signals ignored, and so would every server that a test starts.
+    """
+    for one, default in (
+        (signal.SIGINT, signal.default_int_handler),
+        (signal.SIGQUIT, signal.SIG_DFL),
+    ):
+        if signal.getsignal(one) is signal.SIG_IGN:
+            signal.signal(one, default)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
