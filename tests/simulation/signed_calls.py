@@ -121,7 +121,13 @@ def _float_covers(asset: Address, store: MemoryStore, named: str, heads: Sequenc
             and isinstance(call := decoded(transaction_from_raw(one.raw).data), PayLines)
             and call.asset == asset
         ]
-        due = sum(line.amount for call in waiting for line in call.payments)
+        # What somebody else has settled meanwhile is skipped, and takes nothing from the float.
+        due = sum(
+            line.amount
+            for call in waiting
+            for line in call.payments
+            if not head.state.lines.get(line_op_id(call.list_id, line.index))
+        )
         if due <= float_of(head.state, asset):
             return
     require(False, f"{named} was signed beyond the float of {asset}")
