@@ -69,7 +69,10 @@ _NOT_THE_LIMIT = _any_of(
     r"\bfrom\b(?!\s*,)", r"\blatest\b", r"\bhead\b", r"\btip\b", r"\bheight\b", r"\blast\b",
     r"\brecent", r"\bblock number\b", r"\bat block\b", r"\bretry\b", r"\btry again\b",
 )  # fmt: skip
-_BLOCK_UNIT = re.compile(r"[\s-]*(?:max(?:imum)? |consecutive |requested )?(?:blocks?\b|range)")
+_BLOCK_UNIT = re.compile(
+    r"[\s-]*(?:max(?:imum)? |consecutive |requested )?"
+    r"(?:blocks?\b(?! ?(?:/|per) ?(?:s|min|h|d))|range)"
+)
 _OTHER_UNIT = re.compile(
     r"[\s-]*(?:matching |max(?:imum)? |event |log )?"
     r"(?:results?|logs?|events?|records?|entries|items|rows|receipts?|transactions?|tx|"
@@ -80,7 +83,7 @@ _OTHER_UNIT = re.compile(
 _BLOCK_NOUN = re.compile(r"block|range|distance|\bspan\b|interval")
 _OTHER_NOUN = re.compile(
     r"\b(?:results?|logs?|events?|records?|entries|response|bytes|payload|body|address(?:es)?|"
-    r"filters?|topics?|requests?|calls?|timeout|time|seconds?|duration|units?|credits?|"
+    r"filters|topics?|requests?|calls?|timeout|time|seconds?|duration|units?|credits?|"
     r"connections?|batch)\b"
 )
 _TOPIC = re.compile(r"block|range|distance|getlogs|\bquery\b")
@@ -91,7 +94,7 @@ _RESULTS = _any_of(
     r"\b(?:max\w*|too many|limit of)(?: \w+){0,2} (?:results|logs|events|records|entries)\b",
     r"\b(?:results?|logs|events|records|entries)\b[^.;]{0,40}\b(?:exceed|too (?:large|"
     r"many|big)|limit)",
-    r"\bexceed[^.;]{0,40}[\d ](?:results|logs|events|records|entries)\b",
+    r"\bexceed[^.;]{0,40}[\d ](?:results|logs|events|records)\b",
     r"\b(?:response|result|payload|body|answer)(?: set| data|"
     r" body)?(?: size)?\b[^.;]{0,30}\b(?:exceed|too (?:large|big)|greater|larger|limit|"
     r"over)",
@@ -115,13 +118,20 @@ _RATE = _any_of(
     r"\bretry[ -]after\b", r"\bhttp(?: status)?(?: code)?:? 429\b", r"^429\b",
     r"\b(?:retry|try again|wait)(?: \w+)?(?: in| after| for)? \d+(?:\.\d+)? ?(?:m?s\b|"
     r"sec|min)",
-    r"\b(?:has|have) exceeded (?:your|its|their|the) (?:\w+ )?(?:capacity|limit)",
+    r"(?:\bhas|\bhave|'ve) exceeded(?: (?:your|its|their|the)(?: (?!range|block)\w+)?"
+    r" (?:capacity|limit)|$)",
+    r"\b(?<!memory )(?:rate|capacity) exceeded\b", r"\bcredits? limited\b",
+    r"\b[rtq]ps\b", r"\bno servers? (?:is |are )?available\b", r"\bupgrade your tier\b",
 )  # fmt: skip
 _DATA = _any_of(
-    r"\bmissing trie node", r"\bunknown (?:block|header|ancestor)", r"\bpruned\b",
+    r"\bmissing trie node", r"\bunknown (?:block|header|ancestor)", r"\bprun(?:ed|ing)\b",
     r"\b(?:not|\w+n't)(?: been)?(?: currently| yet| fully){0,2} (?:canonical|synced|"
     r"imported|indexed|processed|produced|mined|retained)",
-    r"\bretention\b", r"\bolder than\b", r"\bblock (?:number )?(?:is )?out of range\b",
+    r"\bretention\b", r"\bolder than\b", r"\btoo (?:old|far (?:back|behind|in the past))\b",
+    r"\bindexing is in progress\b", r"\bno (?:available )?upstreams?\b",
+    r"\binvalid block ?(?:hash|height)\b", r"\bheight\b[^.;]{0,20}\binvalid\b",
+    r"\bexpect(?:ed)? block number from\b", r"\btrie does not\b", r"\bnot traceable\b",
+    r"\bblock (?:number )?(?:is )?out of range\b", r"\bheight must be\b",
     r"\bthan or equal to the current\b",
     r"\b(?:last|recent|latest) [\d,]+ blocks", r"\bunfinali[sz]ed",
     r"\bbeyond (?:the |our )?(?:current |latest |chain |known |canonical )?(?:head|tip|"
@@ -130,14 +140,14 @@ _DATA = _any_of(
     r" of)? (?:the )?(?:current |last |chain |our )?(?:latest|head|tip|highest|accepted|"
     r"best|known block)",
     r"\bin the future\b", r"\bfuture block", r"\b(?:still |currently |is )syncing",
-    r"\b(?:out of|not in) sync", r"\blagging\b", r"\bfalls? behind", r"\bis behind",
+    r"\b(?:out of|not in) sync", r"\blagging\b", r"\b(?:falls?|is|blocks) behind\b",
     r"\barchive\b", r"\bhistor(?:y|ical)\b", r"\bancient\b",
-    r"\b(?:block|header|data|state|range|receipt|log|root|trie|hash|resource|snapshot|"
-    r"body|bodies)s?\b[^.;]{0,80}\b(?:not (?:be |yet )?(?:found|available|exist|present|"
-    r"ready|known|retrieved)|doesn'?t exist|unavailable|missing|unknown|cannot be found)",
+    r"\b(?:block|header|height|data|state|range|receipt|log|root|trie|hash|resource|snapshot|"
+    r"transaction|body|bodies)s?\b[^.;]{0,80}\b(?:not (?:be |yet )?(?:found|available|exist|"
+    r"present|ready|known|retrieved)|doesn'?t exist|unavailable|missing|unknown|cannot be found)",
     r"\b(?:could ?n[o']?t|could not|can ?not|can't|failed to|unable to) (?:find|get|"
-    r"load|fetch|retrieve|read|locate)(?: \w+){0,3} (?:block|header|data|state|receipt|"
-    r"log|hash)",
+    r"load|fetch|retrieve|read|locate)(?: \w+){0,3} (?:\w*block|header|height|data|state|"
+    r"receipt|log|hash|transaction)",
     r"\b(?:no|missing) (?:such )?(?:block|header|state|historical|receipts?|data|"
     r"node data)\b",
     r"\bnot have (?:the |this |that )?(?:block|data|state|requested)",
@@ -153,7 +163,10 @@ _METHOD_OR_ACCESS = _any_of(
     r"\b(?:unsupported|unknown|disabled) (?:rpc )?(?:method|module)", r"\bunauthori[sz]ed",
     r"\bforbidden\b", r"\b(?:access|permission) (?:is )?denied", r"\bapi[ -]?key\b",
     r"\bauthenticat", r"\bnot allowed to access",
-    r"\b(?:invalid|bad|wrong) (?:project id|credentials?|token)\b",
+    r"\beth \w+ is (?:not (?:allowed|supported|available|enabled)|disabled|unsupported)"
+    r"(?! (?:for|in))",
+    r"\bproject id\b", r"\bnot enabled for\b", r"\bwhitelist", r"\bnot permitted to\b",
+    r"\b(?:invalid|bad|wrong) (?:credentials?|token)\b",
 )  # fmt: skip
 _REQUEST = _any_of(
     r"\b(?:invalid|bad|wrong|malformed|illegal|incorrect) (?:\w+ )?(?:arg|param|topic|"
@@ -161,10 +174,12 @@ _REQUEST = _any_of(
     r"from ?block|to ?block|value|length)",
     r"\binvalid request\b", r"\bcannot unmarshal", r"\bparse error\b",
     r"\bmissing (?:value|required|\w+ param)", r"\bhex string\b", r"\bparam(?:eter)? is required",
-    r"\bvalidation errors?\b",
-    r"\b(?:from ?block|begin|start)\w* (?:is |must )?(?:not )?(?:be )?(?:greater|higher|"
-    r"larger|after) (?:than )?(?:the )?(?:to ?block|end)",
+    r"\bvalidation errors?\b", r"\bcannot specify\b", r"\bexceeds? (?:the )?max\w* topics\b",
 )  # fmt: skip
+_REVERSED = re.compile(
+    r"\b(?:from ?block|begin|start)\b[^.;]{0,20} "
+    r"(?:exceeds?|(?:greater|higher|larger|after)(?: than)?) (?:the )?(?:to ?block|end)\b"
+)
 _TOO_WIDE = re.compile(
     r"\b(?:range|blocks|distance)\b[^.;]{0,40}(?:too|exceed|limit|threshold|max|large|wide)|"
     r"\b(?:too|exceed|limit|max|large|wide)[^.;]{0,40}\b(?:range|blocks|distance)\b"
@@ -216,10 +231,12 @@ def complaint(text: str, code: int | None) -> Complaint | None:
 
     The code decides only where the words do not.
     """
-    if _RESULTS.search(text):
-        return Complaint.RESULTS
+    if _REVERSED.search(text):
+        return Complaint.REQUEST
     if any(limit.is_explicit for limit in _limits(text)):
         return None
+    if _RESULTS.search(text):
+        return Complaint.RESULTS
     about = next((meaning for words, meaning in _FIRST if words.search(text)), None)
     if about is not None or block_cap(text) is not None or _TOO_WIDE.search(text):
         return about
@@ -256,12 +273,12 @@ def suggested_ranges(text: str, data: object) -> Iterator[tuple[int, int]]:
 
 def wait_s(text: str, data: object) -> int | None:
     """The seconds, rounded up, that the words or the data tell us to wait."""
-    for key, value in _entries(data):
-        if _WAIT_KEY.search(key) and isinstance(value, int) and not isinstance(value, bool):
-            return -(-value * (_MS if key.lower().endswith("ms") else _SECOND_MS) // _SECOND_MS)
-        if _WAIT_KEY.search(key) and isinstance(value, str):
-            text = f"wait {value.lower()} {text}"
-    found = _WAIT.search(text)
+    said = [
+        f"wait {str(value)[:_WORD_MAX]}{'ms' if key.lower().endswith('ms') else ''}".lower()
+        for key, value in _entries(data)
+        if _WAIT_KEY.search(key) and not isinstance(value, Mapping | list)
+    ]
+    found = _WAIT.search(" ; ".join((*said, text)))
     if found is None:
         return None
     whole, fraction, unit = int(found[1]), (found[2] or "")[:3].ljust(3, "0"), found[3] or ""

@@ -15,7 +15,9 @@ as they came and returns one of seven values:
     Halve()
 
 A hint is followed only if it keeps `start` and asks for strictly less; a cap of N is N blocks. All
-else that may be tried again halves the range, also a timeout, which has no words at all.
+else that may be tried again halves the range, also a timeout, which has no words at all. So words
+that are read wrongly cost time, and never a log: advice moves `end` and nothing else, and whoever
+only ever waits asks for less in the end (`sync`).
 
 A `Window` is what was learnt. It grows by a quarter on each success, up to the learnt cap; after
 `CAP_HELD_SUCCESSES` successes the cap is forgotten, so that neither one dense stretch nor one hint

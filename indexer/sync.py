@@ -44,7 +44,7 @@ from indexer.outcomes import (
 )
 from indexer.plan import IndexedChain
 from indexer.ports import Extension, FactStore, RangeSource, Replacement, WitnessedChain
-from indexer.ranges import BlockRange, Window, next_range
+from indexer.ranges import BlockRange, Halve, Window, next_range
 from indexer.reorg import Extend, Rewind, TooDeep
 from indexer.upkeep import Upkeep
 
@@ -53,6 +53,10 @@ log = logging.getLogger(__name__)
 _STEPS_PER_LOOK = 16
 _FIRST_BLOCKS = 100
 """Nothing is known yet of how many logs a block has."""
+
+_WAITS_MAX = 3
+"""After so many waits in a row we ask for less too: what sounds like a limit on the number of
+requests may be one on their size, and would never end."""
 
 
 class Indexer:
@@ -78,6 +82,7 @@ class Indexer:
         self._blocks_max = limit
         self._view: View | None = None
         self._steps_on_view = 0
+        self._waits = 0
         self._upkeep = Upkeep(plan, store)
         self._disputes = Disputes(plan, chain, store)
 
@@ -243,7 +248,7 @@ class Indexer:
 
     def _learn(self, fetched: FetchedRange) -> None:
         """A larger range next time, but not so large that its logs would take too much memory."""
-        self._window = self._window.succeeded()
+        self._window, self._waits = self._window.succeeded(), 0
         logs_max = self._plan.limits.range_logs_max
         blocks_max = mul_div_down(len(fetched.range), logs_max, max(fetched.logs_read, 1))
         self._blocks_max = max(blocks_max, 1)
@@ -291,6 +296,10 @@ class Indexer:
         return Narrowed(self._window.blocks, str(error))
 
     def _waiting(self, after_s: int, error: Transient) -> Waiting:
+        self._waits += 1
+        if self._waits % _WAITS_MAX == 0:
+            asked = BlockRange(BlockNumber(0), BlockNumber(self._window.blocks))
+            self._window = self._window.failed(asked, Halve())
         log.warning(
             "the provider wants to be asked less often",
             extra={"chain_id": self._plan.chain_id, "after_s": after_s, "cause": str(error)},

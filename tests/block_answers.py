@@ -1,25 +1,18 @@
-"""A block and its receipts as a node answers them, and the published ones that tests read.
+"""A block and its receipts as a node answers them.
 
 The made-up block is sealed with the root of `receipts_root`: it shows what a change breaks, not
-that the root is right; the published blocks show that.
+that the root is right; published blocks show that (`published.py`).
 """
 
-import json
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
-import rlp  # type: ignore[import-untyped]
-
-from contracts.evm import Hash32, keccak
+from contracts.evm import keccak
 from indexer.adapters.block_documents import receipts_from_document
 from indexer.chain import Header, header_hash
 from indexer.receipts import block_bloom, receipts_root
 from tests.fakes_chain import STRANGER, TOKEN, sealed_header
 
-VECTORS = Path(__file__).resolve().parents[2] / "shared" / "vectors"
-MAINNET = VECTORS / "ethereum-etl" / "test_stream"
-EXECUTION_APIS = VECTORS / "execution-apis" / "tests"
 TRANSFER = keccak(b"Transfer(address,address,uint256)")
 HEX = (
     ("hash", "hash"),
@@ -102,81 +95,3 @@ def made_up_block(
         for log in receipt["logs"]:
             log.update(placed)
     return block_answer(header, [receipt["transactionHash"] for receipt in given]), given
-
-
-def published_lines(name: str) -> list[Answer]:
-    path = MAINNET / "blocks_17173049_17173050" / f"expected_{name}.json"
-    return [json.loads(line) for line in path.read_text().splitlines()]
-
-
-def published_mainnet_block(number: int) -> tuple[Answer, list[Answer]]:
-    """Block 17173049 or 17173050 and its receipts, as a node would answer; without a mixHash.
-
-    The extractor keeps no mixHash, so the block's hash cannot be rebuilt.
-    """
-    raw = next(one for one in published_lines("blocks") if one["number"] == number)
-    block = {"mixHash": shown(bytes(32)), "hash": raw["hash"], "transactions": []}
-    for name, field in HEX:
-        value = raw.get(
-            {"uncles_hash": "sha3_uncles", "base_fee_wei": "base_fee_per_gas"}.get(field, field)
-        )
-        if value is not None:
-            block[name] = hex(value) if isinstance(value, int) else value
-    logs: dict[int, list[Answer]] = {}
-    for log in published_lines("logs"):
-        if log["block_number"] == number:
-            logs.setdefault(log["transaction_index"], []).append(
-                {
-                    "address": log["address"],
-                    "topics": log["topics"],
-                    "data": log["data"],
-                    "logIndex": hex(log["log_index"]),
-                    "transactionHash": log["transaction_hash"],
-                    "transactionIndex": hex(log["transaction_index"]),
-                    "blockHash": log["block_hash"],
-                }
-            )
-    receipts = []
-    for one in published_lines("transactions"):
-        if one["block_number"] == number:
-            block["transactions"].append(one["hash"])
-            receipts.append(
-                {
-                    "type": hex(one["transaction_type"]),
-                    "status": hex(one["receipt_status"]),
-                    "cumulativeGasUsed": hex(one["receipt_cumulative_gas_used"]),
-                    "logs": logs.get(one["transaction_index"], []),
-                    "transactionHash": one["hash"],
-                    "transactionIndex": hex(one["transaction_index"]),
-                }
-            )
-    return block, receipts
-
-
-def published_block_before_byzantium() -> tuple[Answer, list[Answer]]:
-    """Block 1755635 and its receipts, in their envelopes."""
-    folder = MAINNET / "blocks_1755634_1755635"
-    block = json.loads(
-        (folder / "web3_response.eth_getBlockByNumber_0x1ac9f3_true.json").read_text()
-    )
-    hashes = [one["hash"] for one in block["result"]["transactions"]]
-    names = [f"web3_response.eth_getTransactionReceipt_{one}.json" for one in hashes]
-    return block, [json.loads((folder / name).read_text()) for name in names]
-
-
-def published_answer(name: str) -> Answer:
-    """The answer of one exchange of the execution-apis tests, in its envelope."""
-    lines = (EXECUTION_APIS / f"{name}.io").read_text().splitlines()
-    answer: Answer = json.loads(next(line for line in lines if line.startswith("<<"))[3:])
-    return answer
-
-
-def published_root(number: int) -> tuple[Hash32, bytes]:
-    """Receipts root and bloom of a block of the execution-apis chain."""
-    content = (EXECUTION_APIS / "chain.rlp").read_bytes()
-    while content:
-        block, _, length = rlp.codec.consume_item(content, 0)
-        if int.from_bytes(block[0][8], "big") == number:
-            return Hash32(block[0][5]), block[0][6]
-        content = content[length:]
-    raise LookupError(number)

@@ -37,8 +37,9 @@ _TRIES_WITHIN_S = 10
 _FIRST_WAIT_S, _WAIT_MAX_S = 0.1, 2
 _CONNECT_TIMEOUT_S = 5
 _MESSAGE_LENGTH_MAX = 1_000
-_NO_ANSWER = frozenset({408, 425, 429, 500, 502, 503, 504})
+_NO_ANSWER = frozenset({408, 425, 429, *range(500, 600)})
 _FORBIDDEN = frozenset({301, 302, 303, 307, 308, 401, 403, 404})
+_ABOUT_BATCHES = re.compile(r"\bbatch", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,7 +68,7 @@ class JSONRPC:
             raise BadEndpoint(parts.scheme)
         self.host = parts.hostname if parts.port is None else f"{parts.hostname}:{parts.port}"
         self._path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-        self._limits = limits
+        self._limits, self._calls_max = limits, limits.calls_max
         credentials = f"{parts.username}:{parts.password or ''}" if parts.username else None
         self._headers = urllib3.make_headers(
             keep_alive=True, accept_encoding="gzip", basic_auth=credentials
@@ -123,13 +124,24 @@ class JSONRPC:
             for answer in self._answers_in(part, content)
         ]
 
+    def takes_fewer_calls(self, error: RPCFailed, asked: int) -> bool:
+        """Send at most half as many calls at once from now on, if an error is about batches.
+
+        False if it is not, or if calls went one by one already. `asked` is how many failed so.
+        """
+        sent = min(self._calls_max, asked)
+        if sent <= 1 or not _ABOUT_BATCHES.search(error.message):
+            return False
+        self._calls_max = sent >> 1
+        return True
+
     def close(self) -> None:
         """Close the connection."""
         self._pool.close()
 
     def _parts(self, calls: Sequence[Call]) -> list[Sequence[Call]]:
         """The calls of each HTTP exchange."""
-        size = self._limits.calls_max
+        size = self._calls_max
         return [calls[start : start + size] for start in range(0, len(calls), size)]
 
     def _content(self, calls: Sequence[Call]) -> bytes:

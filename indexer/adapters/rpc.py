@@ -26,9 +26,15 @@ from indexer.adapters.rpc_answers import (
 from indexer.blocks import Block
 from indexer.chain import Header
 from indexer.completeness import LogFilter
-from indexer.errors import AnswerMalformed, AnswersDisagree, IndexerError, RPCFailed
+from indexer.errors import (
+    AnswerMalformed,
+    AnswersDisagree,
+    IndexerError,
+    RPCFailed,
+    RPCForbidden,
+)
 from indexer.logs import LogBatch
-from indexer.ranges import BlockRange, SplitAddresses, advice_from
+from indexer.ranges import Advice, BlockRange, OtherProvider, SplitAddresses, advice_from
 from indexer.receipt_batch import ReceiptBatch
 from indexer.trie import EMPTY_ROOT
 
@@ -51,7 +57,8 @@ class RPCReader:
 
     Its own state is what it has learned of the endpoint: how many addresses it takes in one request
     for logs (if it refuses them as too many, they are asked for in parts, and the answers put
-    together), and whether it gives the receipts of a block at once, or only one by one.
+    together), whether it gives the receipts of a block at once, or only one by one, and how many
+    calls it takes in one HTTP request.
     """
 
     def __init__(self, rpc: JSONRPC) -> None:
@@ -80,17 +87,21 @@ class RPCReader:
 
     def head_and_finalized(self) -> tuple[Header, Header | None]:
         """The newest block and the newest finalized one; None while the node knows none."""
-        newest, finalized = self._rpc.answers(
-            [
-                Call("eth_getBlockByNumber", ("latest", False)),
-                Call("eth_getBlockByNumber", ("finalized", False)),
-            ]
-        )
-        if isinstance(newest, RPCFailed):
-            raise newest
+        calls = [
+            Call("eth_getBlockByNumber", ("latest", False)),
+            Call("eth_getBlockByNumber", ("finalized", False)),
+        ]
+
+        def ask() -> tuple[object, object]:
+            newest, finalized = self._rpc.answers(calls)
+            if isinstance(newest, RPCFailed):
+                raise newest
+            return newest, finalized
+
+        newest, finalized = self._in_batches(ask, len(calls))
         head = self._parse(header_from_answer, newest)
         if isinstance(finalized, RPCFailed):
-            if "not found" not in finalized.message.lower():
+            if not isinstance(_advice(finalized, _ONE_BLOCK), OtherProvider):
                 raise finalized
             return head, None
         return head, self._header_or_none(finalized)
@@ -111,7 +122,7 @@ class RPCReader:
         """
         numbers = range(blocks.start, blocks.end)
         calls = [Call("eth_getBlockByNumber", (hex(number), False)) for number in numbers]
-        answers = self._rpc.results(calls)
+        answers = self._in_batches(lambda: self._rpc.results(calls), len(calls))
         if None in answers:
             raise AnswersDisagree(f"block {numbers[answers.index(None)]} does not exist")
         return self._parse(blocks_from_answers, answers)
@@ -140,8 +151,11 @@ class RPCReader:
             except RPCFailed as error:
                 if not _is_unsupported(error):
                     raise
-                self._has_block_receipts = False
-        return self._transaction_receipts(blocks, asked)
+            except RPCForbidden:
+                pass  # perhaps this method alone, which gateways also say with HTTP status 403
+        receipts = self._transaction_receipts(blocks, asked)
+        self._has_block_receipts = False
+        return receipts
 
     def _block_receipts(self, blocks: Sequence[Block], asked: Sequence[Block]) -> ReceiptBatch:
         """The receipts as the endpoint gives them for a block at once."""
@@ -197,7 +211,7 @@ class RPCReader:
 
     def _split(self, error: RPCFailed, addresses: int, asked: BlockRange) -> None:
         """Take fewer addresses from now on if that is what the error is about; else raise it."""
-        advice = advice_from(error.message, code=error.code, data=error.data, asked=asked)
+        advice = _advice(error, asked)
         asked_addresses = min(self._addresses_max or addresses, addresses)
         if not isinstance(advice, SplitAddresses) or asked_addresses <= 1:
             raise error
@@ -212,6 +226,11 @@ class RPCReader:
 
         If anything is wrong, the answers are parsed whole, and say what.
         """
+        return self._in_batches(lambda: self._read_once(calls, read), len(calls))
+
+    def _read_once(
+        self, calls: Sequence[Call], read: Callable[[Sequence[object], CutLogs], _Parsed]
+    ) -> _Parsed:
         contents = self._rpc.contents(calls)
         cut = cut_logs(contents)
         if cut is not None:
@@ -220,6 +239,15 @@ class RPCReader:
         results = self._rpc.results_in(calls, contents)
         del contents
         return self._parse(lambda answers: read(answers, NOTHING_CUT), results)
+
+    def _in_batches(self, ask: Callable[[], _Answer], count: int) -> _Answer:
+        """The answer to so many calls, in batches as large as the endpoint takes."""
+        while True:
+            try:
+                return ask()
+            except RPCFailed as error:
+                if not self._rpc.takes_fewer_calls(error, count):
+                    raise
 
     def _header_or_none(self, answer: object) -> Header | None:
         return None if answer is None else self._parse(header_from_answer, answer)
@@ -235,6 +263,10 @@ def _has_receipts(block: Block) -> bool:
     """Whether the header commits to any, or the block lists transactions that should have some."""
     has_transactions = block.transactions is not None and len(block.transactions) > 0
     return has_transactions or block.header.receipts_root != EMPTY_ROOT
+
+
+def _advice(error: RPCFailed, asked: BlockRange) -> Advice:
+    return advice_from(error.message, code=error.code, data=error.data, asked=asked)
 
 
 def _is_unsupported(error: RPCFailed) -> bool:

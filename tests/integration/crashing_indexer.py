@@ -1,10 +1,11 @@
-"""An indexer that is killed at every commit, until it gets through; prints how often it died.
+"""An indexer that is killed at every commit, until it gets through; says how often it died.
 
+It reads one line for each index to make, "WINDOW WORKERS LEVEL", and answers "DEATHS STATUS".
 Each run is a fork of this process, which has everything imported. It does one write, and sends
 itself SIGKILL in the middle of the second, when all of it was sent and COMMIT was not. So each
 commit of an index is once the last thing that a process did, and once the thing it died in.
 
-Usage: python -m tests.integration.crashing_indexer RPC_URL DATABASE_URL TOKEN WINDOW WORKERS LEVEL
+Usage: python -m tests.integration.crashing_indexer RPC_URL DATABASE_URL TOKEN
 """
 
 import os
@@ -51,7 +52,7 @@ def live(url: str, database_url: str, plan: IndexedChain, workers: int) -> None:
         until_free = Retrying(
             retry=retry_if_exception_type(ChainOwned),
             wait=wait_fixed(0.02),
-            stop=stop_after_delay(9),
+            stop=stop_after_delay(60),
         )
         until_free(index, engine, url, plan, workers)
 
@@ -78,19 +79,28 @@ def index(engine: Engine, url: str, plan: IndexedChain, workers: int) -> None:
         ranges.close()
 
 
-def main() -> None:
-    """Live again and again."""
-    url, database_url, token, window, workers, level = sys.argv[1:]
-    plan = token_plan(Address.from_hex(token), window_blocks_max=int(window), level=Level(level))
+def live_until_done(url: str, database_url: str, plan: IndexedChain, workers: int) -> str:
+    """Live again and again; how often it died, and how it ended."""
     for deaths in range(_LIVES_MAX):
         child = os.fork()
         if not child:
-            live(url, database_url, plan, int(workers))
+            live(url, database_url, plan, workers)
             os._exit(0)
         _, status = os.waitpid(child, 0)
         if os.waitstatus_to_exitcode(status) != -signal.SIGKILL:
-            print(deaths, os.waitstatus_to_exitcode(status))  # noqa: T201
-            return
+            return f"{deaths} {os.waitstatus_to_exitcode(status)}"
+    return f"{_LIVES_MAX} {-signal.SIGKILL}"
+
+
+def main() -> None:
+    """Make one index after the other, as they are asked for."""
+    url, database_url, token = sys.argv[1:]
+    for line in sys.stdin:
+        window, workers, level = line.split()
+        plan = token_plan(
+            Address.from_hex(token), window_blocks_max=int(window), level=Level(level)
+        )
+        print(live_until_done(url, database_url, plan, int(workers)), flush=True)  # noqa: T201
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from indexer.adapters.rpc import RPCReader
 from indexer.adapters.rpc_answers import blocks_from_answers
 from indexer.blocks import Block
 from indexer.chain_profiles import CHAIN_PROFILES
-from indexer.errors import AnswerMalformed, AnswersDisagree, RPCFailed
+from indexer.errors import AnswerMalformed, AnswersDisagree, RPCFailed, RPCForbidden
 from indexer.receipt_batch import prove_receipts
 from tests.block_answers import Answer, made_up_block, made_up_receipts
 
@@ -22,12 +22,16 @@ ETHEREUM = CHAIN_PROFILES[0]
 
 
 class Node:
-    """Serves the receipts of its blocks; `refusal` is its error for eth_getBlockReceipts."""
+    """Serves the receipts of its blocks; `refusal` is its error for eth_getBlockReceipts.
+
+    Methods in `forbidden` get an HTTP status 403.
+    """
 
     def __init__(self) -> None:
         self.pairs: list[tuple[Answer, list[Answer]]] = []
         self.refusal: tuple[int, str] | None = None
         self.unknown: set[str] = set()
+        self.forbidden: set[str] = set()
         self.methods: list[str] = []
         node = self
 
@@ -40,7 +44,8 @@ class Node:
                 node.methods += [call["method"] for call in calls]
                 replies = [{"jsonrpc": "2.0", "id": one["id"], **node.reply(one)} for one in calls]
                 content = json.dumps(replies if isinstance(body, list) else replies[0]).encode()
-                self.send_response(200)
+                is_forbidden = not node.forbidden.isdisjoint(one["method"] for one in calls)
+                self.send_response(403 if is_forbidden else 200)
                 self.send_header("content-length", str(len(content)))
                 self.end_headers()
                 self.wfile.write(content)
@@ -118,6 +123,27 @@ def test_receipts__method_unsupported__one_by_one_for_good(
         batch = reader.receipts(node.blocks())
         assert len(prove_receipts(node.blocks(), batch, ETHEREUM)) == 6
     assert node.methods == ["eth_getBlockReceipts"] + ["eth_getTransactionReceipt"] * 8
+
+
+def test_receipts__method_forbidden__one_by_one_for_good(node: Node) -> None:
+    node.forbidden = {"eth_getBlockReceipts"}
+    reader = node.reader()
+
+    for _ in range(2):
+        batch = reader.receipts(node.blocks())
+        assert len(prove_receipts(node.blocks(), batch, ETHEREUM)) == 6
+    assert node.methods == ["eth_getBlockReceipts"] + ["eth_getTransactionReceipt"] * 8
+
+
+def test_receipts__all_forbidden__raised_and_the_method_kept(node: Node) -> None:
+    node.forbidden = {"eth_getBlockReceipts", "eth_getTransactionReceipt"}
+    reader = node.reader()
+
+    with pytest.raises(RPCForbidden):
+        reader.receipts(node.blocks())
+    node.forbidden, node.methods = set(), []
+    assert reader.receipts(node.blocks()).receipt_count.tolist() == [4, 0]
+    assert node.methods == ["eth_getBlockReceipts"]
 
 
 @pytest.mark.parametrize(

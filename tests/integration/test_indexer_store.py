@@ -174,6 +174,40 @@ def test_owned_chain__connection_lost__every_later_write_fails(
                 store.extend(extension(chain, 4, 6, on=ref(chain, 3)))
 
 
+@pytest.mark.parametrize("moment", ["IMMEDIATE", "DEFERRED"])
+def test_extend__server_dies_while_it_stores_or_commits__nothing_kept_and_goes_on(
+    engine: Engine, reader: Connection, chain: FakeChain, moment: str
+) -> None:
+    more = extension(chain, 4, 6, on=ref(chain, 3))
+    with owned_chain(engine, CHAIN_ID) as store:
+        store.extend(extension(chain, 0, 4, on=None))
+        held = snapshot(reader)
+        reader.execute(text(_DIES))
+        reader.execute(
+            text(
+                "CREATE CONSTRAINT TRIGGER dies AFTER INSERT ON block"
+                f" DEFERRABLE INITIALLY {moment} FOR EACH ROW EXECUTE FUNCTION dies()"
+            )
+        )
+        try:
+            with pytest.raises(OwnershipLost):
+                store.extend(more)
+        finally:
+            reader.execute(text("DROP FUNCTION dies CASCADE"))
+
+    assert snapshot(reader) == held
+    with owned_chain(engine, CHAIN_ID) as successor:
+        successor.extend(more)
+        assert successor.local_chain().head == ref(chain, 5)
+
+
+_DIES = """
+    CREATE FUNCTION dies() RETURNS trigger LANGUAGE plpgsql AS
+    'BEGIN PERFORM pg_terminate_backend(pg_backend_pid()); RETURN NULL; END'
+"""
+"""Ends the session of whoever inserts, at once or when it commits."""
+
+
 def test_owned_chain__no_server__unavailable(tmp_path: object) -> None:
     engine = create_engine(f"postgresql+psycopg:///none?host={tmp_path}")
 

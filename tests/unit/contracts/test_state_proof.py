@@ -5,7 +5,7 @@ import rlp  # type: ignore[import-untyped]
 from hypothesis import given
 from hypothesis import strategies as st
 
-from contracts.evm import Address, Hash32, keccak
+from contracts.evm import Address, Hash32, bytes_from_hex, keccak
 from contracts.state_proof import (
     EMPTY_CODE_HASH,
     EMPTY_TRIE_ROOT,
@@ -15,6 +15,8 @@ from contracts.state_proof import (
     mapping_slot,
     storage_word,
 )
+from indexer.chain import Header
+from tests.published import Exchange, chain_headers, exchanges
 from tests.state_tries import StateTrie
 
 WORDS = st.integers(0, 2**256 - 1).map(Hash32.from_int), st.integers(1, 2**256 - 1)
@@ -197,3 +199,39 @@ def test_mapping_slot__known_example__as_solidity() -> None:
         str(mapping_slot(b"\x01", 0))
         == "0xada5013122d395ba3c54772283fb069b10426056ef8ca54750cb9bb552a59e7d"
     )
+
+
+PROOFS = [one for one in exchanges("eth_getProof") if one.result is not None]
+
+
+@pytest.mark.parametrize("one", PROOFS, ids=[one.name for one in PROOFS])
+def test_account_at__published_proof__what_was_answered(one: Exchange) -> None:
+    header = header_asked_for(one)
+    if header is None:
+        pytest.skip("its block is not in chain.rlp")
+    result = one.result
+    nodes = [bytes_from_hex(node) for node in result["accountProof"]]
+    address = Address(bytes_from_hex(result["address"]))
+
+    account = account_at(header.state_root, address, nodes)
+
+    assert account == AccountState(
+        nonce=int(result["nonce"], 16),
+        balance_wei=int(result["balance"], 16),
+        storage_root=Hash32(bytes_from_hex(result["storageHash"])),
+        code_hash=Hash32(bytes_from_hex(result["codeHash"])),
+    )
+    for slot in result["storageProof"]:
+        proof = [bytes_from_hex(node) for node in slot["proof"]]
+        word = storage_word(account.storage_root, Hash32.from_int(int(slot["key"], 16)), proof)
+        assert word == int(slot["value"], 16)
+
+
+def header_asked_for(one: Exchange) -> Header | None:
+    """The header of the block that a proof was asked at: a number, a hash, a tag or nothing."""
+    asked = (one.request["params"][2:] or ["latest"])[0]
+    place = str(next(iter(asked.values())) if isinstance(asked, dict) else asked)
+    by_name = {str(header.hash): header for header in chain_headers()}
+    by_name |= {hex(header.number): header for header in chain_headers()}
+    newest = chain_headers()[-1] if chain_headers() else None
+    return by_name.get(place) if place.startswith("0x") else newest

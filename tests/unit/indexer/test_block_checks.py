@@ -1,5 +1,6 @@
 """Every change of a receipt is refused: by the root, or where no header commits, by its place."""
 
+import copy
 from itertools import product
 from typing import Any
 
@@ -10,15 +11,8 @@ from hypothesis import strategies as st
 from indexer.adapters.block_documents import block_from_document, receipts_from_document
 from indexer.block_checks import BlockReport, check_block
 from indexer.chain_profiles import Check, chain_profile_named
-from tests.block_answers import (
-    MAINNET,
-    made_up_block,
-    made_up_receipts,
-    published_answer,
-    published_block_before_byzantium,
-    published_mainnet_block,
-    shown,
-)
+from tests.block_answers import Answer, made_up_block, made_up_receipts, shown
+from tests.published import REASON, PublishedBlock, lists_whole_transactions, published_blocks
 from tests.receipt_mutations import (
     PLACES,
     digit_changed,
@@ -27,9 +21,17 @@ from tests.receipt_mutations import (
     text_mutations,
 )
 
-needs_vectors = pytest.mark.skipif(not MAINNET.exists(), reason="../shared/vectors is absent")
+PUBLISHED = published_blocks()
+WHOLE = [one for one in PUBLISHED if lists_whole_transactions(one.block)]
+needs_whole = pytest.mark.skipif(not WHOLE, reason=REASON)
 OF_RECEIPTS = (Check.BLOCK_HASH, Check.LOGS_BLOOM, Check.RECEIPTS_ROOT)
 """All checks of a block that lists its transactions by hash."""
+
+
+def whole_block() -> tuple[Answer, list[Answer]]:
+    """A published block that lists whole transactions, and its receipts."""
+    block, receipts = copy.deepcopy((WHOLE[0].block, WHOLE[0].receipts))
+    return block, receipts
 
 
 def checked(block: Any, receipts: Any, profile: str = "ethereum") -> BlockReport:
@@ -160,29 +162,21 @@ def test_check_block__any_byte_of_a_large_block__refused(data: st.DataObject) ->
     assert checked(block, receipts).checks[Check.RECEIPTS_ROOT] is False
 
 
-@needs_vectors
-def test_check_block__published_answers__hold() -> None:
-    block = published_answer("eth_getBlockByNumber/get-latest")
-    receipts = published_answer("eth_getBlockReceipts/get-block-receipts-latest")
+@pytest.mark.parametrize("one", PUBLISHED, ids=[one.name for one in PUBLISHED])
+def test_check_block__published_block__holds_and_any_log_dropped_refused(
+    one: PublishedBlock,
+) -> None:
+    block, receipts = copy.deepcopy((one.block, one.receipts))
+    report = checked(block, receipts)
 
-    for report in (checked(block, receipts), checked(*published_block_before_byzantium())):
-        assert report.checks == dict.fromkeys(Check, True)
-        assert report.holds
-        assert report.proves_transaction_hashes
-
-
-@needs_vectors
-@pytest.mark.parametrize("number", [17173049, 17173050])
-def test_check_block__published_mainnet_block__any_log_dropped_refused(number: int) -> None:
-    block, receipts = published_mainnet_block(number)
-    assert checked(block, receipts).discrepancies == ()
+    assert report.discrepancies == ()
+    assert report.checks == dict.fromkeys(report.checks, True) | {Check.BLOCK_HASH: one.is_whole}
+    assert report.proves_transaction_hashes == lists_whole_transactions(block)
     with_logs = [receipt for receipt in receipts if receipt["logs"]]
-
     for receipt in with_logs[::9]:
         dropped = receipt["logs"].pop()
         assert checked(block, receipts).checks[Check.RECEIPTS_ROOT] is False
         receipt["logs"].append(dropped)
-    assert checked(block, receipts).checks[Check.RECEIPTS_ROOT] is True
 
 
 def test_check_block__hashes_listed_only__no_hash_of_a_transaction_proved() -> None:
@@ -192,10 +186,10 @@ def test_check_block__hashes_listed_only__no_hash_of_a_transaction_proved() -> N
     assert not report.proves_transaction_hashes
 
 
-@needs_vectors
+@needs_whole
 def test_check_block__whole_transaction_changed__root_and_hash_tell() -> None:
-    block, receipts = published_block_before_byzantium()
-    changed = block["result"]["transactions"][1]
+    block, receipts = whole_block()
+    changed = block["transactions"][1]
     changed["value"] = flipped(changed["value"])
 
     report = checked(block, receipts)
@@ -206,15 +200,15 @@ def test_check_block__whole_transaction_changed__root_and_hash_tell() -> None:
     assert not report.proves_transaction_hashes
 
 
-@needs_vectors
+@needs_whole
 def test_check_block__hash_of_whole_transaction_changed_throughout__only_its_content_tells() -> (
     None
 ):
-    block, receipts = published_block_before_byzantium()
-    for one in (block["result"]["transactions"][1], receipts[1]["result"]):
+    block, receipts = whole_block()
+    for one in (block["transactions"][1], receipts[1]):
         key = "hash" if "hash" in one else "transactionHash"
         one[key] = shown(b"\x05" * 32)
-    for log in receipts[1]["result"]["logs"]:
+    for log in receipts[1]["logs"]:
         log["transactionHash"] = shown(b"\x05" * 32)
 
     report = checked(block, receipts)
@@ -224,10 +218,10 @@ def test_check_block__hash_of_whole_transaction_changed_throughout__only_its_con
     assert not report.proves_transaction_hashes
 
 
-@needs_vectors
+@needs_whole
 def test_check_block__transaction_of_unknown_type__root_unproved_and_said() -> None:
-    block, receipts = published_block_before_byzantium()
-    block["result"]["transactions"][0]["type"] = "0x6a"
+    block, receipts = whole_block()
+    block["transactions"][0]["type"] = "0x6a"
 
     report = checked(block, receipts)
 

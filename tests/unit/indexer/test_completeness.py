@@ -1,10 +1,8 @@
 """What blooms prove, and the refusal of every log that they or the question rule out."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import product
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,17 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from contracts.bloom import BLOOM_BYTES, bloom_mask
-from contracts.evm import Address, BlockNumber, Hash32, LogIndex, bytes_from_hex
+from contracts.evm import Address, BlockNumber, Hash32, LogIndex
 from indexer.blocks import Block
 from indexer.completeness import LogFilter, check_logs, may_hold, wanted_rows
 from indexer.errors import AnswersDisagree, LogRefused
 from indexer.logs import LogBatch, RawLog, log_batch
 from tests.raw_logs import blocks_of, made_up_logs
 
-MAINNET = (
-    Path(__file__).resolve().parents[4]
-    / "shared/vectors/ethereum-etl/test_stream/blocks_17173049_17173050"
-)
 FIRST, COUNT = 7, 4
 EMPTY_BLOOM = bytes(BLOOM_BYTES)
 STRANGER = Address(b"\x99" * 20)
@@ -265,22 +259,3 @@ def test_wanted_rows__logs_of_anybody__ours() -> None:
     assert 0 < len(found) < len(logs)
     assert wanted_rows(log_batch(()), wanted).tolist() == []
     assert wanted_rows(log_batch(logs[:1]), wanted).tolist() == []  # it has no topic
-
-
-@pytest.mark.skipif(not MAINNET.exists(), reason="../shared/vectors is absent")
-def test_bloom_mask__complete_mainnet_blocks__rebuild_their_blooms() -> None:
-    blocks = json_lines(MAINNET / "expected_blocks.json")
-    logs = json_lines(MAINNET / "expected_logs.json")
-
-    assert len(blocks) == 2
-    for block in blocks:
-        bloom = 0
-        for log in logs:
-            if log["block_number"] == block["number"]:
-                for value in (log["address"], *log["topics"]):
-                    bloom |= bloom_mask(bytes_from_hex(value))
-        assert bloom == int(block["logs_bloom"], 16)
-
-
-def json_lines(path: Path) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in path.read_text().splitlines()]

@@ -1,6 +1,7 @@
 """Logs by column say what `event_values` says of each, and nothing malformed stops anything."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,12 +19,13 @@ from contracts.events import (
     SUBSCRIBED,
     WORK_TERMS_SET,
 )
-from contracts.evm import Address
+from contracts.evm import Address, BlockNumber, Hash32, LogIndex, bytes_from_hex
 from indexer.decode import Decoded, decode, filter_of
-from indexer.logs import log_batch
+from indexer.logs import RawLog, log_batch
 from tests import abi_values
 from tests.decode_reference import ADDRESSES, ALL_SOURCES, assert_same, raw
 from tests.fakes_chain import STRANGER, TIERS, TOKEN, FakeLog, log_of
+from tests.published import extracted, folders
 
 CLOCK = Address(b"\x44" * 20)
 REGISTRY = Address(b"\x55" * 20)
@@ -203,3 +205,49 @@ def test_filter_of__sources__their_addresses_and_only_their_topics() -> None:
     assert SUBSCRIBED.topic0 in wanted.topics0
     assert WORK_TERMS_SET.topic0 not in wanted.topics0
     assert list(wanted.topics0) == sorted(wanted.topics0)
+
+
+EXTRACTED = [folder for folder in folders() if extracted(folder, "token_transfers")]
+
+
+@pytest.mark.parametrize("folder", EXTRACTED, ids=[folder.name for folder in EXTRACTED])
+def test_decode__transfers_that_an_extractor_found__the_same_and_no_more(folder: Path) -> None:
+    logs = [log for log in extracted(folder, "logs") if log["topics"]]
+    batch = log_batch(raw_log(log) for log in logs)
+    tokens = dict.fromkeys((Address(row.address) for row in batch.rows()), ContractName.ERC20)
+
+    result = decode(batch, tokens)
+
+    found = {
+        (int(number), int(index), *values)
+        for columns in result.facts
+        if columns.spec is ERC20_TRANSFER
+        for number, index, *values in zip(
+            columns.block_number, columns.log_index, *map(columns.cells, range(3)), strict=True
+        )
+    }
+    of_erc20 = {(log["block_number"], log["log_index"]) for log in logs if len(log["topics"]) == 3}
+    assert found == {
+        (
+            one["block_number"],
+            one["log_index"],
+            Address(bytes_from_hex(one["from_address"])),
+            Address(bytes_from_hex(one["to_address"])),
+            one["value"],
+        )
+        for one in extracted(folder, "token_transfers")
+        if (one["block_number"], one["log_index"]) in of_erc20
+    }
+
+
+def raw_log(log: dict[str, Any]) -> RawLog:
+    return RawLog(
+        BlockNumber(log["block_number"]),
+        Hash32(bytes_from_hex(log["block_hash"])),
+        LogIndex(log["log_index"]),
+        Address(bytes_from_hex(log["address"])),
+        tuple(bytes_from_hex(topic) for topic in log["topics"]),
+        bytes_from_hex(log["data"]),
+        Hash32(bytes_from_hex(log["transaction_hash"])),
+        log["transaction_index"],
+    )

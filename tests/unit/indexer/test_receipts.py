@@ -1,5 +1,7 @@
 """Receipts roots and blooms of published blocks, and the consensus encoding."""
 
+from typing import Any
+
 import pytest
 import rlp  # type: ignore[import-untyped]
 
@@ -13,83 +15,46 @@ from indexer.receipts import (
     receipt_bloom,
     receipts_root,
 )
-from indexer.trie import EMPTY_ROOT
-from tests.block_answers import (
-    EXECUTION_APIS,
-    MAINNET,
-    made_up_receipts,
-    published_answer,
-    published_block_before_byzantium,
-    published_mainnet_block,
-    published_root,
+from tests.block_answers import made_up_receipts
+from tests.published import (
+    PublishedBlock,
+    exchanges,
+    folders,
+    node_answers,
+    published_blocks,
 )
 
-needs_vectors = pytest.mark.skipif(
-    not (EXECUTION_APIS.exists() and MAINNET.exists()), reason="../shared/vectors is absent"
-)
+PUBLISHED = published_blocks()
+RECEIPTS = [
+    *((one.name, one.result) for one in exchanges("eth_getTransactionReceipt") if one.result),
+    *(
+        (f"{folder.name}-{name[:10]}", result)
+        for folder in folders()
+        for name, result in node_answers(folder, "eth_getTransactionReceipt")
+    ),
+]
 
 
-@needs_vectors
-@pytest.mark.parametrize(("number", "count"), [(17173049, 116), (17173050, 182)])
-def test_receipts_root__mainnet_block__equals_published(number: int, count: int) -> None:
-    block, answers = published_mainnet_block(number)
-    header = block_from_document(block, "block").header
-    receipts = receipts_from_document(answers, "receipts")
+@pytest.mark.parametrize("one", PUBLISHED, ids=[one.name for one in PUBLISHED])
+def test_receipts_root__published_block__equals_that_of_its_header(one: PublishedBlock) -> None:
+    header = block_from_document(one.block, "block").header
+    receipts = receipts_from_document(one.receipts, "receipts")
 
-    assert len(receipts) == count
-    assert {receipt.type for receipt in receipts} >= {0, 2}
     assert receipts_root(receipts) == header.receipts_root
     assert block_bloom(receipts) == header.logs_bloom
 
 
-@needs_vectors
-def test_receipts_root__mainnet_block_before_byzantium__equals_published() -> None:
-    block, answers = published_block_before_byzantium()
-    header = block_from_document(block, "block").header
-    receipts = receipts_from_document(answers, "receipts")
-
-    assert [len(receipt.outcome) for receipt in receipts] == [32, 32]
-    assert receipts_root(receipts) == header.receipts_root
-    assert block_bloom(receipts) == header.logs_bloom
-
-
-@needs_vectors
 @pytest.mark.parametrize(
-    ("name", "number", "count"),
-    [
-        ("get-block-receipts-n", 1, 4),
-        ("get-block-receipts-by-hash", 1, 4),
-        ("get-block-receipts-latest", 54, 4),
-    ],
+    ("name", "answer"),
+    RECEIPTS,
+    ids=[f"{place}-{name}" for place, (name, _) in enumerate(RECEIPTS)],
 )
-def test_receipts_root__published_answer__is_that_of_the_chain(
-    name: str, number: int, count: int
-) -> None:
-    answer = published_answer(f"eth_getBlockReceipts/{name}")
-    receipts = receipts_from_document(answer, name)
-
-    assert len(receipts) == count
-    assert (receipts_root(receipts), block_bloom(receipts)) == published_root(number)
-
-
-@needs_vectors
-def test_receipts_root__published_block_without_receipts__the_empty_root() -> None:
-    answer = published_answer("eth_getBlockReceipts/get-block-receipts-0")
-
-    assert receipts_root(receipts_from_document(answer, "0")) == EMPTY_ROOT
-
-
-@needs_vectors
-@pytest.mark.parametrize(
-    ("name", "kind"), [("legacy-receipt", 0), ("access-list", 1), ("blob-tx", 3), ("setcode-tx", 4)]
-)
-def test_encoded_receipt__each_type__type_byte_and_bloom(name: str, kind: int) -> None:
-    answer = published_answer(f"eth_getTransactionReceipt/get-{name}")
+def test_encoded_receipt__published__type_byte_and_bloom(name: str, answer: Any) -> None:
     (receipt,) = receipts_from_document([answer], name)
-    encoded = encoded_receipt(receipt)
+    kind, encoded = receipt.type, encoded_receipt(receipt)
 
     assert receipt.logs_bloom == receipt_bloom(receipt).to_bytes(256, "big")
-    assert (encoded[0] if kind else 0) == receipt.type == kind
+    assert (encoded[0] if kind else 0) == kind == int(answer.get("type", "0x0"), 16)
     outcome, gas, bloom, logs = rlp.decode(encoded[1:] if kind else encoded)
     assert (outcome, int.from_bytes(gas, "big")) == (receipt.outcome, receipt.cumulative_gas_used)
     assert (bloom, len(logs)) == (receipt.logs_bloom, len(receipt.logs))

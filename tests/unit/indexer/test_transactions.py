@@ -20,17 +20,15 @@ from indexer.transactions import (
     transaction_hash,
     transactions_root,
 )
-from tests.block_answers import (
-    EXECUTION_APIS,
-    MAINNET,
+from tests.published import (
+    REASON,
     Answer,
-    published_answer,
-    published_block_before_byzantium,
+    chain_blocks,
+    lists_whole_transactions,
+    node_blocks,
 )
 
-needs_vectors = pytest.mark.skipif(
-    not (EXECUTION_APIS.exists() and MAINNET.exists()), reason="../shared/vectors is absent"
-)
+WHOLE = [(name, block) for name, block in node_blocks() if lists_whole_transactions(block)]
 DEPOSIT = bytes.fromhex(
     "7ef9015aa044bae9d41b8380d781187b426c6fe43df5fb2fb57bd4466ef6a701e1f01e015694deaddeaddeaddeadde"
     "addeaddeaddeaddead000194420000000000000000000000000000000000001580808408f0d18001b90104015d8eb9"
@@ -87,55 +85,26 @@ def read(*answers: Answer) -> tuple[Transaction, ...]:
     return transactions
 
 
-@needs_vectors
+@pytest.mark.skipif(not chain_blocks(), reason=REASON)
 def test_transactions_root__every_block_of_the_published_chain__rebuilt() -> None:
-    content, kinds, count = (EXECUTION_APIS / "chain.rlp").read_bytes(), set(), 0
-    while content:
-        (header, encoded, *_), _, length = rlp.codec.consume_item(content, 0)
-        content = content[length:]
-        if encoded:
-            transactions = read(*(answer_of(one) for one in encoded))
-            assert transactions_root(transactions) == header[4]
-            assert [transaction_hash(one) for one in transactions] == [
-                one.hash for one in transactions
-            ]
-            kinds |= {one.type for one in transactions}
-            count += len(transactions)
+    kinds = set()
+    for header, encoded, *_ in chain_blocks():
+        transactions = read(*(answer_of(one) for one in encoded))
+        assert transactions_root(transactions) == header[4]
+        assert [transaction_hash(one) for one in transactions] == [one.hash for one in transactions]
+        kinds |= {one.type for one in transactions}
 
-    assert kinds == {0, 1, 2, 3, 4}
-    assert count == 249
+    assert kinds
 
 
-@needs_vectors
-@pytest.mark.parametrize(
-    ("answer", "count"),
-    [
-        (lambda: published_block_before_byzantium()[0], 2),
-        (lambda: published_answer("eth_getBlockByHash/get-block-by-hash"), 4),
-        (lambda: published_answer("eth_getBlockByNumber/get-latest"), 4),
-        (lambda: published_answer("eth_getBlockByNumber/get-safe"), 4),
-        (lambda: published_answer("eth_getBlockByNumber/get-finalized"), 4),
-    ],
-)
-def test_transactions_root__published_answer__is_that_of_its_header(
-    answer: Any, count: int
-) -> None:
-    block = answer()["result"]
+@pytest.mark.parametrize("block", [block for _, block in WHOLE], ids=[name for name, _ in WHOLE])
+def test_transactions_root__published_block__is_that_of_its_header(block: Answer) -> None:
     transactions = read(*block["transactions"])
 
-    assert len(transactions) == count
     assert transactions_root(transactions) == header_from_answer(block).transactions_root
     assert tuple(transaction_hash(one) for one in transactions) == (
         transaction_hashes_from_answer(block)
     )
-
-
-@needs_vectors
-def test_encoded_transaction__before_eip_155__v_is_27_or_28() -> None:
-    block = published_block_before_byzantium()[0]["result"]
-    found = {int(one["v"], 16) for one in block["transactions"]}
-
-    assert found <= {27, 28}
 
 
 def test_encoded_transaction__deposit__as_published() -> None:

@@ -1,5 +1,6 @@
 """`quittance blocks verify` as an auditor meets it, without node, database or configuration."""
 
+import copy
 import json
 from collections.abc import Sequence
 from contextlib import chdir, redirect_stderr
@@ -11,7 +12,8 @@ from typer.testing import CliRunner
 
 from scripts.cli import blocks
 from scripts.cli.app import app, expected_errors_end
-from tests.block_answers import MAINNET, made_up_block, published_block_before_byzantium
+from tests.block_answers import made_up_block
+from tests.published import REASON, lists_whole_transactions, published_blocks
 
 
 def run(
@@ -77,9 +79,12 @@ def test_verify__transactions_by_hash__no_check_of_their_root(tmp_path: Path) ->
     assert report["transaction_hashes_proved"] is False
 
 
-@pytest.mark.skipif(not MAINNET.exists(), reason="../shared/vectors is absent")
+WHOLE = [one for one in published_blocks() if lists_whole_transactions(one.block)]
+
+
+@pytest.mark.skipif(not WHOLE, reason=REASON)
 def test_verify__whole_transactions__their_root_proves_their_hashes(tmp_path: Path) -> None:
-    block, receipts = published_block_before_byzantium()
+    block, receipts = copy.deepcopy((WHOLE[0].block, WHOLE[0].receipts))
 
     code, report = run(tmp_path, block, receipts)
     assert (code, report["transactions_root"], report["transaction_hashes_proved"]) == (
@@ -88,7 +93,7 @@ def test_verify__whole_transactions__their_root_proves_their_hashes(tmp_path: Pa
         True,
     )
 
-    block["result"]["transactions"][0]["gasPrice"] = "0x1"
+    block["transactions"][0]["nonce"] = "0xffff"
     code, report = run(tmp_path, block, receipts)
     assert (code, report["transactions_root"], report["consistent"]) == (1, False, False)
     assert report["transaction_hashes_proved"] is False
