@@ -1,7 +1,8 @@
 """The HTTP application: `create_app(deps)`.
 
-Order of a request: timer → headers of its answer → origin of the page → rate of the client → bounds
-on its size → router → parse → one snapshot → schema. Every error ends as a problem document.
+Order of a request: HEAD as GET → timer → headers of its answer → origin of the page → rate of the
+client → bounds on its size → router → parse → one snapshot → schema. Every error ends as a problem
+document.
 """
 
 from collections.abc import AsyncIterator
@@ -17,6 +18,8 @@ from api.adapters.rate_limits import RedisWindows
 from api.adapters.snapshot import NewPool, Pool, new_pool
 from api.context import Context, Deps
 from api.entitlements import EntitlementDesk
+from api.glossary import explain_words
+from api.head_requests import HeadAsGet
 from api.heads import Heads
 from api.metrics import RequestMetrics
 from api.middleware import OriginGate, RequestBounds, RequestLimiter, RequestTimer
@@ -113,6 +116,7 @@ def create_app(deps: Deps) -> FastAPI:
         lifespan=lifespan,
         docs_url=None,
         redoc_url=None,
+        redirect_slashes=False,  # the way would be told by the name that the client calls us
     )
     app.state.context = context
     install_handlers(app, headers=headers_of(is_secure=deps.access.is_secure))
@@ -122,6 +126,7 @@ def create_app(deps: Deps) -> FastAPI:
     for router in _routers():
         app.include_router(router)
     describe_problems(app)
+    explain_words(app)
     _add_middleware(app, context, shared)
     return app
 
@@ -143,6 +148,7 @@ def _add_middleware(app: FastAPI, context: Context, shared: RedisWindows | None)
         RequestBounds,
         query_bytes_max=limits.query_bytes_max,
         body_bytes_max=limits.body_bytes_max,
+        body_wait_s=limits.body_wait_s,
     )
     app.add_middleware(
         RequestLimiter,
@@ -166,6 +172,7 @@ def _add_middleware(app: FastAPI, context: Context, shared: RedisWindows | None)
         )
     app.add_middleware(SecurityHeaders, headers=headers_of(is_secure=access.is_secure))
     app.add_middleware(RequestTimer, metrics=context.metrics)
+    app.add_middleware(HeadAsGet)
 
 
 def _routers() -> tuple[APIRouter, ...]:

@@ -25,7 +25,7 @@ from api.auth_signatures import is_accepted
 from api.context import ContextOf
 from api.errors import ChainSilent, ForeignOrigin, NoSession
 from api.security_headers import VISIT
-from api.sessions import Session, is_token, token_digest
+from api.sessions import Account, Session, is_token, token_digest
 from contracts.evm import Address, ChainId, Hash32
 
 _READING = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -36,9 +36,7 @@ _OWN_SITE = frozenset({"same-origin", "none"})
 class Visitor:
     """An account that signed in, for one chain, by one session."""
 
-    address: Address
-    chain_id: ChainId
-    is_contract: bool
+    account: Account
     session: UUID
     token_digest: Hash32
 
@@ -48,7 +46,8 @@ class Visitor:
         A key is the same everywhere. A contract is its owner's on its own chain only: at the same
         address of another one there may be a contract of somebody else.
         """
-        return None if self.is_contract and chain_id != self.chain_id else self.address
+        one = self.account
+        return None if one.is_contract and chain_id != one.chain_id else one.address
 
 
 async def maybe_visitor(request: Request, context: ContextOf) -> Visitor | None:
@@ -67,17 +66,11 @@ async def maybe_visitor(request: Request, context: ContextOf) -> Visitor | None:
     if session is None:
         context.known.forget(digest)
         return None
-    context.known.remember(digest, session.address, now)
+    context.known.remember(digest, session.account, now)
     request.scope[VISIT] = b""
     if session.slid_at(now):
         keep_cookie(request, access, token)  # the session slid, so the cookie does
-    return Visitor(
-        address=session.address,
-        chain_id=session.chain_id,
-        is_contract=session.wallet is not None,
-        session=session.id,
-        token_digest=digest,
-    )
+    return Visitor(account=session.account, session=session.id, token_digest=digest)
 
 
 async def _is_vouched(access: Access, session: Session) -> bool | None:

@@ -44,6 +44,7 @@ class Limits:
     statement_timeout_ms: int = 5_000
     query_bytes_max: int = 2_048
     body_bytes_max: int = 65_536
+    body_wait_s: float = 10.0
     lag_blocks_max: int | None = 50
     lag_s_max: int | None = None
     report_s_max: int = 60

@@ -32,10 +32,14 @@ Answer = TypeVar("Answer")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeptDocument:
-    """A document with who added and who accepted it; None where nobody did yet."""
+    """A document with who added and who accepted it; None where nobody did yet.
+
+    `settled` are lines that the chain has settled, of which nothing is owed any more.
+    """
 
     document: PayoutDocument
     is_new: bool
+    settled: tuple[int, ...]
     added_by: str
     accepted_by: str | None
     accepted_at: Timestamp | None
@@ -49,7 +53,7 @@ class Documents(Protocol):
 
         Raises:
             BadDocument: it is none, or not for this batch.
-            DocumentConflict: its list is kept with other lines.
+            DocumentConflict: its list is kept, or was paid, with other lines.
         """
         ...
 
@@ -58,6 +62,7 @@ class Documents(Protocol):
 
         Raises:
             NotAcceptable: it is not known here, or the same person added it.
+            DocumentConflict: its list was paid with other lines.
         """
         ...
 
@@ -90,7 +95,7 @@ async def add_document(
 
     Raises:
         BadValue: a field of it is wrong.
-        ListTaken: its list is known with other lines.
+        ListTaken: its list is known, or was paid, with other lines.
         DatabaseUnavailable: the database does not answer.
     """
     try:
@@ -110,6 +115,7 @@ async def accept_document(
 
     Raises:
         NotTheAccepter: it was never added, or the same person added it.
+        ListTaken: its list was paid with other lines.
         NotIndexed: no block is final yet, so there is no time from which it is owed.
         DatabaseUnavailable: the database does not answer.
     """
@@ -119,6 +125,8 @@ async def accept_document(
         )
     except NotAcceptable as error:
         raise NotTheAccepter(str(error), field="digest", value=digest) from error
+    except DocumentConflict as error:
+        raise ListTaken(str(error), field="digest", value=digest) from error
     if accepted is None:
         raise NotIndexed(settlement, "finalized block")
     return accepted

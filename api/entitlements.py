@@ -13,7 +13,8 @@ import asyncio
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import lru_cache, partial
+from typing import TypeVar
 
 from api.adapters.entitlements import EntitlementRead, EntitlementReads
 from api.adapters.gate_readings import NewReading, store_readings
@@ -36,7 +37,12 @@ from settlement.payments.gates import Reading
 BalanceSource = Callable[[ChainId, Address, Sequence[Address], Hash32], Sequence[int | None]]
 """What a wallet holds of tokens at a block; blocks, raises `IndexerError` without an answer."""
 
+Answers = TypeVar("Answers")
+
 ANSWER_S = 5.0
+ASKED_MAX = 4
+"""Questions to chains at once: others need threads too, to sign wallets in, say."""
+
 _TRIES = 3
 _log = logging.getLogger(__name__)
 
@@ -68,6 +74,7 @@ class EntitlementDesk:
     def __init__(self, *, direct: Pool, pool: Pool, balances: BalanceSource | None) -> None:
         self._direct, self._pool, self._balances = direct, pool, balances
         self._reads: dict[str, EntitlementReads] = {}
+        self._asking = asyncio.Semaphore(ASKED_MAX)
 
     async def answer(self, settlement: Settlement, wallet: Address, content: Hash32) -> Answered:
         """Whether a wallet may see a content of a settlement, at the head.
@@ -108,15 +115,28 @@ class EntitlementDesk:
         if self._balances is None:
             return None
         tokens = [gate.token for gate in gates]
-        asked = asyncio.to_thread(
+        asked = partial(
             self._balances, settlement.chain_id, read.facts.wallet, tokens, read.head_hash
         )
         try:
-            return await asyncio.wait_for(asked, ANSWER_S)
+            async with asyncio.timeout(ANSWER_S):
+                return await self._in_a_thread(asked)
         except (IndexerError, TimeoutError) as error:
             cause = str(error) or type(error).__name__
             _log.warning("gates were not read", extra={"gates": len(gates), "cause": cause})
             return None
+
+    async def _in_a_thread(self, asked: Callable[[], Answers]) -> Answers:
+        """Ask when it is our turn; who gives up waiting keeps the turn until its thread ends."""
+        await self._asking.acquire()
+        answering = asyncio.get_running_loop().run_in_executor(None, asked)
+        answering.add_done_callback(self._asked)
+        return await asyncio.shield(answering)
+
+    def _asked(self, answering: "asyncio.Future[Answers]") -> None:
+        self._asking.release()
+        if not answering.cancelled():
+            answering.exception()  # whoever asked may be gone
 
     async def _keep(
         self,

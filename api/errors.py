@@ -167,6 +167,16 @@ class OrderTaken(Rejected):
     slug, title, status = "claimed-elsewhere", "The payment or the order is taken", 409
 
 
+class TooManyTransactions(Rejected):
+    """An intent that was told of as many transactions as it may be.
+
+    Source: `payments`. Effect: the transaction is not looked at; the one that pays is found by its
+    order without being told of.
+    """
+
+    slug, title, status = "too-many-transactions", "The intent has too many transactions", 409
+
+
 class NotThePayer(Rejected):
     """A transfer is announced by somebody else than the account that it leaves.
 

@@ -22,8 +22,8 @@ NUMBER_MAX = 2**53 - 1
 """The largest whole number that every reader of JSON holds exactly (RFC 8259 §6)."""
 
 _ADDRESS = {"type": "string", "pattern": "^0x[0-9a-fA-F]{40}$", "description": "EIP-55 address"}
-_HASH = {"type": "string", "pattern": "^0x[0-9a-f]{64}$"}
-_BYTES = {"type": "string", "pattern": "^0x([0-9a-f]{2})*$"}
+_HASH = {"type": "string", "pattern": "^0x[0-9a-f]{64}$", "description": "32 bytes"}
+_BYTES = {"type": "string", "pattern": "^0x([0-9a-f]{2})*$", "description": "bytes"}
 _AMOUNT = {
     "type": "string",
     "pattern": "^(0|[1-9][0-9]{0,77})$",

@@ -2,11 +2,12 @@
 
 from collections.abc import Sequence
 
+from api.adapters.account_totals import AssetTotals
 from api.adapters.ledger import StoredEntry
 from api.errors import JournalDiffers
-from api.schemas.ledger import EntryOut, PostingOut, SealOut, StepOut
-from contracts.evm import Hash32
-from settlement.ledger.accounts import Book
+from api.schemas.ledger import AccountBalance, EntryOut, PostingOut, SealOut, StepOut
+from contracts.evm import Address, Hash32
+from settlement.ledger.accounts import Account, Book
 from settlement.ledger.seal import Link, Seal, canonical_bytes, leaf_of, prove, verify_inclusion
 
 
@@ -43,6 +44,17 @@ def entry_out(stored: StoredEntry) -> EntryOut:
     )
 
 
+def balance_out(account: Account, totals: AssetTotals) -> AccountBalance:
+    """The balance of an account in one asset."""
+    debits, credits = int(totals.debits), int(totals.credits)
+    return AccountBalance(
+        asset=Address(totals.asset),
+        debits=debits,
+        credits=credits,
+        posted=account.balance(debits=debits, credits=credits),
+    )
+
+
 def seal_out(seal: Seal) -> SealOut:
     """A seal."""
     return SealOut(
@@ -63,7 +75,7 @@ def proved(
     Raises:
         JournalDiffers: the entry's bytes do not make its leaf, or the leaves not the seal.
     """
-    data = canonical_bytes(stored.recorded, book, link.sequence)
+    data = canonical_bytes(stored.recorded.spelled, book, link.sequence)
     if leaf_of(data) != link.leaf:
         raise JournalDiffers(link.entry_id, "its bytes do not make its leaf")
     if len(leaves) != seal.last_sequence - seal.first_sequence + 1:

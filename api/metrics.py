@@ -18,12 +18,27 @@ _BUCKETS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5,
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PayoutReading:
+    """Payouts of one settlement; `looked_s_ago` is None before the worker's first look.
+
+    `open_operations` are planned and not over, the oldest since `oldest_s`.
+    """
+
+    settlement: str
+    looked_s_ago: int | None
+    needs: tuple[tuple[str, int], ...]
+    open_operations: int
+    oldest_s: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
     """Everything that a scrape reads; counts by (settlement, state) and (settlement, kind)."""
 
     chains: tuple[ChainReading, ...]
     epochs: tuple[tuple[str, str, int], ...]
     discrepancies: tuple[tuple[str, str, int], ...]
+    payouts: tuple[PayoutReading, ...]
 
 
 class RequestMetrics:
@@ -67,6 +82,39 @@ def families_of(reading: Reading) -> Iterator[Metric]:
         "kind",
         reading.discrepancies,
     )
+    yield from _of_payouts(reading.payouts)
+
+
+def _of_payouts(payouts: Iterable[PayoutReading]) -> Iterator[Metric]:
+    read = tuple(payouts)
+    yield _by_settlement(
+        "quittance_payout_needs",
+        "What payouts need from a person, by kind: `quittance payout needs` says what to do.",
+        "need",
+        [(one.settlement, kind, count) for one in read for kind, count in one.needs],
+    )
+    gauges = (
+        (
+            "quittance_payout_look_age_seconds",
+            "Time since the worker last looked at payouts.",
+            [(one.settlement, one.looked_s_ago) for one in read if one.looked_s_ago is not None],
+        ),
+        (
+            "quittance_payout_operations_open",
+            "Operations that are planned and not over.",
+            [(one.settlement, one.open_operations) for one in read],
+        ),
+        (
+            "quittance_payout_oldest_open_seconds",
+            "Age of the oldest of them; 0 without any.",
+            [(one.settlement, one.oldest_s) for one in read],
+        ),
+    )
+    for name, help_text, values in gauges:
+        gauge = GaugeMetricFamily(name, help_text, labels=("settlement",))
+        for settlement, value in values:
+            gauge.add_metric((settlement,), value)
+        yield gauge
 
 
 def _by_settlement(

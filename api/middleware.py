@@ -1,5 +1,6 @@
 """What happens to every request before it is routed: measured, counted, and kept within bounds."""
 
+import asyncio
 from collections.abc import Callable
 from time import perf_counter
 
@@ -9,7 +10,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.metrics import RequestMetrics
 from api.problem_details import refusal
-from api.rate_limits import Limiter, Rate, RateClass, rate_class_of
+from api.rate_limits import OF_PEER, Limiter, Rate, RateClass, Taken, rate_class_of
 from api.rate_limits_clients import Peers
 from api.security_headers import ADDED
 from api.sessions import KnownSessions, is_token, token_digest
@@ -17,25 +18,31 @@ from contracts.evm import Timestamp
 
 CONTENT_TOO_LARGE = 413
 URI_TOO_LONG = 414
+REQUEST_TIMEOUT = 408
 UNSUPPORTED_MEDIA_TYPE = 415
 TOO_MANY_REQUESTS = 429
 LENGTH_DIGITS_MAX = 18
 _BODILESS = frozenset({"GET", "HEAD", "OPTIONS"})
+_READS = frozenset({RateClass.READS, RateClass.READS_OF_PEER})
 _LENGTH, _CHUNKED, _TYPE = b"content-length", b"transfer-encoding", b"content-type"
 _OF_BODY = frozenset({_LENGTH, _CHUNKED, _TYPE})
-_JSON = (b"application/json", b"application/json; charset=utf-8", b"application/json;charset=utf-8")
+_JSON, _CHARSETS = b"application/json", frozenset({b"", b"charset=utf-8"})
 
 
 class RequestBounds:
     """Refuses a query (414) or a body (413) over its bound, before any of it is parsed.
 
+    A body that takes too long is refused too (408): a connection is not kept waiting for ever.
     So is a body that is no JSON by its type (415): a page can send no JSON to another origin
     without asking first, so a form cannot forge a change.
     """
 
-    def __init__(self, app: ASGIApp, query_bytes_max: int, body_bytes_max: int) -> None:
+    def __init__(
+        self, app: ASGIApp, query_bytes_max: int, body_bytes_max: int, body_wait_s: float
+    ) -> None:
         self.app = app
         self.query_bytes_max, self.body_bytes_max = query_bytes_max, body_bytes_max
+        self.body_wait_s = body_wait_s
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on, with a body that cannot outgrow the bound."""
@@ -61,8 +68,9 @@ class RequestBounds:
         has_body = int(declared) > 0 or _CHUNKED in headers
         if has_body and scope["method"] not in _BODILESS:
             said = headers.get(_TYPE, b"")
-            if said.lower() not in _JSON:
-                return UNSUPPORTED_MEDIA_TYPE, f"body: {said[:80]!r} is not application/json"
+            if not _is_json(said):
+                told = said[:80].decode("latin-1")
+                return UNSUPPORTED_MEDIA_TYPE, f"body: {told!r} is not application/json"
         return None
 
     def _is_within(self, declared: bytes) -> bool:
@@ -72,11 +80,20 @@ class RequestBounds:
 
     def _bounded(self, receive: Receive) -> Receive:
         """Count what arrives: a chunked body declares no length."""
-        received = 0
+        received, is_whole = 0, False
+        deadline = asyncio.get_running_loop().time() + self.body_wait_s
 
         async def receive_bounded() -> Message:
-            nonlocal received
-            message = await receive()
+            nonlocal received, is_whole
+            if is_whole:  # what is waited for now is the end of the connection
+                return await receive()
+            try:
+                async with asyncio.timeout_at(deadline):
+                    message = await receive()
+            except TimeoutError as error:
+                detail = f"body: not whole within {self.body_wait_s:g} seconds"
+                raise HTTPException(REQUEST_TIMEOUT, detail) from error
+            is_whole = not message.get("more_body", False)
             received += len(message.get("body", b""))
             if received > self.body_bytes_max:
                 detail = f"body: more than {self.body_bytes_max} bytes"
@@ -89,8 +106,8 @@ class RequestBounds:
 class RequestLimiter:
     """Refuses what a client asks too often (429), and tells everybody what is left.
 
-    Who is signed in is counted by account, everybody else by peer. Writes of accounts are counted
-    by peer as well, by a wider rate.
+    Who is signed in is counted by account, everybody else by peer. What accounts ask is counted by
+    peer as well, by a wider rate.
     """
 
     def __init__(
@@ -117,16 +134,13 @@ class RequestLimiter:
             await self.app(scope, receive, send)
             return
         now = self._now()
-        client = self._client(scope, rate_class, now)
-        if rate_class is RateClass.READS:
-            taken = self._limiter.take_here(rate_class, client, now)
-        else:
-            taken = await self._limiter.take(rate_class, client, now)
-            peer = self._peers.peer(scope)
-            if rate_class is RateClass.PAYMENTS and taken.is_admitted and client != peer:
-                of_peer = await self._limiter.take(RateClass.PAYMENTS_OF_PEER, peer, now)
-                if not of_peer.is_admitted:
-                    rate_class, taken = RateClass.PAYMENTS_OF_PEER, of_peer
+        peer = self._peers.peer(scope)
+        client = self._client(scope, rate_class, now) or peer
+        taken = await self._take(rate_class, client, now)
+        if taken.is_admitted and client != peer:
+            of_peer = await self._take(OF_PEER[rate_class], peer, now)
+            if not of_peer.is_admitted:
+                rate_class, taken = OF_PEER[rate_class], of_peer
         # As draft-ietf-httpapi-ratelimit-headers spells them.
         left = b";r=%d;t=%d" % (taken.remaining, taken.reset_s)
         policy, name = self._policies[rate_class]
@@ -139,19 +153,26 @@ class RequestLimiter:
         headers = {"Retry-After": str(taken.reset_s)}
         await refusal(Request(scope), TOO_MANY_REQUESTS, detail, headers)(scope, receive, send)
 
-    def _client(self, scope: Scope, rate_class: RateClass, now: Timestamp) -> str:
+    async def _take(self, rate_class: RateClass, client: str, now: Timestamp) -> Taken:
+        """Count a request: reads in this process alone."""
+        if rate_class in _READS:
+            return self._limiter.take_here(rate_class, client, now)
+        return await self._limiter.take(rate_class, client, now)
+
+    def _client(self, scope: Scope, rate_class: RateClass, now: Timestamp) -> str | None:
+        """The account that asks, where it is known; signing in is nobody's."""
         if rate_class is not RateClass.AUTHENTICATION:
             for name, value in scope["headers"]:
                 if name == b"cookie" and self._cookie in value:
                     account = self._account(value, now)
                     if account is not None:
                         return account
-        return self._peers.peer(scope)
+        return None
 
     def _account(self, cookies: bytes, now: Timestamp) -> str | None:
         token = cookies.partition(self._cookie)[2].partition(b";")[0].decode("latin-1").strip()
         account = self._known.account(token_digest(token), now) if is_token(token) else None
-        return None if account is None else account.hex()
+        return None if account is None else account.name
 
 
 class OriginGate:
@@ -197,6 +218,13 @@ class RequestTimer:
         finally:
             route = getattr(scope.get("route"), "path", "none")
             self.metrics.observe(route, status, perf_counter() - started)
+
+
+def _is_json(said: bytes) -> bool:
+    """Whether a content type is JSON, in UTF-8 as all JSON is."""
+    media_type, _, parameters = said.lower().partition(b";")
+    spelled = parameters.replace(b'"', b"").replace(b" ", b"")
+    return media_type.strip() == _JSON and spelled in _CHARSETS
 
 
 def _policy(rate_class: RateClass, rate: Rate) -> tuple[tuple[bytes, bytes], bytes]:

@@ -41,8 +41,16 @@ class PageRequest:
 
 
 def _page_request(
-    cursor: Annotated[str | None, Query(max_length=CURSOR_LENGTH_MAX)] = None,
-    limit: Annotated[int, Query(ge=1, le=PAGE_ROWS_MAX)] = PAGE_ROWS,
+    cursor: Annotated[
+        str | None,
+        Query(
+            max_length=CURSOR_LENGTH_MAX,
+            description="`next_cursor` of the page before; without it the first page",
+        ),
+    ] = None,
+    limit: Annotated[
+        int, Query(ge=1, le=PAGE_ROWS_MAX, description="how many items the page has at most")
+    ] = PAGE_ROWS,
 ) -> PageRequest:
     return PageRequest(cursor, limit)
 

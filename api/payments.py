@@ -22,14 +22,15 @@ from api.errors import (
     NotThePayer,
     OrderTaken,
     PaymentUnverified,
+    TooManyTransactions,
 )
 from contracts.addresses import Settlement
-from contracts.evm import Address, Hash32
+from contracts.evm import Address, Timestamp
 from settlement.errors import BadValue as BadContent
 from settlement.errors import Rejected, Transient, UnknownName
 from settlement.payments.errors import TooManySubmissions, UnknownIntent
 from settlement.payments.families import AssetSource, Family, family_named
-from settlement.payments.intent import PaymentIntent
+from settlement.payments.intent import LIFETIME_S_MAX, PaymentIntent
 from settlement.payments.policies import Outcome
 from settlement.payments.ports import Submission
 from settlement.payments.verify_payment import Look, PaymentDesk
@@ -44,6 +45,7 @@ async def declare_intent(
     draft: Callable[[], PaymentIntent],
     *,
     visitor: Address | None,
+    now: Timestamp,
     writers: Semaphore,
 ) -> tuple[PaymentIntent, bool]:
     """Store an intent with the fee that it is quoted; whether it is new.
@@ -52,6 +54,7 @@ async def declare_intent(
         desk: of the settlement.
         draft: makes the intent, and refuses what none can be.
         visitor: who is signed in.
+        now: the time; what begins in a far future would be kept until then.
         writers: how many may write at once.
 
     Raises:
@@ -62,11 +65,12 @@ async def declare_intent(
 
     def declare() -> tuple[PaymentIntent, bool]:
         intent = draft()
-        if intent.family.order is None and intent.payer != visitor:
-            raise NotThePayer(
-                f"payer: sign in as {intent.payer} to announce its transfer",
-                field="payer",
-                value=intent.payer,
+        _require_payer(intent, visitor)
+        if intent.until > now + LIFETIME_S_MAX:
+            raise BadValue(
+                f"until: {intent.until} is more than {LIFETIME_S_MAX} s ahead of {now}",
+                field="until",
+                value=intent.until,
             )
         quoted = desk.quoted(intent)
         return quoted, desk.declare(quoted)
@@ -75,21 +79,47 @@ async def declare_intent(
 
 
 async def submit_transaction(
-    desk: PaymentDesk, intent_id: Hash32, tx_hash: Hash32, *, writers: Semaphore
+    desk: PaymentDesk, submission: Submission, *, visitor: Address | None, writers: Semaphore
 ) -> Look:
     """Take note of a transaction for an intent, look at it, and bind it if it pays.
 
     Raises:
         NotFound: there is no such intent.
+        NotThePayer: its payments name no order, and the payer is somebody else.
         OrderTaken: the payment serves another order, or the order has another payment.
-        BadValue: the intent has too many transactions.
+        TooManyTransactions: the intent was told of as many as it may be.
         PaymentUnverified: neither index nor node can show it right now.
         DatabaseUnavailable: the database does not answer.
     """
-    found = await _written(lambda: desk.submit(Submission(intent_id, tx_hash)), writers)
+
+    def submit() -> Look:
+        intent = desk.store.intent(submission.intent_id)
+        if intent is None:
+            raise UnknownIntent(submission.intent_id)
+        _require_payer(intent, visitor)
+        return desk.submit(submission)
+
+    found = await _written(submit, writers)
     if found.ruling is not None and found.ruling.outcome in _TAKEN:
+        tx_hash = submission.transaction_hash
         raise OrderTaken(found.reason, field="transaction_hash", value=tx_hash)
     return found
+
+
+def _require_payer(intent: PaymentIntent, visitor: Address | None) -> None:
+    """Refuse strangers where no event names an order.
+
+    Nothing else tells whose transaction it is, and an intent is told of so many and no more.
+
+    Raises:
+        NotThePayer: the payer is somebody else.
+    """
+    if intent.family.order is None and intent.payer != visitor:
+        raise NotThePayer(
+            f"payer: sign in as {intent.payer} to announce its transfer",
+            field="payer",
+            value=intent.payer,
+        )
 
 
 def contract_for(settlement: Settlement, family: Family, asset: Address) -> Address:
@@ -132,7 +162,7 @@ async def _written(work: Callable[[], Answer], writers: Semaphore) -> Answer:
     except BadContent as error:
         raise BadValue(str(error), field=error.field, value="") from error
     except TooManySubmissions as error:
-        raise BadValue(str(error), field="transaction_hash", value="") from error
+        raise TooManyTransactions(str(error), field="transaction_hash", value="") from error
     except Rejected as error:
         raise BadValue(str(error), field="body", value="") from error
     except Transient as error:

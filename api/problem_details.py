@@ -31,12 +31,14 @@ _FRAMEWORK_ERRORS = {
     400: ("unreadable-body", "The body cannot be read"),
     404: ("no-such-route", "There is no such route"),
     405: ("method-not-allowed", "The route does not take this method"),
+    408: ("request-timeout", "The body did not arrive in time"),
     413: ("body-too-large", "The body is too large"),
     414: ("query-too-long", "The query is too long"),
     415: ("unsupported-media-type", "The body is not of a type that is read"),
     429: ("too-many-requests", "There were too many requests"),
 }
 """Slug and title of what is refused before a route runs; the names are ours, so they are stable."""
+_PHRASES = {413: "Content Too Large", 414: "URI Too Long", 422: "Unprocessable Content"}
 _CHALLENGE = "SIWE"  # EIP-4361; a scheme of our own, since RFC 9110 wants one named
 _log = logging.getLogger(__name__)
 
@@ -62,7 +64,12 @@ class Problem(BaseModel):
 
 def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """Documents that a route may answer with, for its entry in the OpenAPI document."""
-    return {one: {"model": Problem, "description": HTTPStatus(one).phrase} for one in statuses}
+    return {one: {"model": Problem, "description": _phrase(one)} for one in statuses}
+
+
+def _phrase(status: int) -> str:
+    """The reason phrase of RFC 9110, which Python spells so from 3.13 on."""
+    return _PHRASES.get(status, HTTPStatus(status).phrase)
 
 
 def describe_problems(app: FastAPI) -> None:
@@ -170,21 +177,25 @@ async def _on_http_error(request: Request, error: Exception) -> Response:
     """An error of the framework: an unknown path, a wrong method, an unreadable body."""
     if not isinstance(error, HTTPException):
         raise error
-    headers = dict(error.headers or {})
+    headers, detail = dict(error.headers or {}), str(error.detail)
+    if error.status_code == HTTPStatus.NOT_FOUND:
+        detail = "no route has this path; /openapi.json lists them all"
     if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
         headers["Allow"] = ", ".join(_methods(request))
-    return refusal(request, error.status_code, str(error.detail), headers)
+        detail = f"{request.method[:VALUE_LENGTH_MAX]} is not among {headers['Allow']}"
+    return refusal(request, error.status_code, detail, headers)
 
 
 def _methods(request: Request) -> list[str]:
     """Every method that the path takes; the framework names those of its first route alone."""
     routes = request.app.router.routes
     asked = {method: {**request.scope, "method": method} for method in _METHODS}
-    return [
+    taken = [
         method
         for method, scope in asked.items()
         if any(route.matches(scope)[0] is Match.FULL for route in routes)
     ]
+    return sorted({*taken, "HEAD"} if "GET" in taken else taken)
 
 
 async def _on_unexpected(request: Request, error: Exception, headers: Headers) -> Response:

@@ -35,6 +35,14 @@ class RateClass(StrEnum):
     PAYMENTS = "payments"
     PAYMENTS_OF_PEER = "payments-of-peer"
     READS = "reads"
+    READS_OF_PEER = "reads-of-peer"
+
+
+OF_PEER = {
+    RateClass.PAYMENTS: RateClass.PAYMENTS_OF_PEER,
+    RateClass.READS: RateClass.READS_OF_PEER,
+}
+"""What all accounts of one peer together are counted in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,14 +72,14 @@ class Rates:
 
     def by_class(self) -> dict[RateClass, Rate]:
         """The classes that are limited."""
-        one = self.payments
-        rates = {
+        asked = {
             RateClass.AUTHENTICATION: self.authentication,
-            RateClass.PAYMENTS: one,
-            RateClass.PAYMENTS_OF_PEER: one and Rate(CROWD * one.limit, one.window_s),
+            RateClass.PAYMENTS: self.payments,
             RateClass.READS: self.reads,
         }
-        return {each: rate for each, rate in rates.items() if rate is not None}
+        rates = {each: rate for each, rate in asked.items() if rate is not None}
+        crowds = {OF_PEER[each]: one for each, one in rates.items() if each in OF_PEER}
+        return rates | {each: Rate(CROWD * one.limit, one.window_s) for each, one in crowds.items()}
 
 
 class Taken(NamedTuple):

@@ -3,6 +3,7 @@
 from collections import Counter
 
 from api.adapters.epochs import read_epochs
+from api.adapters.payout_standing import read_payout_standing
 from api.adapters.reconciliation import read_kinds
 from api.adapters.snapshot import Snapshot
 from api.adapters.standpoint import Standpoint, read_standpoint
@@ -19,6 +20,7 @@ async def read_metrics(context: Context, reads: Snapshot) -> Reading:
     """Read everything in one snapshot; a settlement that is not indexed yet has no epochs."""
     epochs: list[tuple[str, str, int]] = []
     discrepancies: list[tuple[str, str, int]] = []
+    payouts = [await read_payout_standing(reads, one) for one in context.deps.settlements]
     for settlement in context.deps.settlements:
         try:
             at = await read_standpoint(reads, settlement)
@@ -32,6 +34,7 @@ async def read_metrics(context: Context, reads: Snapshot) -> Reading:
         chains=tuple(await read_statuses(context, reads)),
         epochs=tuple(epochs),
         discrepancies=tuple(discrepancies),
+        payouts=tuple(payouts),
     )
 
 

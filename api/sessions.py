@@ -3,7 +3,8 @@
 A session slides: it ends `SESSION_LIFE_S` after it was last seen. To be seen is written down at
 most once in `SEEN_STEP_S`, so it may end that much earlier, never later. That of a contract wallet
 slides only while the wallet accepts what it was opened with. An account has at most `SESSIONS_MAX`;
-one more revokes the oldest.
+one more revokes the oldest. A contract is an account of one chain: at its address on another chain
+there may be somebody else's, who ends nothing of it, and makes no room at its cost.
 
 A token is 256 random bits, known to the browser alone; we keep its SHA-256. There is nothing to
 guess, so a slow hash would protect nothing.
@@ -36,6 +37,20 @@ class WalletProof:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Account:
+    """Who signed in: a key, which is the same on every chain, or a contract of one chain."""
+
+    address: Address
+    chain_id: ChainId
+    is_contract: bool
+
+    @property
+    def name(self) -> str:
+        """What its requests are counted under: one name for each account."""
+        return f"{self.address.hex()}@{self.chain_id}" if self.is_contract else self.address.hex()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Session:
     """One session of an account, which signed in for one chain; `wallet` where it is a contract."""
 
@@ -46,6 +61,13 @@ class Session:
     seen_at: Timestamp
     expires_at: Timestamp
     wallet: WalletProof | None = None
+
+    @property
+    def account(self) -> Account:
+        """Whose session it is."""
+        return Account(
+            address=self.address, chain_id=self.chain_id, is_contract=self.wallet is not None
+        )
 
     def slid_at(self, now: Timestamp) -> bool:
         """Whether it was prolonged just now, and not opened."""
@@ -80,13 +102,13 @@ class KnownSessions:
     """
 
     def __init__(self, sessions_max: int = KNOWN_MAX) -> None:
-        self._known: dict[Hash32, tuple[Address, Timestamp]] = {}
+        self._known: dict[Hash32, tuple[Account, Timestamp]] = {}
         self._sessions_max = sessions_max
 
-    def remember(self, digest: Hash32, address: Address, now: Timestamp) -> None:
+    def remember(self, digest: Hash32, account: Account, now: Timestamp) -> None:
         """Keep an account; the one that was seen longest ago makes room."""
         self._known.pop(digest, None)
-        self._known[digest] = address, Timestamp(now + KNOWN_S)
+        self._known[digest] = account, Timestamp(now + KNOWN_S)
         if len(self._known) > self._sessions_max:
             del self._known[next(iter(self._known))]
 
@@ -94,7 +116,7 @@ class KnownSessions:
         """Drop a session that is none any more."""
         self._known.pop(digest, None)
 
-    def account(self, digest: Hash32, now: Timestamp) -> Address | None:
+    def account(self, digest: Hash32, now: Timestamp) -> Account | None:
         """The account, if it is known."""
-        address, until = self._known.get(digest, (None, now))
-        return address if now < until else None
+        account, until = self._known.get(digest, (None, now))
+        return account if now < until else None

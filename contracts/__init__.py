@@ -8,6 +8,7 @@ Membership rule: a thing lives here only if it has a counterpart in Solidity or 
 | `bloom.py`, `headers.py` | the block header: its RLP, and the bloom filter in it |
 | `state_proof.py` | the state trie (EIP-1186), and where Solidity keeps a mapping |
 | `units.py` | uint256, rounding of integer division |
+| `transaction_fees.py` | `GasPriceOracle` of the OP stack, EIP-4844: fees beside gas |
 | `abi.py` | the ABI and creation bytecode in `artifacts/` |
 | `event_spec.py`, `events.py` | every event that the engine reads: `src/**/*.sol` |
 | `batches.py`, `packed_usage.py` | many events of one kind, as columns; as packed ones |

@@ -1,9 +1,9 @@
 """Orders to the payment contracts: what a payer signs, and calls that pay and refund.
 
 Mirrors `src/circuit/OrderLib.sol`, the entries of `IOrderPayments.sol` and
-`IRefundablePayments.sol`, and the redemption of `Ticket.sol`. An order is bound to its contract and
-chain by the EIP-712 domain, and is consumed under (payer, order id): whoever sees an order id
-cannot use it up for somebody else.
+`IRefundablePayments.sol`, the tip of `ITipRelay.sol`, and the redemption of `Ticket.sol`. An order
+is bound to its contract and chain by the EIP-712 domain, and is consumed under (payer, order id):
+whoever sees an order id cannot use it up for somebody else.
 """
 
 from dataclasses import dataclass
@@ -25,6 +25,8 @@ PAY_FOR = Function("payFor", (_ORDER, "bytes", _PERMIT))
 REFUND = Function("refund", (_PAYMENT,))
 REDEEM = Function("redeem", ("uint256",))
 REDEEM_FOR = Function("redeemFor", ("uint256", "address", "uint64", "bytes"))
+TIP = Function("tip", ("address", "bytes32", "uint96"))
+TRANSFER = Function("transfer", ("address", "uint256"))
 PAYMENT_HASH = Function("paymentHash", ("bytes32",))
 
 _ORDER_TYPE = keccak(
@@ -186,6 +188,16 @@ def pay_for_call(order: Order, signature: bytes, permit: Permit = NO_PERMIT) -> 
 def refund_call(payment: Payment) -> bytes:
     """refund(Payment), by the creator or a refunder, who gives the money."""
     return REFUND.encode(payment.words())
+
+
+def tip_call(creator: Address, order_id: Hash32, amount: BaseUnits) -> bytes:
+    """tip(address, bytes32, uint96) of the relay, with amount and fee as the call's value."""
+    return TIP.encode(bytes(creator), bytes(order_id), amount)
+
+
+def transfer_call(target: Address, amount: BaseUnits) -> bytes:
+    """transfer(address, uint256) of a token."""
+    return TRANSFER.encode(bytes(target), amount)
 
 
 def redeem_call(ticket_id: int) -> bytes:

@@ -218,9 +218,6 @@ class FeeTermsSet:
 PassedThrough = ContentPaid | ContentRefunded | TipPaid | TicketPaid | TicketRefunded
 """Payments that a splitter hands on in the transaction that brings them."""
 
-LineEvent = LinePaid | LineUnclaimed | LineSkipped
-"""What became of a line when it was last asked to be paid."""
-
 PaymentEvent = (
     PassedThrough
     | TipReceived

@@ -22,10 +22,13 @@ discrepancy as much as a shortfall.
     reconcile.py     use case: both snapshots at one block, line by line, recorded
     payment_books.py use case: the same for the books of payment contracts
     rebuild.py       use case: everything from the chain alone, then the books
+    rebuilt_wallets.py   payout wallets, added up from the chain              pure
     period.py        months and epochs as stretches of chain time             pure
     creator_statements.py    a creator's account over a period                pure
     journal_exports.py, beancount.py   the journal for other programs         pure
-    close_figures.py, close_report.py, close_charts.py   the monthly close    pure
+    close_figures.py, trial_balance.py   the figures of a monthly close       pure
+    close_report.py, close_books.py, close_charts.py   its page               pure
+    close_cells.py, close_words.py     its cells and its words                pure
     liability_tree.py, solvency.py     what is owed, committed to             pure
     solvency_proof_check.py  checks a line of it, and shares nothing with it  pure
     state_solvency.py        use case: state ended epochs, read reserves

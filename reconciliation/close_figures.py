@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from contracts.event_spec import ContractName
-from contracts.evm import Address, Hash32, Timestamp
+from contracts.evm import Address, Epoch, Hash32, Timestamp
 from reconciliation.creator_statements import MoveKind, Side, move_kind
 from reconciliation.errors import CloseBroken
 from reconciliation.period import Period
@@ -82,20 +82,53 @@ class DiscrepancyLine:
     kind: str
     subject: str
     severity: str
+    owner: str
+    explanation: str | None
     found_at: Timestamp
     resolved_at: Timestamp | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CloseSource:
-    """What a report is made from, all of one snapshot.
+class GasUse:
+    """What a wallet spent on gas for operations of one kind, of one epoch where they have one.
 
-    `closed_by` says who closed the month, of the books in which it is closed.
+    `kind` is None for transactions that carried no operation. A transaction that carried several
+    counts for each of their kinds and epochs, with their part of its cost.
+    """
+
+    wallet: Address
+    kind: str | None
+    epoch: Epoch | None
+    amount: int
+    transactions: int
+    operations: int
+
+
+@dataclass(frozen=True, slots=True)
+class AssetUnit:
+    """How people write an asset, as its token says: base units of so many decimals."""
+
+    symbol: str
+    decimals: int
+
+
+NATIVE_UNIT = AssetUnit("coins", 18)
+"""Of the native coin of every EVM chain."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CloseSource:
+    """What a report is made from, all of one snapshot but `units`, which tokens say themselves.
+
+    `closed_by` says who closed the month, of the books in which it is closed; `wallets` are payout
+    wallets, which have books of their own.
     """
 
     settlement: str
     chain_id: int
     contracts: Mapping[Address, ContractName]
+    wallets: Sequence[Address]
+    units: Mapping[Address, AssetUnit]
     period: Period
     is_over: bool
     closed_by: Mapping[Address, str]
@@ -103,6 +136,7 @@ class CloseSource:
     balances: Sequence[KindBalance]
     creators: Sequence[CreatorTotal]
     days: Sequence[DayTotal]
+    gas: Sequence[GasUse]
     discrepancies: Sequence[DiscrepancyLine]
     solvency: Sequence[Stated]
 
@@ -111,6 +145,7 @@ class CloseSource:
 class AssetClose:
     """One asset: what came in, what it became, what went out, what is owed at the end.
 
+    `received_as` and `paid_from` are the same cash by the other side of its postings.
     `payouts` left contracts to creators, pull balances included; `passed_on` did so through
     splitters at once. `platform_fees` were paid on top by payers, `royalty_fees` taken from what
     subscribers paid. `gas` is what transactions of the payout wallets cost.
@@ -119,7 +154,9 @@ class AssetClose:
     asset: Address
     cash_opening: int
     received: int
+    received_as: Mapping[AccountKind, int]
     paid_out: int
+    paid_from: Mapping[AccountKind, int]
     cash_closing: int
     earned: Mapping[MoveKind, int]
     payouts: int
@@ -188,12 +225,20 @@ def _close(asset: Address, source: CloseSource) -> AssetClose:
     def out_of(*kinds: AccountKind) -> list[KindFlow]:
         return [flow for flow in flows if flow.debit in kinds and flow.credit is cash]
 
+    received, paid = Counter[AccountKind](), Counter[AccountKind]()
+    for flow in flows:
+        if flow.debit is cash:
+            received[flow.credit] += flow.amount
+        if flow.credit is cash:
+            paid[flow.debit] += flow.amount
     payouts = out_of(AccountKind.PAYABLE, AccountKind.OWED, AccountKind.UNCLAIMED)
     return AssetClose(
         asset=asset,
         cash_opening=sum(one.opening for one in balances if one.kind is cash),
-        received=sum(flow.amount for flow in flows if flow.debit is cash),
-        paid_out=sum(flow.amount for flow in flows if flow.credit is cash),
+        received=sum(received.values()),
+        received_as=received,
+        paid_out=sum(paid.values()),
+        paid_from=paid,
         cash_closing=sum(one.closing for one in balances if one.kind is cash),
         earned=_earned(flows, source.contracts),
         payouts=sum(flow.amount for flow in payouts),

@@ -18,7 +18,7 @@ that both sides make.
 | activation | committed:e, fees:e or escrowed:e | payable, escrow or suspense, by line |
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from struct import Struct
 from typing import Any, NamedTuple
 
@@ -153,13 +153,4 @@ def activated(leaf: Leaf) -> tuple[Movement, ...]:
             escrow(leaf.epoch, leaf.work_id) if leaf.kind.is_escrow else payable(place, line.payee),
         )
         for line in leaf.lines
-    )
-
-
-def net_of(movements: Iterable[Movement], account: str, asset: bytes) -> int:
-    """Debits less credits of an account in one asset."""
-    return sum(
-        one.amount * ((one.debit == account) - (one.credit == account))
-        for one in movements
-        if one.asset == asset
     )

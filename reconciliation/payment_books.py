@@ -15,7 +15,7 @@ from reconciliation.lines import Corrections, Surroundings, in_other_assets, jud
 from reconciliation.matching import Booked, match
 from reconciliation.movements import Expected
 from reconciliation.overdue import Tolerances, left_alone, waiting
-from reconciliation.payment_movements import PaymentReplay
+from reconciliation.payment_movements import PaymentReplay, Unexplained
 from reconciliation.ports import Books, Chain, PaymentBook
 from reconciliation.reading import Reading
 
@@ -27,6 +27,9 @@ BOOKED = (
     ContractName.PAYOUT_BATCH,
 )
 """The payment contracts that money goes through."""
+
+LINE = "line "
+"""How the subject begins of a line that was paid and that nobody owed; its op-id follows."""
 
 
 def booked_contracts(settlement: Settlement) -> dict[ContractName, Address]:
@@ -140,6 +143,7 @@ class _Part:
         corrections = Corrections(self.book.entries("manual"))
         found = judged(parts, self._around, corrections)
         found += in_other_assets(self.book.misstated(), found)
+        found += [nobody_owed(self.name, self.contract, one) for one in replay.unexplained]
         cash = {asset: replay.cash[asset] for asset in (ZERO_ADDRESS, *self.settlement.tokens)}
         for asset, units in corrections.cash().items():
             cash[asset] = cash.get(asset, 0) + units
@@ -192,6 +196,32 @@ def money_of_events(
                 f"block {at.number} {at.hash}",
             ),
             place=Place(block_number=at.number, block_hash=at.hash),
+        ),
+    )
+
+
+def nobody_owed(name: ContractName, contract: Address, line: Unexplained) -> Discrepancy:
+    """A line that left a contract although no tip and no accepted document says it is owed."""
+    log = line.log
+    return Discrepancy(
+        kind=Kind.UNAUTHORISED_OUTFLOW,
+        subject=f"{LINE}{line.op_id}",
+        asset=line.asset,
+        expected="a line of a tip or of an accepted document",
+        actual=f"{line.amount} of {line.asset} to {line.payee}",
+        evidence=(
+            f"{name} {contract}: line {line.line} of list {line.list_id}",
+            f"transaction 0x{log.transaction_hash.hex()}",
+            f"log {log.block_number}/{log.log_index} of {contract}",
+            f"block {log.block_number} 0x{log.block_hash.hex()}",
+            "was a backup restored? then two persons give the document again: "
+            "`quittance payout document add FILE`, `quittance payout document accept DIGEST`",
+        ),
+        place=Place(
+            transaction_hash=Hash32(log.transaction_hash),
+            block_number=log.block_number,
+            block_hash=Hash32(log.block_hash),
+            log_index=log.log_index,
         ),
     )
 

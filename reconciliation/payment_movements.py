@@ -11,8 +11,10 @@
 | FeesWithdrawn | platform_fees | cash |
 | FloatReceived, a token transfer to the batch | cash | float |
 | line of an accepted document | documents:list | owed:op-id:payee |
+| the same, of a line that had ended by then | and owed:op-id:payee | unexplained |
 
-A line is owed if a tip, or an accepted document, said so before, to the unit.
+A line is owed if a tip, or an accepted document, said so before, to the unit. A document that is
+accepted afterwards explains what had been paid; what none explains is a finding.
 """
 
 from collections import Counter
@@ -21,10 +23,10 @@ from typing import Any, NamedTuple
 
 from contracts.evm import ZERO_ADDRESS, ZERO_HASH, Address, ChainId, Hash32, Timestamp
 from contracts.operations import TIP_LIST, payout_operation_id
-from reconciliation.chain_events import ChainEvent, TokenTransfer
+from reconciliation.chain_events import ChainEvent, RawLog, TokenTransfer
 from reconciliation.movements import CASH, Expected, Movement, log_source_id, unclaimed
 from reconciliation.snapshot import PayeeAsset
-from settlement.ledger.documents import AcceptedDocument
+from settlement.ledger.documents import AcceptedDocument, DocumentLine
 
 FEES, FLOAT, UNEXPLAINED = "platform_fees", "float", "unexplained"
 NATIVE = bytes(ZERO_ADDRESS)
@@ -43,6 +45,18 @@ class OwedLine(NamedTuple):
     since: Timestamp
 
 
+class Unexplained(NamedTuple):
+    """A line that was paid, or set aside, and that nobody had said is owed."""
+
+    op_id: Hash32
+    list_id: Hash32
+    line: int
+    payee: Address
+    asset: Address
+    amount: int
+    log: RawLog
+
+
 class PaymentReplay:
     """Reads the events of one payment contract once, in chain order; pure, but it remembers."""
 
@@ -55,6 +69,8 @@ class PaymentReplay:
         self.cash: Counter[Address] = Counter()
         self.unclaimed: Counter[PayeeAsset] = Counter()
         self._unclaimed_since: dict[PayeeAsset, Timestamp] = {}
+        self._unexplained: dict[Hash32, Unexplained] = {}
+        self._explained: set[Hash32] = set()
         for document in self._documents:
             for line in document.lines:
                 self._owed[self._op_id(document, line.index)] = OwedLine(
@@ -80,6 +96,7 @@ class PaymentReplay:
                 )
             else:
                 name, moved = event.name, self._moved(event, at)
+                self._note_line(event, moved)
             moved = tuple(sorted(one for one in moved if one.amount))
             for one in moved:
                 self.cash[Address(one.asset)] += one.amount * (
@@ -95,27 +112,38 @@ class PaymentReplay:
         """When pull balances last began, of those that are not empty."""
         return {key: at for key, at in self._unclaimed_since.items() if self.unclaimed[key]}
 
+    @property
+    def unexplained(self) -> list[Unexplained]:
+        """Lines that nobody had said are owed, and that no document has explained since."""
+        return [one for key, one in self._unexplained.items() if key not in self._explained]
+
     def owed_by_documents(self, upto: Timestamp) -> list[Expected]:
-        """The entries that documents cause that were accepted by a time, by name."""
+        """The entries that documents cause that were accepted by a time, by name.
+
+        Ask when all events up to then were read: what had ended by then is explained.
+        """
         return sorted(
             Expected(
                 bytes(document.digest) + line.index.to_bytes(32, "big"),
                 "document line",
                 None,
                 document.accepted_at,
-                (
-                    Movement(
-                        bytes(line.asset),
-                        line.amount,
-                        f"documents:0x{document.list_id.hex()}",
-                        _owed(self._op_id(document, line.index), line.payee),
-                    ),
-                ),
+                self._of_document(document.list_id, self._op_id(document, line.index), line),
             )
             for document in self._documents
             if document.accepted_at <= upto
             for line in document.lines
         )
+
+    def _of_document(
+        self, list_id: Hash32, op_id: Hash32, line: DocumentLine
+    ) -> tuple[Movement, ...]:
+        """What makes a line owed, and not any more where it had ended before."""
+        asset, account = bytes(line.asset), _owed(op_id, line.payee)
+        owed = Movement(asset, line.amount, f"documents:0x{list_id.hex()}", account)
+        if op_id not in self._explained:
+            return (owed,)
+        return (owed, Movement(asset, line.amount, account, UNEXPLAINED))
 
     def _moved(self, event: ChainEvent, at: Timestamp) -> tuple[Movement, ...]:
         values = event.values
@@ -172,9 +200,27 @@ class PaymentReplay:
         owed = self._owed.get(values["op_id"])
         names = ("list_id", "index", "payee", "asset", "amount")
         said = tuple(values[name] for name in names)
-        if owed is None or owed.since > at or owed[:5] != said:
+        if owed is None or owed[:5] != said:
+            return UNEXPLAINED
+        if owed.since > at or (owed.since == at and owed.list_id != TIP_LIST):
+            self._explained.add(values["op_id"])
             return UNEXPLAINED
         return _owed(values["op_id"], values["payee"])
+
+    def _note_line(self, event: ChainEvent, moved: tuple[Movement, ...]) -> None:
+        """Remember what was paid for a line that was not owed by then."""
+        if not any(one.debit == UNEXPLAINED for one in moved):
+            return
+        values = event.values
+        self._unexplained[values["op_id"]] = Unexplained(
+            op_id=values["op_id"],
+            list_id=values["list_id"],
+            line=values["index"],
+            payee=values["payee"],
+            asset=Address(values["asset"]),
+            amount=values["amount"],
+            log=event.log,
+        )
 
     def _op_id(self, document: AcceptedDocument, index: int) -> Hash32:
         return payout_operation_id(

@@ -1,7 +1,7 @@
 """What a reconciliation needs: an endpoint, our side of a settlement, documents, and a record."""
 
 from collections.abc import Callable, Collection, Generator, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from contracts.event_spec import ContractName
@@ -94,8 +94,8 @@ class Chain(Protocol):
         """Balances by asset (zero: coins) and holder, as stated."""
         ...
 
-    def wallet(self, records: WalletRecords, at: BlockRef) -> WalletHistory:
-        """What left a wallet."""
+    def wallet(self, records: WalletRecords, at: BlockRef, *, proven_upto: int) -> WalletHistory:
+        """What left a wallet; receipts of later blocks are proven, where the node proves them."""
         ...
 
     def log_at(self, block_number: int, log_index: int) -> RawLog | None:
@@ -226,7 +226,8 @@ class Runs(Protocol):
 class Run:
     """One reconciliation: what was compared at which block, and what was found.
 
-    `lines` are entries that agree. `proven` and `stated` count balances by how they are known.
+    `lines` are entries that agree. `proven` and `stated` count balances by how they are known,
+    `receipts` those of wallets' transactions (`wallets.ReceiptBasis`).
     It `is_complete` unless endpoints contradict each other: then nothing else was compared.
     """
 
@@ -237,4 +238,5 @@ class Run:
     endpoints: int = 1
     proven: int = 0
     stated: int = 0
+    receipts: Mapping[str, int] = field(default_factory=dict)
     is_complete: bool = True

@@ -9,9 +9,11 @@ chain side comes through the indexer. It finds and records, and never corrects.
 """
 
 import logging
+from collections import Counter
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from typing import Protocol
 
 from contracts.addresses import Settlement
 from contracts.evm import ZERO_ADDRESS, Address, BlockNumber, BlockRef, Hash32
@@ -52,7 +54,12 @@ from reconciliation.replay import GENESIS, Replay, cash_by_transaction
 from reconciliation.snapshot import ChainState, Commitment, Rebuilt
 from reconciliation.standing import announced_transfers, standing_holds
 from reconciliation.wallet_books import wallet_discrepancies
-from reconciliation.wallets import WalletHistory, failures, outflows
+from reconciliation.wallets import (
+    WalletHistory,
+    contradicted,
+    failures,
+    outflows,
+)
 
 log = logging.getLogger(__name__)
 
@@ -92,9 +99,10 @@ def reconcile(
     if at is None:
         raise ChainUnavailable(chain.host, f"no block {cursor.number}")
     others = {one.host: _hash_of(one, cursor.number) for one in sources.witnesses}
+    since = runs.last_clean_block() or GENESIS
     found, side = blocks_differ(at, chain.host, others), None
+    histories: list[WalletHistory] = []
     if not found:
-        since = runs.last_clean_block() or GENESIS
         side = chain_side(
             chain,
             at,
@@ -107,7 +115,16 @@ def reconcile(
         found = _divergences(sources, side, settlement)
     is_complete = not found
     if side is not None and is_complete:
-        found = _compared(sources, side, cursor, settlement, tolerances)
+        wallets = sources.books.wallets()
+        histories = [chain.wallet(one, at, proven_upto=since) for one in wallets]
+        found = _compared(
+            sources,
+            side,
+            histories=histories,
+            cursor=cursor,
+            settlement=settlement,
+            tolerances=tolerances,
+        )
     readings = () if side is None else tuple(side.state.balances.values())
     run = Run(
         block=cursor,
@@ -117,6 +134,7 @@ def reconcile(
         endpoints=1 + len(sources.witnesses),
         proven=sum(one.is_proven for one in readings),
         stated=sum(not one.is_proven for one in readings),
+        receipts=Counter(one.basis.value for each in histories for one in each.transactions),
         is_complete=is_complete,
     )
     number = runs.record(run, sources.books.resolution)
@@ -132,18 +150,19 @@ def reconcile(
     return run
 
 
-class _NoBooks:
-    """A chain without books: everything that the chain causes is only there."""
+class BookedEntries(Protocol):
+    """The journal of one book."""
 
     def entries(self, source_kind: str) -> Generator[Booked]:
-        yield from ()
+        """Posted entries of one kind of cause, ascending by source; close them when done."""
+        ...
 
 
 def chain_side(
     chain: Chain,
     at: BlockRef,
     documents: Documents,
-    books: Books | None,
+    books: BookedEntries,
     *,
     settlement: Settlement,
     flags_since: BlockNumber = GENESIS,
@@ -151,19 +170,17 @@ def chain_side(
 ) -> ChainSide:
     """Rebuild everything from the endpoint and the accepted documents, and pair it with the books.
 
-    Without books the chain side is the same, and every entry of it is unpaired. Entries of leaves
-    are compared where the document is the one that the chain committed to.
+    Entries of leaves are compared where the document is the one that the chain committed to.
     """
-    ours: Books | _NoBooks = books or _NoBooks()
     replay = Replay(settlement.chain_id, settlement.payouts, flags_since=flags_since)
     tally = LogTally()
-    entries = _entries(replay, chain, at, settlement, tally if has_witnesses else None)
-    with closing(ours.entries("log")) as booked:
+    entries = epoch_entries(replay, chain, at, settlement, tally if has_witnesses else None)
+    with closing(books.entries("log")) as booked:
         logs = match(entries, booked)
     digests = {one.manifest_digest: one.root for one in replay.commitments.values()}
     known = documents.of(digests)
     sound = {digest: one.leaves for digest, one in known.items() if one.root == digests[digest]}
-    with closing(ours.entries("manifest_leaf")) as booked:
+    with closing(books.entries("manifest_leaf")) as booked:
         comparable = (
             one
             for one in booked
@@ -183,20 +200,25 @@ def chain_side(
 
 
 def unexplained_flows(
-    chain: Chain, side: ChainSide, adjustments: Mapping[Address, int], settlement: Settlement
+    chain: Chain, state: ChainState, adjustments: Mapping[Address, int], settlement: Settlement
 ) -> Sequence[Flow]:
     """Transfers that no event explains, of assets that are not even; only then they are read."""
-    assets = unbalanced(side.state, adjustments)
+    assets = unbalanced(state, adjustments)
     if not assets:
         return ()
     replay = Replay(settlement.chain_id, settlement.payouts)
-    explained = cash_by_transaction(_entries(replay, chain, side.at, settlement, None))
-    return chain.flows(side.at, assets.keys(), explained)
+    explained = cash_by_transaction(epoch_entries(replay, chain, state.block, settlement))
+    return chain.flows(state.block, assets.keys(), explained)
 
 
-def _entries(
-    replay: Replay, chain: Chain, at: BlockRef, settlement: Settlement, tally: LogTally | None
+def epoch_entries(
+    replay: Replay,
+    chain: Chain,
+    at: BlockRef,
+    settlement: Settlement,
+    tally: LogTally | None = None,
 ) -> Iterator[Expected]:
+    """The entries that the events of `EpochPayouts` cause up to a block, in chain order."""
     sources = settlement.sources()
     for chunk in chain.money_logs(at):
         if tally is not None:
@@ -239,6 +261,8 @@ def _tally(chain: Chain, at: BlockRef) -> LogTally:
 def _compared(
     sources: Sources,
     side: ChainSide,
+    *,
+    histories: Sequence[WalletHistory],
     cursor: BlockRef,
     settlement: Settlement,
     tolerances: Tolerances,
@@ -246,7 +270,6 @@ def _compared(
     """Everything that the two sides, and each side by itself, disagree about."""
     chain, books, facts = sources.chain, sources.books, sources.facts
     wallets = books.wallets()
-    histories = [chain.wallet(records, side.at) for records in wallets]
     leaves = {digest: one.leaves for digest, one in side.documents.items()}
     corrections = Corrections(books.manuals())
     found = judged(
@@ -265,9 +288,10 @@ def _compared(
     found += roots_against_chain(side.state, side.rebuilt, roots)
     found += state_against_logs(side.state, side.rebuilt)
     adjustments = corrections.cash()
-    flows = unexplained_flows(chain, side, adjustments, settlement)
+    flows = unexplained_flows(chain, side.state, adjustments, settlement)
     found += money_against_debts(side.state, adjustments, flows)
     for history, records in zip(histories, wallets, strict=True):
+        found += contradicted(history)
         found += outflows(history, records, side.at)
         found += failures(history, records, at=side.at, tolerance_s=tolerances.unrecorded_s)
         found += _not_told(

@@ -21,7 +21,12 @@ from reconciliation.lines import in_other_assets
 from reconciliation.matching import Booked
 from reconciliation.overdue import Tolerances
 from reconciliation.ports import Chain, PaymentBook
-from reconciliation.wallets import WalletHistory, WalletRecords, WalletTransaction
+from reconciliation.wallets import (
+    WalletHistory,
+    WalletRecords,
+    WalletTransaction,
+    unknown_fees_of,
+)
 
 _COINS, _GAS, _SENT = "wallet", "gas", "unexplained"
 _SPENT = (_GAS, _SENT)
@@ -142,6 +147,7 @@ def coins_differences(
                 f"{coins} wei left, {spent} wei spent from nonce {records.book_nonce} on",
                 f"opening and manual entries of the book: {book.brought_in_wei} wei",
                 f"block {upto.number} {upto.hash}",
+                *unknown_fees_of(history),
             ),
             place=Place(block_number=upto.number, block_hash=upto.hash),
         )
@@ -196,11 +202,17 @@ def _difference(
         expected=_spell(entry.cost_wei, entry.sent_wei) if entry else "0",
         actual=_spell(one.cost_wei, one.value_wei) if one else "0",
         evidence=(
-            f"receipt: {_spell(one.cost_wei, one.value_wei)} wei" if one else "no receipt",
+            f"receipt ({one.basis}): {_spell(one.cost_wei, one.value_wei)} wei"
+            if one
+            else "no receipt",
             f"entry {entry.entry_id}: {_spell(entry.cost_wei, entry.sent_wei)} wei"
             if entry
             else "no entry",
             f"transaction {transaction_hash}",
+            *(
+                f"{name}: a fee that is not known here; the cost is what left the wallet"
+                for name in (one.unknown_fees if one else ())
+            ),
         ),
         place=Place(
             transaction_hash=transaction_hash,

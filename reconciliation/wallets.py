@@ -10,6 +10,7 @@ that it signed, a transaction is only strange if coins left by it; token transfe
 """
 
 from dataclasses import dataclass
+from enum import StrEnum
 
 from contracts.evm import ZERO_ADDRESS, Address, BlockRef, Hash32, Timestamp
 from reconciliation.chain_events import TokenTransfer
@@ -17,9 +18,26 @@ from reconciliation.discrepancy import Discrepancy, Kind, Place
 from reconciliation.reading import Reading
 
 
+class ReceiptBasis(StrEnum):
+    """Why a receipt is believed."""
+
+    PROVEN = "proven"
+    """Header, transactions root and receipts root of its block were rebuilt."""
+    EARLIER = "checked earlier"
+    """An earlier run went so far, proved what it could, and found nothing wrong."""
+    STATED = "stated"
+    """The node said so, and does not give what would prove it."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WalletTransaction:
-    """A mined transaction: `cost_wei` is all of its gas, `value_wei` the coins that left by it."""
+    """A mined transaction: `cost_wei` is all that it was charged, `value_wei` the coins it sent.
+
+    `unknown_fees` are fields of its receipt that seem to name a fee which nothing is known of: then
+    `cost_wei` is what left the wallet in its block, where the node has the state to tell, and
+    `is_cost_known` says so. `contradiction` is what of it the header of its block rules out, if
+    anything.
+    """
 
     nonce: int
     transaction_hash: Hash32
@@ -30,6 +48,10 @@ class WalletTransaction:
     value_wei: int
     cost_wei: int
     has_failed: bool
+    basis: ReceiptBasis = ReceiptBasis.STATED
+    contradiction: str = ""
+    unknown_fees: tuple[str, ...] = ()
+    is_cost_known: bool = True
 
     @property
     def place(self) -> Place:
@@ -154,6 +176,39 @@ def outflows(history: WalletHistory, records: WalletRecords, at: BlockRef) -> li
     return found + _drained(history, at)
 
 
+def contradicted(history: WalletHistory) -> list[Discrepancy]:
+    """Receipts that the headers of their blocks rule out."""
+    return [
+        Discrepancy(
+            kind=Kind.SOURCE_DIVERGENCE,
+            subject=f"receipt of transaction {one.transaction_hash}",
+            expected="what the header of its block commits to",
+            actual=one.contradiction,
+            evidence=(
+                f"wallet {history.wallet} nonce {one.nonce}",
+                f"transaction {one.transaction_hash}",
+                f"block {one.block_number} {one.block_hash}",
+            ),
+            place=one.place,
+        )
+        for one in history.transactions
+        if one.contradiction
+    ]
+
+
+def unknown_fees_of(history: WalletHistory) -> tuple[str, ...]:
+    """A line of evidence where receipts name fees of which it is not known what they came to."""
+    named = sorted(
+        {name for one in history.transactions if not one.is_cost_known for name in one.unknown_fees}
+    )
+    if not named:
+        return ()
+    return (
+        f"receipts name fees that are not known here ({', '.join(named)}), and the node has no"
+        " state of their blocks: they may explain it; book them with a manual entry",
+    )
+
+
 def failures(
     history: WalletHistory, records: WalletRecords, *, at: BlockRef, tolerance_s: int
 ) -> list[Discrepancy]:
@@ -201,6 +256,7 @@ def _drained(history: WalletHistory, at: BlockRef) -> list[Discrepancy]:
                 f"{spent} wei spent by {len(history.transactions)} transactions",
                 f"balance {actual}, {history.balance.basis}: {history.balance.evidence}",
                 f"block {at.number} {at.hash}",
+                *unknown_fees_of(history),
             ),
             place=Place(block_number=at.number, block_hash=at.hash),
         )

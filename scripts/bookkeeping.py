@@ -12,7 +12,8 @@ from sqlalchemy import Connection, Engine
 
 from contracts.addresses import Settlement
 from contracts.event_spec import ContractName
-from contracts.evm import Address, BlockNumber, BlockRef, Timestamp
+from contracts.evm import Address, BlockNumber, BlockRef, Hash32, Timestamp
+from contracts.payment_events import LinePaid, LineUnclaimed
 from indexer.adapters.book_reads import BOOKED_CONTRACTS, BookFacts
 from indexer.adapters.reads import FactReads
 from settlement.errors import Corrupt
@@ -70,6 +71,12 @@ class WalletFacts:
             return ()
         spent = self._gas.spent(after, upto)
         return [opened, *spent] if after < opened.block.number <= upto.number else spent
+
+    def line_ends(
+        self, op_ids: Sequence[Hash32], upto: BlockRef
+    ) -> Sequence[LinePaid | LineUnclaimed]:
+        """A wallet owes no lines."""
+        return ()
 
 
 def books_of_settlement(

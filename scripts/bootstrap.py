@@ -11,7 +11,7 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 from scripts.errors import DatabaseUnusable
 from settlement.ledger.adapters.writer_role import ASSUME_WRITER, WRITER_STANDS
 
-SCHEMA_HEAD = "0005"
+SCHEMA_HEAD = "0006"
 """The newest revision in `scripts/migrations/versions`."""
 
 

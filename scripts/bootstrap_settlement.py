@@ -18,9 +18,11 @@ from reconciliation.ports import Run
 from scripts import wiring
 from scripts.bookkeeping import payment_sources, post_books, seal_books
 from scripts.bootstrap_indexer import RPC_LIMITS
+from scripts.computing import computed_in
 from scripts.errors import NotConfigured
 from scripts.jobs import JobName, Jobs
-from scripts.payments import payment_desk, payment_node
+from scripts.payments import payment_desk, payment_node, unpaid_intents
+from scripts.payout_needs import tell_needs
 from scripts.policed_chain import PolicedChain
 from scripts.policing import PolicyGate
 from scripts.policy_settings import policy_of
@@ -34,6 +36,7 @@ from scripts.wallets import record_wallets, wallet_sources
 from settlement.ledger.accounts import Book
 from settlement.ledger.adapters.store import LedgerStore
 from settlement.ledger.post import post_step
+from settlement.payments.forgetting import Turn, forget_unpaid
 from settlement.payments.look_again import look_again
 from settlement.payments.verify_payment import PaymentDesk
 from settlement.payouts.adapters.chain import OP_STACK_ORACLE, NodePayoutChain
@@ -42,26 +45,26 @@ from settlement.payouts.adapters.policy_store import PolicyRecords
 from settlement.payouts.adapters.store import SqlHistories, SqlPayoutStore
 from settlement.payouts.gas import TRANSACTION_GAS_MAX, FeeCaps
 from settlement.payouts.guarded_signer import GuardedSigner
+from settlement.payouts.needs import NeedKind
 from settlement.payouts.preview import Preview, preview
 from settlement.payouts.report import TickReport
 from settlement.payouts.submit import SubmitLimits, Submitter
 from settlement.royalties.adapters.attempts import ComputedAttempts
 from settlement.royalties.adapters.chain import RPCChainCheck
-from settlement.royalties.adapters.store import ComputedEpochs
-from settlement.royalties.adapters.tree_processes import hashed_tree_by_two
-from settlement.royalties.compute_epoch import NotYetComputable, compute_epoch
-from settlement.royalties.derivation import ComputedEpoch
+from settlement.royalties.compute_epoch import NotYetComputable
 from settlement.royalties.due import due_epoch
 
 log = logging.getLogger(__name__)
 
 VERIFIER = Path(__file__).with_name("verify_epoch.py")
 _POST_BLOCKS_MAX = 1_000
+_DAY_S = 86_400
 _LOG_RANGE_BLOCKS = 2_000
 _TIP_WEI = 2_000_000_000
 _IN_FLIGHT_MAX = 16
 _OPEN_OPERATIONS_MAX = 10_000
 _NONCES_PER_OPERATION_MAX = 5
+_RETRY_AFTER_BLOCKS = 1_000
 _REPLACE_AFTER_BLOCKS = 10
 _OP_STACK_PROFILES = ("optimism", "base")
 
@@ -121,6 +124,8 @@ class SettlementJobs:
     _sharded: dict[str, ShardedAllocation] = field(default_factory=dict)
     _signers: dict[str, GuardedSigner | None] = field(default_factory=dict)
     _judged: set[str] = field(default_factory=set)
+    _told: dict[str, frozenset[NeedKind]] = field(default_factory=dict)
+    _forgotten: dict[str, Turn | None] = field(default_factory=dict)
 
     def all(self) -> Jobs:
         """Every job that the worker runs."""
@@ -133,6 +138,7 @@ class SettlementJobs:
             JobName.COMPUTE_EPOCHS: self.compute_epochs,
             JobName.SUBMIT_PAYOUTS: self.submit_payouts,
             JobName.VERIFY_PAYMENTS: self.verify_payments,
+            JobName.FORGET_INTENTS: self.forget_intents,
             JobName.RECONCILE: self.reconcile,
             JobName.STATE_SOLVENCY: self.state_solvency,
         }
@@ -175,7 +181,7 @@ class SettlementJobs:
         self._shards_of(settlement).look()
 
     def compute_epochs(self, name: str) -> None:
-        """Compute every epoch that is due; a large one must agree with its shards.
+        """Compute every epoch that is due; a large one from its shards, once these are done.
 
         At the first look with facts, and with every epoch, it says if a day is too short for one.
         """
@@ -202,7 +208,10 @@ class SettlementJobs:
         with payouts_owner(
             self.engine, settlement.chain_id, sender=signer.address, contracts=contracts
         ) as owner:
-            return self._submitter(name, owner, signer).tick()
+            report = self._submitter(name, owner, signer).tick()
+        told = self._told.get(name, frozenset())
+        self._told[name] = tell_needs(self.engine, settlement, report, told)
+        return report
 
     def preview_payouts(self, name: str) -> Preview | None:
         """A dry run of the next tick, without holding the key; None while nothing is final."""
@@ -211,7 +220,7 @@ class SettlementJobs:
         if signer is None:
             raise NotConfigured("no signer is configured: say who pays")
         with self.engine.connect() as writer, self.engine.connect() as reader:
-            submitter = self._submitter(name, PayoutsOwner(writer), signer)
+            submitter = self._submitter(name, PayoutsOwner(writer, session=None), signer)
             return preview(submitter, SqlHistories(reader))
 
     def _signer(self, settlement: Settlement) -> GuardedSigner | None:
@@ -248,6 +257,7 @@ class SettlementJobs:
                 in_flight_max=_IN_FLIGHT_MAX,
                 open_operations_max=_OPEN_OPERATIONS_MAX,
                 nonces_per_operation_max=_NONCES_PER_OPERATION_MAX,
+                retry_after_blocks=_RETRY_AFTER_BLOCKS,
                 replace_after_blocks=_REPLACE_AFTER_BLOCKS,
             ),
         )
@@ -255,6 +265,19 @@ class SettlementJobs:
     def verify_payments(self, name: str) -> None:
         """Look again at every payment that is not at its end."""
         look_again(self.payments(name))
+
+    def forget_intents(self, name: str) -> None:
+        """Forget what is due of the next intents; each run goes on behind the one before."""
+        _, settlement = self._find(name)
+        done = forget_unpaid(
+            payment_desk(self.engine, settlement, None),
+            unpaid_intents(self.engine, settlement),
+            kept_s=self.settings.forget_unpaid_days * _DAY_S,
+            after=self._forgotten.get(name),
+        )
+        self._forgotten[name] = done.last
+        if done.count:
+            log.info("intents were forgotten", extra={"settlement": name, "count": done.count})
 
     def payments(self, name: str) -> PaymentDesk:
         """The payments of a settlement, with the node for what is not indexed yet."""
@@ -289,20 +312,11 @@ class SettlementJobs:
             connection.begin(),
         ):
             source = FactReads(connection, settlement)
-            store = ComputedEpochs(connection)
             latest = ComputedAttempts(connection).latest(settlement.chain_id, settlement.payouts)
             epoch = due_epoch(latest, settlement=settlement, source=source)
-            if epoch is None or not self._shards_of(settlement).is_allocated(epoch):
+            if epoch is None:
                 return None
-            computed = compute_epoch(
-                epoch,
-                settlement=settlement,
-                source=source,
-                store=store,
-                make_tree=hashed_tree_by_two,
-            )
-            if isinstance(computed, ComputedEpoch):
-                self._shards_of(settlement).check(computed)
+            computed = computed_in(connection, epoch, self._shards_of(settlement))
         if isinstance(computed, NotYetComputable):
             if computed.missing is not None:
                 log.warning("epoch %d cannot be computed: %s", epoch, computed.missing)

@@ -17,6 +17,7 @@ from scripts.deploy import Delays, DeploymentPlan, Offices, deploy_settlement
 from scripts.deploy_payments import PaymentPlan, deploy_payments
 from scripts.devnode import DevNode, account_from_seed, address_of
 from scripts.embedded.anvil import DevChain, running_anvil
+from scripts.embedded.places import make_directory
 
 CHAIN_ID = 31337
 SLOTS_IN_AN_EPOCH = 6
@@ -33,7 +34,7 @@ _FEE_DELAY_S = 86_400
 @contextmanager
 def running_devnet(directory: Path) -> Iterator[Path]:
     """Run the chain while the context lasts; yields the path of its configuration file."""
-    directory.mkdir(parents=True, exist_ok=True)
+    make_directory(directory)
     chain = DevChain(
         chain_id=CHAIN_ID,
         slots_in_an_epoch=SLOTS_IN_AN_EPOCH,

@@ -3,17 +3,25 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 
 from api.documents import DocumentDesk, KeptDocument
 from contracts.addresses import Settlement
 from contracts.event_spec import ContractName
 from contracts.evm import Address, Hash32
+from indexer.adapters.book_reads import BookFacts
+from indexer.adapters.reads import FactReads
 from scripts.settings import Settings
-from scripts.wiring import FinalizedFacts
+from settlement.ledger.accounts import Book
+from settlement.ledger.adapters.store import LedgerStore
 from settlement.payouts.adapters.document_file import read_document
 from settlement.payouts.adapters.documents import SqlDocuments, StoredDocument
-from settlement.payouts.documents import require_payable
+from settlement.payouts.documents import (
+    PayoutDocument,
+    op_ids_of,
+    require_payable,
+    settled_lines,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,29 +37,50 @@ class BatchDocuments:
 
         Raises:
             BadDocument: it is none, or not for this batch.
-            DocumentConflict: its list is kept with other lines.
+            DocumentConflict: its list is kept, or was paid, with other lines.
         """
         given, one = read_document(source), self.settlement
         require_payable(given, chain_id=one.chain_id, contract=self.batch, assets=one.tokens)
         with self.engine.begin() as connection:
             documents = SqlDocuments(connection, one.chain_id, self.batch)
+            settled = self._settled(connection, given)
             is_new = documents.add(given, added_by=added_by)
             stored = documents.kept(given.digest)
-        return _kept(stored, is_new=is_new)
+        return _kept(stored, is_new=is_new, settled=settled)
 
     def accept(self, digest: Hash32, *, accepted_by: str) -> KeptDocument | None:
         """Accept a document as of the finalized block; None while there is none.
 
+        The book is locked meanwhile: what is posted before is no later than the acceptance, so that
+        every line that had ended by then is told apart from what it is owed for afterwards.
+
         Raises:
             NotAcceptable: it is not known here, or the same person added it.
+            DocumentConflict: the chain has settled its lines otherwise.
         """
-        block = FinalizedFacts(self.engine, self.settlement).finalized()
-        if block is None:
-            return None
+        one = self.settlement
         with self.engine.begin() as connection:
-            documents = SqlDocuments(connection, self.settlement.chain_id, self.batch)
+            LedgerStore(connection, Book(chain_id=one.chain_id, contract=self.batch)).lock()
+            block = FactReads(connection, one).finalized()
+            if block is None:
+                return None
+            documents = SqlDocuments(connection, one.chain_id, self.batch)
             stored = documents.accept(digest, accepted_by=accepted_by, at=block.timestamp)
-        return _kept(stored, is_new=False)
+            settled = self._settled(connection, stored.document)
+        return _kept(stored, is_new=False, settled=settled)
+
+    def _settled(self, connection: Connection, document: PayoutDocument) -> tuple[int, ...]:
+        """Lines that the chain has settled by the finalized block.
+
+        Raises:
+            DocumentConflict: otherwise than the document says.
+        """
+        facts = BookFacts(connection, self.settlement, ContractName.PAYOUT_BATCH)
+        block = facts.finalized()
+        if block is None:
+            return ()
+        op_ids = op_ids_of(document, len(document.lines) + 1)
+        return settled_lines(document, facts.line_ends(op_ids, block))
 
 
 def document_desks(settings: Settings, engine: Engine) -> Mapping[str, DocumentDesk]:
@@ -69,10 +98,11 @@ def document_desks(settings: Settings, engine: Engine) -> Mapping[str, DocumentD
     }
 
 
-def _kept(stored: StoredDocument, *, is_new: bool) -> KeptDocument:
+def _kept(stored: StoredDocument, *, is_new: bool, settled: tuple[int, ...]) -> KeptDocument:
     return KeptDocument(
         document=stored.document,
         is_new=is_new,
+        settled=settled,
         added_by=stored.added_by,
         accepted_by=stored.accepted_by,
         accepted_at=stored.accepted_at,

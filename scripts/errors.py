@@ -51,6 +51,17 @@ class DirectoryUnusable(Rejected):
         self.directory, self.reason = directory, reason
 
 
+class AddressUnusable(Transient):
+    """The API cannot listen where it should."""
+
+    def __init__(self, host: str, port: int, reason: str) -> None:
+        super().__init__(
+            f"api_host, api_port: {host}:{port} cannot be listened on: {reason}; choose others "
+            "with QUITTANCE_API_HOST and QUITTANCE_API_PORT"
+        )
+        self.host, self.port, self.reason = host, port, reason
+
+
 class ProgramMissing(Transient):
     """A server's program is not installed here."""
 

@@ -8,13 +8,14 @@ from sqlalchemy import Engine
 
 from contracts.addresses import Settlement
 from contracts.evm import Epoch, Timestamp
-from indexer.adapters.reads import FactReads
 from scripts.bootstrap_settlement import VERIFIER
+from scripts.computing import compute_now
+from scripts.sharding import ShardedAllocation
 from settlement.royalties.adapters.bundle_directory import (
     BundleDirectory,
     VerifiedBundle,
 )
-from settlement.royalties.adapters.store import Approvals, ComputedEpochs
+from settlement.royalties.adapters.store import Approvals
 from settlement.royalties.adapters.verifier import VerifierProgram
 from settlement.royalties.approve import (
     ChainCheck,
@@ -24,7 +25,6 @@ from settlement.royalties.approve import (
     approve,
 )
 from settlement.royalties.compute_epoch import NotYetComputable
-from settlement.royalties.export import export_bundle
 from settlement.royalties.manifest_reading import manifest_from_bytes
 
 _VERIFIER_LIMIT_S = 3_600
@@ -36,15 +36,8 @@ def export_to(
     directory: Path, epoch: Epoch, *, engine: Engine, settlement: Settlement
 ) -> NotYetComputable | None:
     """Write the bundle of an epoch's current attempt; a value if there is none yet."""
-    isolated = engine.execution_options(isolation_level="REPEATABLE READ")
-    with isolated.begin() as connection:
-        computed = export_bundle(
-            epoch,
-            settlement=settlement,
-            source=FactReads(connection, settlement),
-            store=ComputedEpochs(connection),
-            writer=BundleDirectory(directory),
-        )
+    shards = ShardedAllocation(engine=engine, settlement=settlement)
+    computed = compute_now(epoch, shards=shards, directory=directory)
     return computed if isinstance(computed, NotYetComputable) else None
 
 

@@ -36,12 +36,18 @@ class JobName(StrEnum):
     COMPUTE_EPOCHS = "compute_epochs"
     SUBMIT_PAYOUTS = "submit_payouts"
     VERIFY_PAYMENTS = "verify_payments"
+    FORGET_INTENTS = "forget_intents"
     RECONCILE = "reconcile"
     STATE_SOLVENCY = "state_solvency"
 
 
 _HINT_AGE_MS_MAX = 60_000
-_INTERVALS = {JobName.SEAL_JOURNAL: 30, JobName.RECONCILE: 30, JobName.STATE_SOLVENCY: 30}
+_INTERVALS = {
+    JobName.SEAL_JOURNAL: 30,
+    JobName.RECONCILE: 30,
+    JobName.STATE_SOLVENCY: 30,
+    JobName.FORGET_INTENTS: 300,
+}
 """How many poll intervals lie between two looks, where it is not one."""
 
 Jobs = Mapping[JobName, Callable[[str], None]]

@@ -46,6 +46,10 @@ class ChildProcess:
         self._close_pipe()
         self.process.wait()
 
+    def ask_to_stop(self) -> None:
+        """Close the pipe, and do not wait."""
+        self._close_pipe()
+
     def stop(self) -> None:
         """Close the pipe and wait; kill what does not stop in time."""
         self._close_pipe()

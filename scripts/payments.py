@@ -13,11 +13,13 @@ from sqlalchemy import Engine
 from contracts.addresses import Settlement
 from contracts.event_spec import ContractName
 from contracts.evm import Address, BlockNumber, BlockRef, Hash32
+from contracts.payment_event_specs import TICKET_REDEEMED, TICKET_TRANSFER
 from indexer.adapters.payment_reads import PaymentReads
 from scripts.bootstrap_indexer import RPC_LIMITS
 from scripts.settings import ChainSettings, Settings
 from scripts.wiring import snapshot
 from settlement.payments.adapters.chain import NodePayments
+from settlement.payments.adapters.forgetting import SqlUnpaidIntents
 from settlement.payments.adapters.store import SqlPayments
 from settlement.payments.adapters.watch import SqlWatch
 from settlement.payments.evidence import Heights, LogSeen, Source, TransactionSeen
@@ -134,6 +136,17 @@ class IndexedPayments:
         values = {"order_id": intent.order_id, "payer": payer}
         return bool(self.reads.events(refund, intent.contract, values))
 
+    def is_given_up(self, ticket_id: int, payer: Address) -> bool:
+        """Whether a ticket was redeemed, or is somebody else's than the payer's."""
+        contract = self.settlement.payments.get(ContractName.TICKET)
+        if contract is None:
+            return False
+        moves = self.reads.events(TICKET_TRANSFER, contract, {"token_id": ticket_id})
+        is_moved = bool(moves) and moves[-1]["target"] != payer
+        return is_moved or bool(
+            self.reads.events(TICKET_REDEEMED, contract, {"ticket_id": ticket_id})
+        )
+
     def _fee_terms(self, intent: PaymentIntent) -> list[FeeTermsInForce]:
         spec = intent.family.fee_terms
         rows = [] if spec is None else self.reads.events(spec, intent.contract, {})
@@ -194,6 +207,12 @@ def payment_store(engine: Engine, settlement: Settlement) -> SqlPayments:
     """The stored payments of a settlement."""
     contracts = [one.address for one in allowed_contracts(settlement)]
     return SqlPayments(engine, settlement.chain_id, contracts)
+
+
+def unpaid_intents(engine: Engine, settlement: Settlement) -> SqlUnpaidIntents:
+    """The stored intents of a settlement, where those may be forgotten that nobody paid."""
+    contracts = [one.address for one in allowed_contracts(settlement)]
+    return SqlUnpaidIntents(engine, settlement.chain_id, contracts)
 
 
 def payment_desks(settings: Settings, engine: Engine) -> dict[str, PaymentDesk]:

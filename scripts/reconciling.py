@@ -1,13 +1,22 @@
 """Reconciliation, wired: endpoints, books, documents and the register of a settlement."""
 
+import logging
+
 from sqlalchemy import Engine
 
 from contracts.addresses import Settlement
+from contracts.evm import Address
+from indexer.chain_profiles import chain_profile_named
+from indexer.levels import Level
 from reconciliation.adapters.books import books_of
 from reconciliation.adapters.chain import RPCChain
+from reconciliation.adapters.client import RPCClient
 from reconciliation.adapters.documents import SqlDocuments
 from reconciliation.adapters.stops import SqlAssetStops, Stops
 from reconciliation.adapters.store import SqlRegister
+from reconciliation.adapters.token_units import token_units
+from reconciliation.close_figures import AssetUnit
+from reconciliation.errors import ChainUnavailable
 from reconciliation.overdue import Tolerances
 from reconciliation.ports import Run, Sources
 from reconciliation.rebuild import FromChain, from_chain_only
@@ -16,18 +25,35 @@ from scripts import wiring
 from scripts.bootstrap_indexer import RPC_LIMITS
 from scripts.settings import ChainSettings
 
+log = logging.getLogger(__name__)
+
 TOLERANCES = Tolerances()
 
 
 def own_chain(chain: ChainSettings, settlement: Settlement, url: str) -> RPCChain:
-    """A settlement as one configured endpoint shows it, by the reconciliation's own client."""
+    """A settlement as one configured endpoint shows it, by the reconciliation's own client.
+
+    Receipts are proven where the chain is indexed with such proofs.
+    """
+    can_prove = chain.verify == Level.RECEIPTS.value
     return RPCChain(
         url,
         settlement,
         timeout_s=RPC_LIMITS.timeout_s,
         finality_tag=chain.finality_tag,
         finality_depth_blocks=chain.finality_depth_blocks,
+        profile=chain_profile_named(chain.profile) if can_prove else None,
     )
+
+
+def asset_units(chain: ChainSettings, settlement: Settlement) -> dict[Address, AssetUnit]:
+    """How people write a settlement's tokens; nothing where the endpoint does not answer."""
+    try:
+        client = RPCClient(chain.rpc[0], timeout_s=RPC_LIMITS.timeout_s)
+        return token_units(client, settlement.tokens)
+    except ChainUnavailable as error:
+        log.warning("decimals of tokens not known", extra={"why": str(error)})
+        return {}
 
 
 def register_of(engine: Engine, settlement: Settlement) -> SqlRegister:

@@ -62,13 +62,13 @@ def recomputed(
             settlement.chain_id, settlement.payouts
         )
     stored = {(one.epoch, one.attempt): one.manifest_digest for one in attempts}
-    digest = stored.get((epoch, facts.attempt))
+    digest = stored.get((epoch, facts.frame.attempt))
     if digest is None:
         raise NotComputed(epoch)
     computed = derive(facts)
     if computed.manifest_digest != digest:
         raise ConflictingComputation(
-            epoch, facts.attempt, stored=digest, computed=computed.manifest_digest
+            epoch, facts.frame.attempt, stored=digest, computed=computed.manifest_digest
         )
     return computed
 

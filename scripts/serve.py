@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import uvicorn
+from fastapi import FastAPI
 
 from api.adapters.contract_wallets import WALLET_LIMITS, RPCContractWallets
 from api.app import create_app
@@ -18,17 +19,30 @@ from scripts.api_settings import APISettings, is_loopback
 from scripts.bootstrap import open_database
 from scripts.bootstrap_indexer import RPC_LIMITS
 from scripts.documents import document_desks
+from scripts.errors import AddressUnusable
 from scripts.gates import balance_source
+from scripts.http_protocol import BoundedHead
 from scripts.launcher import stop_event
 from scripts.payments import payment_desks
 from scripts.settings import Settings
 from scripts.signer_settings import DEVELOPMENT_CHAINS
 
+_LAST_ANSWERS_S = 10
+"""How long a stopping server waits for answers that are under way; our owner waits longer."""
+
 
 @contextmanager
 def bound_socket(host: str, port: int) -> Iterator[socket.socket]:
-    """A listening socket, so that the port is known before the server runs (port 0: any free)."""
-    with socket.create_server((host, port)) as listening:
+    """A listening socket, so that the port is known before the server runs (port 0: any free).
+
+    Raises:
+        AddressUnusable: another process listens there, or the address is none of ours.
+    """
+    try:
+        listening = socket.create_server((host, port))
+    except OSError as error:
+        raise AddressUnusable(host, port, error.strerror or str(error)) from error
+    with listening:
         yield listening
 
 
@@ -77,12 +91,20 @@ def serve_api(settings: Settings, database_url: str, listening: socket.socket) -
         documents=document_desks(settings, engine),
         balances=balance_source(settings),
     )
+    stop_event()  # uvicorn raises the signal again when it is done; that must not end us midway
+    http_server(create_app(deps)).run(sockets=[listening])
+
+
+def http_server(app: FastAPI, protocol: type[BoundedHead] = BoundedHead) -> uvicorn.Server:
+    """The server of an application: no client can hold it, neither at work nor at its end."""
     config = uvicorn.Config(
-        create_app(deps),
+        app,
+        http=protocol,
+        ws="none",
         log_config=None,
         access_log=False,
         server_header=False,
         proxy_headers=False,  # it would believe its neighbours by default; we say who is believed
+        timeout_graceful_shutdown=_LAST_ANSWERS_S,
     )
-    stop_event()  # uvicorn raises the signal again when it is done; that must not end us midway
-    uvicorn.Server(config).run(sockets=[listening])
+    return uvicorn.Server(config)

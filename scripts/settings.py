@@ -87,9 +87,19 @@ class ChainSettings:
         return sources
 
 
+FORGET_UNPAID_DAYS = 90
+"""So long after its end an intent that nobody paid is kept, unless `forget_unpaid_days` says so."""
+
+_FORGET_UNPAID_DAYS_MIN = 7
+"""The database forgets nothing sooner (`settlement.payments.adapters.tables`)."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """Everything that the processes need from outside; URLs do not show, they may hold keys."""
+    """Everything that the processes need from outside; URLs do not show, they may hold keys.
+
+    `forget_unpaid_days` is how long intents are kept that nobody paid in time.
+    """
 
     data_directory: Path
     database_url: str | None = field(repr=False)
@@ -100,6 +110,7 @@ class Settings:
     watcher_key: Secret | None = None
     fee_per_gas_wei_max: int | None
     poll_interval_ms: int
+    forget_unpaid_days: int = FORGET_UNPAID_DAYS
     api_host: str
     api_port: int
     api: "APISettings | None" = None
@@ -133,6 +144,8 @@ def load_settings(
         watcher_key=reader.secret("watcher_key"),
         fee_per_gas_wei_max=reader.integer("fee_per_gas_wei_max"),
         poll_interval_ms=reader.integer("poll_interval_ms", least=1) or 1_000,
+        forget_unpaid_days=reader.integer("forget_unpaid_days", least=_FORGET_UNPAID_DAYS_MIN)
+        or FORGET_UNPAID_DAYS,
         api_host=reader.text("api_host") or "127.0.0.1",
         api_port=reader.integer("api_port", most=_PORT_MAX) or 0,
         api=_api(reader),

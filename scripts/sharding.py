@@ -5,7 +5,7 @@ whatever unit of it is open. Facts are read in one snapshot; units are stored on
 """
 
 import threading
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from sqlalchemy import Engine, func, select
 
@@ -18,14 +18,14 @@ from indexer.adapters.tables import FACTS
 from scripts.wiring import snapshot
 from settlement.royalties.adapters.attempts import ComputedAttempts
 from settlement.royalties.adapters.shard_store import SqlShards
-from settlement.royalties.allocate_shards import allocate_shards
-from settlement.royalties.derivation import ComputedEpoch
+from settlement.royalties.allocate_shards import SHARDS_MAX, allocate_shards
 from settlement.royalties.due import due_epoch
-from settlement.royalties.shard_distribution import require_same
 from settlement.royalties.shard_order import shard_order
 from settlement.royalties.shard_result import ShardResult
 
-SHARD_COUNT = 8
+SHARD_COUNT_MIN = 8
+SUBMISSIONS_PER_SHARD = 125_000
+"""What one shard holds in memory: with ten rows each, some hundred mebibytes."""
 SUBMISSIONS_MIN = 50_000
 """Below this an epoch is computed in one piece, which takes seconds."""
 
@@ -36,67 +36,62 @@ class ShardedAllocation:
 
     engine: Engine
     settlement: Settlement
-    shard_count: int = SHARD_COUNT
+    shard_count_min: int = SHARD_COUNT_MIN
     submissions_min: int = SUBMISSIONS_MIN
     _is_at_work: threading.Lock = field(default_factory=threading.Lock)
 
     def look(self) -> ShardResult | None:
         """Do what is open of the epoch that is due; its total, if it is known then."""
+        one = self.settlement
+        with snapshot(self.engine) as connection:
+            latest = ComputedAttempts(connection).latest(one.chain_id, one.payouts)
+            epoch = due_epoch(latest, settlement=one, source=FactReads(connection, one))
+        if epoch is None or not self.is_large(epoch):
+            return None
+        return self.allocate(epoch)
+
+    def is_large(self, epoch: Epoch) -> bool:
+        """Whether an epoch is computed from shards, and not in one piece."""
+        return self._submissions(epoch, self.submissions_min) >= self.submissions_min
+
+    def allocate(self, epoch: Epoch) -> ShardResult | None:
+        """Do what is open of a large epoch; its total, if it is known then.
+
+        Nothing is done while another thread of this process is at it.
+        """
         if not self._is_at_work.acquire(blocking=False):
             return None
         try:
-            return self._allocate_due()
+            return self._allocate(epoch)
         finally:
             self._is_at_work.release()
 
-    def is_allocated(self, epoch: Epoch) -> bool:
-        """Whether the epoch is small, or its shards are done: then it may be computed."""
-        return self._submissions(epoch) < self.submissions_min or self._total(epoch) is not None
-
-    def check(self, computed: ComputedEpoch) -> None:
-        """Compare a computed epoch with what its shards came to, if it was allocated in shards.
-
-        Raises:
-            ShardsDisagree: it is another.
-        """
-        total = self._total(computed.manifest.epoch)
-        if total is not None:
-            require_same(total, computed)
-
-    def _total(self, epoch: Epoch) -> ShardResult | None:
-        with snapshot(self.engine) as connection:
-            due = shard_order(
-                epoch,
-                settlement=self.settlement,
-                source=FactReads(connection, self.settlement),
-                shard_count=self.shard_count,
-            )
-        return None if due is None else SqlShards(self.engine).total(due.order.key)
-
-    def _allocate_due(self) -> ShardResult | None:
+    def _allocate(self, epoch: Epoch) -> ShardResult | None:
         one = self.settlement
         with snapshot(self.engine) as connection:
             source = FactReads(connection, one)
-            latest = ComputedAttempts(connection).latest(one.chain_id, one.payouts)
-            epoch = due_epoch(latest, settlement=one, source=source)
-            if epoch is None or self._submissions(epoch) < self.submissions_min:
-                return None
-            due = shard_order(epoch, settlement=one, source=source, shard_count=self.shard_count)
+            due = shard_order(epoch, settlement=one, source=source, shard_count=1)
             if due is None:
                 return None
+            order = replace(due.order, shard_count=self._shard_count(epoch))
             facts = ShardReads(
                 connection, one, epoch, boundary=due.boundary, reference=due.reference
             )
-            return allocate_shards(due.order, facts=facts, store=SqlShards(self.engine))
+            return allocate_shards(order, facts=facts, store=SqlShards(self.engine))
 
-    def _submissions(self, epoch: Epoch) -> int:
-        """How many submissions the epoch has, counted no further than it matters."""
+    def _shard_count(self, epoch: Epoch) -> int:
+        """Into how many shards a large epoch is cut, so that each fits into memory."""
+        submissions = self._submissions(epoch, SUBMISSIONS_PER_SHARD * SHARDS_MAX)
+        return max(self.shard_count_min, -(-submissions // SUBMISSIONS_PER_SHARD))
+
+    def _submissions(self, epoch: Epoch, limit: int) -> int:
+        """How many submissions the epoch has, counted no further than the limit."""
         facts = FACTS[CONSUMPTION_SUBMITTED.table].c
         some = (
             select(facts.log_index)
             .where(facts.chain_id == self.settlement.chain_id, facts.epoch == epoch)
             .where(facts.address == self.settlement.contracts[CONSUMPTION_SUBMITTED.contract])
-            .limit(self.submissions_min)
+            .limit(limit)
             .subquery()
         )
         with self.engine.connect() as connection:

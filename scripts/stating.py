@@ -4,7 +4,7 @@ Everything that is read for one document is read in one snapshot.
 """
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from enum import StrEnum
 from pathlib import Path
 
@@ -21,7 +21,7 @@ from reconciliation.adapters.creator_statements import SqlCreatorStatements
 from reconciliation.adapters.journal_reads import JournalReads, settlement_books
 from reconciliation.adapters.store import SqlRegister
 from reconciliation.beancount import beancount_lines
-from reconciliation.close_figures import DiscrepancyLine
+from reconciliation.close_figures import AssetUnit, DiscrepancyLine
 from reconciliation.close_report import close_report
 from reconciliation.journal_exports import csv_lines, json_lines
 from reconciliation.period import ALL_TIME, Period, period_from_text
@@ -41,6 +41,18 @@ class ExportFormat(StrEnum):
     CSV = "csv"
     JSONL = "jsonl"
     BEANCOUNT = "beancount"
+
+
+_ANY_TIMELINE = Timeline(genesis=Timestamp(0), length=1, grace=0)
+
+
+def refuse_bad_period(text: str) -> None:
+    """Say what is wrong with a period before anything is opened for it.
+
+    Raises:
+        BadPeriod: no settlement has a period that is spelled like this.
+    """
+    period_from_text(text, _ANY_TIMELINE)
 
 
 def period_of(connection: Connection, settlement: Settlement, text: str | None) -> Period:
@@ -102,7 +114,7 @@ def sealed_entries(
             reads = SealReads(connection, book)
             proof, recorded = reads.proof(entry_id), reads.recorded(entry_id)
             if proof is not None and recorded is not None:
-                data = canonical_bytes(recorded[0], book, recorded[1])
+                data = canonical_bytes(recorded[0].spelled, book, recorded[1])
                 documents.append(_sealed(proof, data))
     return documents
 
@@ -139,15 +151,17 @@ def close_page(
     settlement: Settlement,
     period: str,
     discrepancies: Iterable[DiscrepancyLine],
+    units: Mapping[Address, AssetUnit],
 ) -> str:
-    """The monthly close as HTML.
+    """The monthly close as HTML; `units` are how people write the tokens.
 
     Raises:
         BadPeriod, CloseBroken: see there.
     """
     with snapshot(engine) as connection:
         wanted = period_of(connection, settlement, period)
-        return close_report(read_close(connection, settlement, wanted, list(discrepancies)))
+        found = list(discrepancies)
+        return close_report(read_close(connection, settlement, wanted, found, units))
 
 
 def found_discrepancies(engine: Engine, settlement: Settlement) -> list[DiscrepancyLine]:
@@ -159,6 +173,8 @@ def found_discrepancies(engine: Engine, settlement: Settlement) -> list[Discrepa
             kind=one.kind,
             subject=one.subject,
             severity=one.severity,
+            owner=one.owner,
+            explanation=one.explanation.text if one.explanation else None,
             found_at=one.opened_at,
             resolved_at=register.transitions(one.id)[-1].at
             if one.status is Status.RESOLVED
@@ -169,7 +185,11 @@ def found_discrepancies(engine: Engine, settlement: Settlement) -> list[Discrepa
 
 
 def write_papers(
-    engine: Engine, settlement: Settlement, period: str, directory: Path
+    engine: Engine,
+    settlement: Settlement,
+    period: str,
+    directory: Path,
+    units: Mapping[Address, AssetUnit],
 ) -> list[Path]:
     """Write everything that goes to finance and auditors: all journals, and the close of a period.
 
@@ -183,7 +203,7 @@ def write_papers(
         papers.append(out)
     page = directory / f"close-{period}.html"
     found = found_discrepancies(engine, settlement)
-    write_whole(page, [close_page(engine, settlement, period, found)])
+    write_whole(page, [close_page(engine, settlement, period, found, units)])
     return [*papers, page]
 
 

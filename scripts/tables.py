@@ -18,6 +18,7 @@ import settlement.payouts.adapters.document_tables
 import settlement.payouts.adapters.gas_tables
 import settlement.payouts.adapters.policy_tables
 import settlement.payouts.adapters.signing_tables
+import settlement.payouts.adapters.standing_tables
 import settlement.payouts.adapters.tables
 import settlement.royalties.adapters.shard_tables
 import settlement.royalties.adapters.tables

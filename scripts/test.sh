@@ -5,6 +5,9 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 scripts/setup.sh
 
+# The tests start hundreds of processes, each of which would compile our sources again.
+unset PYTHONDONTWRITEBYTECODE
+
 step() {
     echo "== $1"
     shift
@@ -13,25 +16,42 @@ step() {
     echo "   ($((SECONDS - start)) s)"
 }
 
+contract_checks() {
+    step "Solidity format" forge fmt --check
+    step "artifacts equal the build" $bin/python -m scripts.artifacts --check
+    step "Solidity tests" forge test
+}
+
 bin=.venv/bin
 export PATH="$PWD/node_modules/.bin:$PATH"
 if [ "${1:-}" = planted ]; then
     step "planted bugs" $bin/pytest -q -n 2 -m planted tests/integration
     exit
 fi
+if [ "${1:-}" != fast ]; then
+    # The compiler runs on one core for minutes: beside all that needs neither contracts nor servers.
+    said=$(mktemp)
+    set -m # a process group of its own, to end as one
+    contract_checks >"$said" 2>&1 </dev/null &
+    contracts=$!
+    set +m
+    trap 'kill -- "-$contracts" 2>/dev/null || true; rm -f "$said"' EXIT
+fi
 step "format" $bin/ruff format --check --quiet .
 step "lint" $bin/ruff check --quiet .
 step "types" $bin/mypy
 step "layers" $bin/lint-imports --no-cache
+step "unit, property, architecture" $bin/pytest -q -n 2 --dist loadfile --no-loadscope-reorder tests/property tests/architecture tests/unit
 if [ "${1:-}" = fast ]; then
-    step "unit, property, architecture" $bin/pytest -q -n 2 tests/unit tests/property tests/architecture
     exit
 fi
-step "Solidity format" forge fmt --check
-step "artifacts equal the build" $bin/python -m scripts.artifacts --check
-step "Solidity tests" forge test
+failed=0
+wait "$contracts" || failed=$?
+cat "$said"
+[ "$failed" = 0 ] || exit "$failed"
 if [ ! tests/ganache/node_modules/.package-lock.json -nt tests/ganache/package-lock.json ]; then
     step "Ganache, a second kind of node" npm ci --prefix tests/ganache --no-audit --no-fund --loglevel=error
 fi
-# Three at once on two cores: much of this is waiting for servers.
-step "all Python tests" $bin/pytest -q -n 3 --dist loadfile --durations 12 --durations-min 10 -m "not planted" tests/unit tests/property tests/architecture tests/simulation tests/faults tests/integration tests/e2e
+# Three at once on two cores: much of this is waiting for servers. The longest begin first.
+step "tests on real servers" $bin/pytest -q -n 3 --dist loadfile --no-loadscope-reorder --durations 12 --durations-min 10 \
+    -m "not planted" tests/e2e tests/simulation tests/integration tests/faults

@@ -107,7 +107,7 @@ class AnvilToken:
         until_mined = Retrying(
             retry=retry_if_result(lambda receipt: receipt is None),
             wait=wait_fixed(0.01),
-            stop=stop_after_delay(10),
+            stop=stop_after_delay(60),
         )
         receipt = until_mined(self._rpc.call, "eth_getTransactionReceipt", transaction_hash)
         assert isinstance(receipt, dict)

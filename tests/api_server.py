@@ -5,31 +5,29 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import uvicorn
 from tenacity import Retrying, retry_if_result, stop_after_delay, wait_fixed
 
 from api.app import create_app
 from api.context import Deps
+from scripts.http_protocol import BoundedHead
+from scripts.serve import http_server
 
 
 @contextmanager
-def served_api(deps: Deps) -> Iterator[str]:
+def served_api(deps: Deps, protocol: type[BoundedHead] = BoundedHead) -> Iterator[str]:
     """The URL of the API while the context lasts."""
-    config = uvicorn.Config(
-        create_app(deps), log_config=None, access_log=False, proxy_headers=False, lifespan="on"
-    )
-    server = uvicorn.Server(config)
+    server = http_server(create_app(deps), protocol)
     with socket.create_server(("127.0.0.1", 0)) as listening:
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
         thread.start()
         until_started = Retrying(
             retry=retry_if_result(lambda started: not started),
             wait=wait_fixed(0.01),
-            stop=stop_after_delay(10),
+            stop=stop_after_delay(60),
         )
         try:
             until_started(lambda: server.started)
             yield "http://{}:{}".format(*listening.getsockname()[:2])
         finally:
             server.should_exit = True
-            thread.join(10)
+            thread.join(60)

@@ -1,24 +1,22 @@
 """Markers from folders, no sockets in unit tests, and the real servers of the other tests."""
 
-import os
 import signal
 import socket
 from collections.abc import Iterator
-from itertools import count
 from pathlib import Path
 
-import psycopg
 import pytest
-from psycopg import sql
+from sqlalchemy import Engine
 
 from scripts.embedded.anvil import AnvilNode, DevChain, running_anvil
 from scripts.embedded.places import scratch_directory
 from scripts.embedded.postgres import PostgresServer, running_postgres
-from scripts.errors import ScriptError
+from scripts.embedded.redis import RedisServer, running_redis
+from tests.scratch_databases import scratch_database
+from tests.services import needed_service
 
 _TESTS = Path(__file__).parent
 _FOLDERS_WITHOUT_IO = ("unit", "property")
-_names = count()
 
 
 def pytest_configure() -> None:
@@ -57,14 +55,12 @@ def _no_network(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch)
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[PostgresServer]:
     """One Postgres for the test session."""
-    try:
-        with (
-            scratch_directory() as directory,
-            running_postgres(directory / "postgres", is_durable=False) as server,
-        ):
-            yield server
-    except ScriptError as error:
-        _missing(error)
+    with (
+        needed_service(),
+        scratch_directory() as directory,
+        running_postgres(directory / "postgres", is_durable=False) as server,
+    ):
+        yield server
 
 
 @pytest.fixture(scope="session")
@@ -76,36 +72,49 @@ def _migrated_template(postgres_server: PostgresServer) -> str:
 
 
 @pytest.fixture
-def empty_database(postgres_server: PostgresServer) -> str:
+def empty_database(postgres_server: PostgresServer) -> Iterator[str]:
     """The URL of a new database without tables."""
-    return postgres_server.url(f"test_{next(_names)}")
+    with scratch_database(postgres_server) as url:
+        yield url
 
 
 @pytest.fixture
-def database(postgres_server: PostgresServer, _migrated_template: str) -> str:
+def database(postgres_server: PostgresServer, _migrated_template: str) -> Iterator[str]:
     """The URL of a new database with the whole schema, as the migrations make it."""
-    name = f"test_{next(_names)}"
-    with psycopg.connect(postgres_server.url("postgres"), autocommit=True) as connection:
-        statement = sql.SQL("CREATE DATABASE {} TEMPLATE {}")
-        connection.execute(
-            statement.format(sql.Identifier(name), sql.Identifier(_migrated_template))
-        )
-    return postgres_server.url(name)
+    with scratch_database(postgres_server, template=_migrated_template) as url:
+        yield url
+
+
+@pytest.fixture
+def engine(database: str) -> Iterator[Engine]:
+    """The test's own database, as every process opens it."""
+    import scripts.bootstrap
+
+    engine = scripts.bootstrap.open_database(database)
+    yield engine
+    engine.dispose()
 
 
 @pytest.fixture
 def anvil() -> Iterator[AnvilNode]:
     """A fresh development chain; `finalized` is twelve blocks below the head."""
+    yield from _development_chain()
+
+
+@pytest.fixture(scope="module")
+def module_anvil() -> Iterator[AnvilNode]:
+    """One such chain for all tests of a module, which leave it as they found it."""
+    yield from _development_chain()
+
+
+def _development_chain() -> Iterator[AnvilNode]:
     chain = DevChain(chain_id=31337, slots_in_an_epoch=6)
-    try:
-        with scratch_directory() as directory, running_anvil(directory, chain) as node:
-            yield node
-    except ScriptError as error:
-        _missing(error)
+    with needed_service(), scratch_directory() as place, running_anvil(place, chain) as node:
+        yield node
 
 
-def _missing(error: ScriptError) -> None:
-    """A missing service skips on a developer's machine and fails in CI."""
-    if os.environ.get("CI"):
-        raise error
-    pytest.skip(str(error))
+@pytest.fixture
+def redis() -> Iterator[RedisServer]:
+    """A Redis without keys."""
+    with needed_service(), scratch_directory() as place, running_redis(place / "redis") as server:
+        yield server

@@ -28,6 +28,7 @@ class FakeIndex:
     fork: str = ""
     mined: dict[tuple[Hash32, int], TransactionSeen] = field(default_factory=dict)
     refunded: set[tuple[Hash32 | None, Address]] = field(default_factory=set)
+    given_up: set[tuple[int, Address]] = field(default_factory=set)
 
     def mine(self, tx_hash: Hash32, number: int, *logs: LogSeen) -> None:
         self.mined[tx_hash, number] = seen_with(
@@ -82,6 +83,9 @@ class FakeIndex:
 
     def is_refunded(self, intent: PaymentIntent, payer: Address) -> bool:
         return (intent.order_id, payer) in self.refunded
+
+    def is_given_up(self, ticket_id: int, payer: Address) -> bool:
+        return (ticket_id, payer) in self.given_up
 
 
 @dataclass

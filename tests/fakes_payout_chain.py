@@ -160,6 +160,7 @@ LIMITS = SubmitLimits(
     in_flight_max=4,
     open_operations_max=100,
     nonces_per_operation_max=1_000,
+    retry_after_blocks=50,
     replace_after_blocks=5,
 )
 
@@ -902,6 +903,7 @@ class World:
     faults: Faults = field(default_factory=Faults)
     books: FakeBooks = field(default_factory=FakeBooks)
     limits: SubmitLimits = LIMITS
+    key: Address = SENDER
 
     def __post_init__(self) -> None:
         self.chain = FakeChain(self.faults)
@@ -941,7 +943,7 @@ class World:
             finality=self.chain,
             chain=self.chain,
             store=self.store,
-            signer=FakeSigner(),
+            signer=FakeSigner(self.key),
             limits=self.limits,
         )
 

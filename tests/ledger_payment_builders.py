@@ -150,6 +150,7 @@ class PaymentChain:
                 gas_used=gas,
                 effective_gas_price_wei=price,
                 l1_fee_wei=l1_fee,
+                other_fee_wei=0,
                 value_wei=value,
             )
         )
@@ -173,6 +174,15 @@ class PaymentChain:
 
     def events(self, after: BlockNumber, upto: BlockRef) -> Sequence[BookEvent]:
         return [each for each in self.happened if after < _height(each) <= upto.number]
+
+    def line_ends(self, op_ids: Sequence[Hash32], upto: BlockRef) -> Sequence[LineEnded]:
+        return [
+            each
+            for each in self.happened
+            if isinstance(each, LineEnded)
+            and each.op_id in op_ids
+            and each.ref.block_number <= upto.number
+        ]
 
     def _sale(self, creator: Address, price: int, fee: int) -> dict[str, Any]:
         return {

@@ -177,18 +177,43 @@ class PaymentBooksContract:
         assert posted(books, UNEXPLAINED) == event.amount
         assert posted(books, owed(line_op_id(paid, 0), ALICE)) == 60
 
-    def test_batch__line_paid_before_its_document_was_accepted__unexplained_in_any_step(
+    @pytest.mark.parametrize("is_known_at_once", [True, False])
+    @pytest.mark.parametrize("blocks_max", [1, 1000])
+    def test_batch__document_accepted_after_its_lines_were_paid__explained_and_never_owed(
+        self, books: PaymentBooks, blocks_max: int, *, is_known_at_once: bool
+    ) -> None:
+        """A restored backup had lost it; or books are posted anew, in other steps."""
+        chain = PaymentChain()
+        chain.tokens_received(100)
+        draft = document((ALICE, 60), (BOB, 25), (CAROL, 5), accepted_at=0)
+        chain.line_settled(draft, 0)
+        end = chain.line_settled(draft, 1, is_refused=True)
+        late = replace(draft, accepted_at=end.timestamp)
+        if not is_known_at_once:
+            post_payments(chain, books, blocks_max=blocks_max)
+            assert (posted(books, UNEXPLAINED), posted(books, documents(late.list_id))) == (85, 0)
+
+        post_payments(chain, books, late, blocks_max=blocks_max)
+        chain.line_settled(draft, 2)
+        post_payments(chain, books, late, blocks_max=blocks_max)
+
+        assert (posted(books, UNEXPLAINED), posted(books, documents(late.list_id))) == (0, 90)
+        for index, payee in enumerate((ALICE, BOB, CAROL)):
+            assert posted(books, owed(line_op_id(late, index), payee)) == 0
+        assert (posted(books, CASH), posted(books, unclaimed(BOB))) == (35, 25)
+
+    def test_batch__document_accepted_late_with_another_sum__paid_line_stays_unexplained(
         self, books: PaymentBooks
     ) -> None:
         chain = PaymentChain()
         chain.tokens_received(100)
-        draft = document((ALICE, 60), accepted_at=0)
-        chain.line_settled(draft, 0)
-        late = replace(draft, accepted_at=chain.mine().timestamp)
+        end = chain.line_settled(document((ALICE, 60), accepted_at=0), 0)
+        other = document((ALICE, 61), accepted_at=end.timestamp)
 
-        post_payments(chain, books, late, blocks_max=1)
+        post_payments(chain, books, other)
 
         assert posted(books, UNEXPLAINED) == 60
+        assert posted(books, owed(line_op_id(other, 0), ALICE)) == 61
 
     def test_batch__more_paid_than_came_in__overdrawn(self, books: PaymentBooks) -> None:
         chain = PaymentChain()

@@ -7,7 +7,7 @@ from contracts.evm import Epoch, Timestamp
 from settlement.ledger.accounts import Book
 from settlement.ledger.journal import JournalEntry
 from settlement.ledger.periods import period_of
-from settlement.ledger.seal import Link, RecordedEntry, Seal
+from settlement.ledger.seal import Link, RecordedEntry, Seal, SpelledEntry
 from settlement.ledger.sealing import SealLeaf
 from tests.ledger_builders import BOOK
 
@@ -49,8 +49,9 @@ class MemorySeals:
     def last_link(self) -> Link | None:
         return self.links[-1] if self.links else None
 
-    def unnumbered(self, *, entries_max: int) -> list[RecordedEntry]:
-        return self.recorded[len(self.links) :][:entries_max]
+    def unnumbered(self, *, entries_max: int) -> list[SpelledEntry]:
+        waiting = self.recorded[len(self.links) :][:entries_max]
+        return [recorded.spelled for recorded in waiting]
 
     def add_links(self, links: Sequence[Link]) -> None:
         self.links.extend(links)

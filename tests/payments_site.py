@@ -76,6 +76,8 @@ class Site:
         self.ppv = self._splitter("PayPerViewSplitter", UNIT, 1_000)
         self.tips = self._splitter("TipSplitter", UNIT, 500)
         self.sale = self._splitter("TicketSale", 0, 1_000)
+        sale = self.node.contract("TicketSale", self.sale).functions
+        self.tickets = Address.from_hex(sale.ticket().call())
         terms = (str(TREASURY), RELAY_MINIMUM, 500)
         self.relay = self.node.deploy("TipRelay", terms, 10**16, 60, self.node.admin)
         self.wallet = self.node.deploy("DemoWallet", self.payer.address)
@@ -95,6 +97,7 @@ class Site:
             payments={
                 ContractName.PAY_PER_VIEW_SPLITTER: self.ppv,
                 ContractName.TIP_SPLITTER: self.tips,
+                ContractName.TICKET: self.tickets,
                 ContractName.TICKET_SALE: self.sale,
                 ContractName.TIP_RELAY: self.relay,
             },

@@ -74,6 +74,7 @@ LIMITS = SubmitLimits(
     in_flight_max=4,
     open_operations_max=100,
     nonces_per_operation_max=5,
+    retry_after_blocks=50,
     replace_after_blocks=3,
 )
 

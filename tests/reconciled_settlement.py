@@ -4,25 +4,25 @@ What reconciliation compares, made by everything but reconciliation: commits and
 through the submitter, entries are posted by the ledger, documents are stored as computed.
 """
 
-from typing import Any
-
-from sqlalchemy import Engine, insert, select
+from sqlalchemy import Engine, insert
 
 from contracts.addresses import Settlement
 from contracts.calls import commit_epoch_call, withdraw_call
 from contracts.event_spec import ROYALTY_CONTRACTS, ContractName
-from contracts.evm import Address, BlockNumber, BlockRef, Epoch, Hash32, Timestamp
+from contracts.evm import Address, BlockNumber, BlockRef, Epoch, Hash32
 from contracts.leaves import SplitLine, leaf_hash, split_hash
+from scripts.bookkeeping import WalletFacts
 from settlement.ledger.accounts import Book
 from settlement.ledger.adapters.reads import LedgerReads
 from settlement.ledger.adapters.store import LedgerStore
 from settlement.ledger.commitments import Distribution
-from settlement.ledger.gas import GasSpent
 from settlement.ledger.post import post_step
 from settlement.ledger.post_payments import post_payments_step
 from settlement.payouts.adapters.chain import NodePayoutChain
+from settlement.payouts.adapters.gas import SqlGas
 from settlement.payouts.adapters.signer import LocalSigner
-from settlement.payouts.adapters.tables import PAYOUT_TRANSACTION
+from settlement.payouts.adapters.wallet_node import NodeWallet
+from settlement.payouts.record_gas import record_step
 from settlement.royalties.adapters import tables as royalties
 from tests.chain_facts import ChainFacts
 from tests.fakes_payout_chain import FakeBooks
@@ -52,6 +52,7 @@ class World:
         self.payouts = node.contract("EpochPayouts", self.place.payouts)
         self.book = Book(chain_id=CHAIN_ID, contract=self.place.payouts)
         self.facts = ChainFacts(node, self.place)
+        self.wallet_start = self.head().number
         self.approval = approved(node, self.place)
         clock = Address.from_hex(self.payouts.functions.clock().call())
         nowhere = Address(b"\xfe" * 20)
@@ -176,61 +177,28 @@ class World:
                     start_block=BlockNumber(0),
                     blocks_max=500,
                 ).is_caught_up
+        self.record_wallet()
         with self.engine.begin() as connection:
             post_payments_step(
-                WalletCosts(self),
+                WalletFacts(self.facts, SqlGas(connection, CHAIN_ID, SENDER)),  # type: ignore[arg-type]
                 (),
                 LedgerStore(connection, Book(chain_id=CHAIN_ID, contract=SENDER)),
-                start_block=BlockNumber(0),
+                start_block=self.wallet_start,
                 blocks_max=10_000,
             )
+
+    def record_wallet(self) -> None:
+        """Record what the submitter's wallet spent, from its funding on."""
+        node = NodeWallet(self.node.url, SENDER, timeout_s=10)
+        is_caught_up = False
+        while not is_caught_up:
+            with self.engine.begin() as connection:
+                record = SqlGas(connection, CHAIN_ID, SENDER)
+                step = record_step(node, self.facts, record, start_block=self.wallet_start)
+            is_caught_up = step.is_caught_up
 
     def owed(self) -> dict[Hash32, tuple[int, tuple[SplitLine, ...]]]:
         """Settled lines and open lines of every leaf that the books owe, by work."""
         with self.engine.connect() as connection:
             found = LedgerReads(connection, self.book).payable_leaves()
         return {one.work_id: (one.settled, one.open_lines) for one in found}
-
-
-class WalletCosts:
-    """What the sender's transactions cost, block by block: `ledger.post_payments.PaymentFacts`."""
-
-    def __init__(self, world: World) -> None:
-        self._world = world
-
-    def finalized(self) -> BlockRef | None:
-        return self._world.head()
-
-    def block(self, number: BlockNumber) -> BlockRef | None:
-        return self._world.facts.block(number)
-
-    def highest_block_before(self, timestamp: Timestamp, upto: BlockRef) -> BlockRef | None:
-        return self._world.facts.highest_block_before(timestamp, upto)
-
-    def events(self, after: BlockNumber, upto: BlockRef) -> list[Any]:
-        found, ours = [], self._stored()
-        for number in range(after + 1, upto.number + 1):
-            block = self._world.node.call("eth_getBlockByNumber", hex(number), True)
-            for one in block["transactions"]:
-                if Hash32.from_hex(one["hash"]) in ours:
-                    found.append(self._spent(one["hash"], block))
-        return found
-
-    def _stored(self) -> set[Hash32]:
-        """What we signed: the cost of anything else is none of ours."""
-        with self._world.engine.connect() as connection:
-            return set(connection.execute(select(PAYOUT_TRANSACTION.c.tx_hash)).scalars())
-
-    def _spent(self, tx_hash: str, block: Any) -> GasSpent:
-        receipt = self._world.node.call("eth_getTransactionReceipt", tx_hash)
-        return GasSpent(
-            tx_hash=Hash32.from_hex(tx_hash),
-            sender=SENDER,
-            block_number=BlockNumber(int(block["number"], 16)),
-            block_hash=Hash32.from_hex(block["hash"]),
-            timestamp=Timestamp(int(block["timestamp"], 16)),
-            gas_used=int(receipt["gasUsed"], 16),
-            effective_gas_price_wei=int(receipt["effectiveGasPrice"], 16),
-            l1_fee_wei=0,
-            value_wei=0,
-        )

@@ -309,7 +309,7 @@ class ScriptedChain:
             )
         )
 
-    # The Protocol `EpochSource`.
+    # The Protocols `EpochSource` and `LargeSource`.
 
     def clock(self) -> Timeline | None:
         return CLOCK if self.has_clock else None
@@ -380,12 +380,7 @@ class ScriptedChain:
         )
 
     def input_logs(self, epoch: Epoch, upto: BlockRef, /) -> LogColumns:
-        events = [
-            event
-            for event in self._upto(upto)
-            if event.values.get("epoch", epoch) == epoch
-            and event.values.get("effective_epoch", epoch) <= epoch
-        ]
+        events = self._inputs(epoch, upto)
         logs = [encoded(event) for event in events]
         return LogColumns(
             block_number=[event.block.number for event in events],
@@ -395,6 +390,30 @@ class ScriptedChain:
             topics=[topics for topics, _ in logs],
             data=[data for _, data in logs],
         )
+
+    def input_log_batches(self, epoch: Epoch, upto: BlockRef, /) -> Iterator[LogColumns]:
+        logs = self.input_logs(epoch, upto)
+        for start in range(0, len(logs), 2):
+            part = {name: getattr(logs, name)[start : start + 2] for name in LogColumns.__slots__}
+            yield LogColumns(**part)
+
+    def input_places(
+        self, epoch: Epoch, /, *, boundary: BlockRef, reference: BlockRef
+    ) -> Iterator[tuple[BlockNumber, LogIndex]]:
+        paid = (SUBSCRIBED, EPOCH_FUNDED)
+        for event in self._inputs(epoch, reference):
+            if event.spec not in paid or event.block.number <= boundary.number:
+                yield event.block.number, event.log_index
+
+    def input_blocks(self, epoch: Epoch, upto: BlockRef, /) -> Iterator[BlockRef]:
+        held = {event.block.number for event in self._inputs(epoch, upto)}
+        return (block for block in self.blocks if block.number in held)
+
+    def funded_sums(self, epoch: Epoch, upto: BlockRef, /) -> dict[Address, BaseUnits]:
+        columns, sums = self.funded(epoch, upto), dict[Address, BaseUnits]()
+        for asset, amount in zip(columns.asset, columns.amount, strict=True):
+            sums[asset] = BaseUnits(sums.get(asset, 0) + amount)
+        return dict(sorted(sums.items()))
 
     def commitments(
         self, epoch: Epoch, upto: BlockRef, /
@@ -412,6 +431,14 @@ class ScriptedChain:
         block = self.blocks[-1]
         index = LogIndex(sum(event.block == block for event in self.events))
         self.events.append(_Event(block, index, spec, values))
+
+    def _inputs(self, epoch: Epoch, upto: BlockRef) -> list[_Event]:
+        return [
+            event
+            for event in self._upto(upto)
+            if event.values.get("epoch", epoch) == epoch
+            and event.values.get("effective_epoch", epoch) <= epoch
+        ]
 
     def _upto(self, upto: BlockRef) -> list[_Event]:
         return [event for event in self.events if event.block.number <= upto.number]

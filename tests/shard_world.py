@@ -254,14 +254,18 @@ def plainly(world: World) -> ShardResult:
 
 
 def in_shards(world: World, shard_count: int) -> Iterator[ShardResult]:
-    order = world.order(shard_count)
-    coupled = find_couplings(order, world.events)
+    return shards_of(world.order(shard_count), world.events)
+
+
+def shards_of(order: ShardOrder, events: UsageEvents) -> Iterator[ShardResult]:
+    """Every shard of an order, ascending."""
+    coupled = find_couplings(order, events)
     factors = WorkFactors(order.parameters, order.registry, order.scope)
-    for shard in range(shard_count):
+    for shard in range(order.shard_count):
         yield allocate_shard(
-            shard_bounds(shard, shard_count),
+            shard_bounds(shard, order.shard_count),
             coupled,
             order=order,
             factors=factors,
-            facts=world.events,
+            facts=events,
         )

@@ -32,6 +32,7 @@ from settlement.ledger.adapters.store import LedgerStore
 from settlement.ledger.gas import GasSpent
 from settlement.ledger.journal import JournalEntry
 from settlement.ledger.lines import OwedLine
+from settlement.payouts.adapters.gas_tables import PAYOUT_GAS_OPERATION
 from tests.ledger_builders import (
     ALICE,
     ASSET,
@@ -160,9 +161,26 @@ class StatementWorld:
             gas_used=cost,
             effective_gas_price_wei=1,
             l1_fee_wei=0,
+            other_fee_wei=0,
             value_wei=0,
         )
         self._book(WALLET_BOOK, payment_rules.gas_spent(spent, 0))
+        paid_for = [*[("withdraw", 1)] * 6, *[("withdraw", 2)] * 4, ("tip", None)]
+        with self.engine.begin() as connection:
+            connection.execute(
+                pg_insert(PAYOUT_GAS_OPERATION),
+                [
+                    {
+                        "chain_id": CHAIN_ID,
+                        "tx_hash": spent.tx_hash,
+                        "ordinal": ordinal,
+                        "op_id": Hash32.from_int(ordinal),
+                        "kind": kind,
+                        "epoch": epoch,
+                    }
+                    for ordinal, (kind, epoch) in enumerate(paid_for)
+                ],
+            )
 
     def post(self) -> None:
         """Write blocks and logs as the indexer does, and post all books up to the last block."""

@@ -71,11 +71,11 @@ def workers_of(parent: int) -> list[int]:
 
 
 def is_gone(pid: int) -> bool:
-    """Whether a process ends within a few seconds; a zombie has ended."""
+    """Whether a process ends soon; a zombie has ended."""
     until_gone = Retrying(
         retry=retry_if_result(lambda state: state is not None and state != "Z"),
         wait=wait_fixed(0.02),
-        stop=stop_after_delay(5),
+        stop=stop_after_delay(60),
         retry_error_callback=lambda _: "still there",
     )
     return until_gone(_state, Path(f"/proc/{pid}")) in {None, "Z"}

@@ -11,7 +11,7 @@ from settlement.royalties.zk.groth16 import Proof, VerifyingKey
 
 _VECTORS = Path(__file__).parent / "vectors" / "groth16.json"
 PUBLISHED = Path(__file__).resolve().parents[2] / "shared" / "vectors" / "zk"
-"""A third party's key and proof, where they are present."""
+"""A third party's keys and proofs, where they are present."""
 
 
 class ProvedStatement(NamedTuple):
@@ -39,11 +39,25 @@ def key_documents() -> list[dict[str, Any]]:
     return circuits
 
 
-def published_statement() -> ProvedStatement:
-    """The third party's proof, of a circuit of its own."""
-    key = verifying_key_from_bytes((PUBLISHED / "verifying_key.bin").read_bytes())
-    document = json.loads((PUBLISHED / "zk_proof.json").read_text())
-    return ProvedStatement(key, *proof_from_document(document), document)
+def published_statements() -> list[ProvedStatement]:
+    """Every proof of a third party, with the key beside it; none where they are absent."""
+    found = []
+    for path, key_path in published_files():
+        document = json.loads(path.read_text())
+        key = verifying_key_from_bytes(key_path.read_bytes())
+        found.append(ProvedStatement(key, *proof_from_document(document), document))
+    return found
+
+
+def published_files() -> list[tuple[Path, Path]]:
+    """Every proof and its key: of the folder's keys, the one whose name is nearest."""
+    proofs = [path for path in sorted(PUBLISHED.rglob("*.json")) if "digest" in path.read_text()]
+    return [(path, _nearest(path, sorted(path.parent.glob("*.bin")))) for path in proofs]
+
+
+def _nearest(proof: Path, keys: list[Path]) -> Path:
+    words = set(proof.stem.split("_"))
+    return max(keys, key=lambda key: len(words & set(key.stem.split("_"))))
 
 
 def key_bytes() -> bytes:

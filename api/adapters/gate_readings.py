@@ -4,6 +4,10 @@ A reading is stored only if its block is in the index, and if no indexed transfe
 touches the wallet. Both are asked under a lock of the cursor's row, which every extension and every
 reorg changes first: so an indexer comes wholly before, and is seen here, or wholly after, and then
 deletes what it outdates (`indexer.adapters.gate_readings`, and the registry of fact tables).
+
+Anybody may ask about any wallet, so a reading goes when it says nothing any more: whoever stores
+some deletes up to `SWEPT_MAX` of those whose window is over. Admissions stay; to be admitted, a
+wallet must have held something.
 """
 
 from collections.abc import Sequence
@@ -13,6 +17,9 @@ from typing import Final
 from api.adapters.changes import change
 from api.adapters.snapshot import Pool
 from contracts.evm import Address, BlockNumber, ChainId, Hash32
+from settlement.payments.gates import WINDOW_S
+
+SWEPT_MAX: Final = 100
 
 _LOCK_CURSOR: Final = "SELECT FROM cursor WHERE chain_id = %(chain_id)s FOR SHARE"
 _IS_INDEXED: Final = """
@@ -47,6 +54,18 @@ _ADMIT: Final = """
     ON CONFLICT (chain_id, wallet, gate_id) DO UPDATE SET block_number = excluded.block_number
     WHERE gate_admission.block_number > excluded.block_number
 """
+_SWEEP: Final = """
+    DELETE FROM gate_reading r USING (
+        SELECT chain_id, wallet, gate_id FROM gate_reading
+        WHERE chain_id = %(chain_id)s AND block_number < (
+            SELECT b.number FROM block b, block h
+            WHERE h.chain_id = %(chain_id)s AND h.number = %(number)s
+              AND b.chain_id = %(chain_id)s AND b.timestamp > h.timestamp - %(window_s)s
+            ORDER BY b.timestamp, b.number LIMIT 1)
+        ORDER BY block_number LIMIT %(swept_max)s FOR UPDATE SKIP LOCKED
+    ) over
+    WHERE (r.chain_id, r.wallet, r.gate_id) = (over.chain_id, over.wallet, over.gate_id)
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,6 +99,8 @@ async def store_readings(
         cursor = await connection.execute(_IS_INDEXED, place)
         if await cursor.fetchone() != (True,):
             return False
+        sweep = {"window_s": WINDOW_S, "swept_max": SWEPT_MAX}
+        await connection.execute(_SWEEP, place | sweep)
         for reading in sorted(readings, key=lambda one: one.gate_id):
             values = place | {
                 "gate_id": bytes(reading.gate_id),

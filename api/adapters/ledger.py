@@ -107,6 +107,25 @@ class _LeafRow:
     leaf: bytes
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _BlockRow:
+    hash: bytes
+    timestamp: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Which:
+    """Which entries of a journal: under a seal, naming an account, in effect at a block.
+
+    What is in effect at block `upto` is of the current version; None narrows nothing.
+    """
+
+    version: int
+    under: Seal | None
+    account: Account | None
+    upto: int | None
+
+
 _BOOKS = """
     SELECT DISTINCT ON (c.contract) c.contract, c.block_number AS number, c.block_hash AS hash,
            c.timestamp, c.version,
@@ -119,6 +138,11 @@ _BOOKS = """
     WHERE c.chain_id = %(chain_id)s
       AND (%(contract)s::bytea IS NULL OR c.contract = %(contract)s)
     ORDER BY c.contract, c.version DESC
+"""
+
+_BLOCK = """
+    SELECT hash, timestamp FROM block
+    WHERE chain_id = %(chain_id)s AND number = %(number)s
 """
 
 _ENTRY_COLUMNS = """
@@ -135,15 +159,22 @@ _ENTRY_COLUMNS = """
 _RECORDED = f"""
     SELECT {_ENTRY_COLUMNS} FROM journal_entry e LEFT JOIN ledger_link l ON l.entry_id = e.id
     WHERE e.chain_id = %(chain_id)s AND e.contract = %(contract)s AND e.arrival > %(after)s
-    ORDER BY e.arrival LIMIT %(limit)s
 """  # noqa: S608 - of constants
 
 _NUMBERED = f"""
     SELECT {_ENTRY_COLUMNS} FROM ledger_link l JOIN journal_entry e ON e.id = l.entry_id
     WHERE l.chain_id = %(chain_id)s AND l.contract = %(contract)s
       AND l.sequence BETWEEN %(first)s AND %(last)s AND e.arrival > %(after)s
-    ORDER BY l.sequence LIMIT %(limit)s
 """  # noqa: S608 - of constants
+
+_OF_ACCOUNT = """
+    AND e.id IN (SELECT entry_id FROM posting WHERE debit_account = %(account)s
+                 UNION ALL SELECT entry_id FROM posting WHERE credit_account = %(account)s)
+"""
+
+_UP_TO = " AND e.version = %(version)s AND e.effective_block <= %(upto)s"
+
+_PAGE = " ORDER BY e.arrival LIMIT %(limit)s"
 
 _NAMED = f"""
     SELECT {_ENTRY_COLUMNS} FROM journal_entry e LEFT JOIN ledger_link l ON l.entry_id = e.id
@@ -182,21 +213,39 @@ async def read_books(reads: Snapshot, chain_id: int, contract: Address | None) -
     return await reads.rows(BookRow, _BOOKS, values)
 
 
+async def read_block(reads: Snapshot, row: BookRow, chain_id: int, number: int) -> Block | None:
+    """A block that a book has reached; None where it has not, or the block is not indexed."""
+    if number > row.number:
+        return None
+    if number == row.number:
+        return row.block
+    values = {"chain_id": chain_id, "number": number}
+    found = await reads.rows(_BlockRow, _BLOCK, values)
+    if not found:
+        return None
+    return Block(number=number, hash=Hash32(found[0].hash), timestamp=found[0].timestamp)
+
+
 async def read_journal(
-    reads: Snapshot, book: Book, *, under: Seal | None, after: int, limit: int
+    reads: Snapshot, book: Book, which: Which, *, after: int, limit: int
 ) -> list[StoredEntry]:
-    """Entries recorded after an arrival, in that order: all, or those under one seal.
+    """Entries recorded after an arrival, in that order.
 
     Raises:
         JournalDiffers: an entry is not what was recorded.
     """
     values = _scope(book) | {"after": after, "limit": limit}
-    if under is None:
-        heads = await reads.rows(_HeadRow, _RECORDED, values)
-    else:
-        bounds = {"first": under.first_sequence, "last": under.last_sequence}
-        heads = await reads.rows(_HeadRow, _NUMBERED, values | bounds)
-    return await _with_postings(reads, heads)
+    query = _RECORDED
+    if which.under is not None:
+        query = _NUMBERED
+        values |= {"first": which.under.first_sequence, "last": which.under.last_sequence}
+    if which.account is not None:
+        query += _OF_ACCOUNT
+        values |= {"account": bytes(book.account_id(which.account))}
+    if which.upto is not None:
+        query += _UP_TO
+        values |= {"version": which.version, "upto": which.upto}
+    return await _with_postings(reads, await reads.rows(_HeadRow, query + _PAGE, values))
 
 
 async def read_entry(reads: Snapshot, book: Book, entry_id: Hash32) -> StoredEntry | None:

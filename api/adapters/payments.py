@@ -79,7 +79,8 @@ _SUBMISSIONS = """
         ORDER BY attempt DESC LIMIT 1
     ) c ON true
     WHERE s.intent_id = %(intent_id)s
-    ORDER BY s.recorded_at, s.transaction_hash
+    ORDER BY c.ordinal IS NULL, s.recorded_at, s.transaction_hash
+    LIMIT 100
 """
 
 _REFUNDED = """
@@ -109,7 +110,11 @@ async def read_intent(reads: Snapshot, at: Standpoint, intent_id: Hash32) -> Int
 async def read_submissions(
     reads: Snapshot, at: Standpoint, intent_id: Hash32
 ) -> list[SubmissionOut]:
-    """Every transaction that an intent was told of, oldest first, with its state at the head."""
+    """Transactions that an intent was told of, with their state at the head.
+
+    What is bound to it comes first, then the oldest; events that name its order are many if many
+    have paid it.
+    """
     values = at.scope | {"intent_id": bytes(intent_id)}
     rows = await reads.rows(_SubmissionRow, _SUBMISSIONS, values)
     return [_submission(row, at) for row in rows]

@@ -4,6 +4,10 @@ A nonce is used once because one transaction deletes it: of many that try at onc
 for that one and then find nothing. Sign-ins of one account take turns by an advisory lock, so that
 it never has more than `SESSIONS_MAX` sessions.
 
+An account sees and ends sessions of its own alone. A key is the same on every chain, so its are all
+sessions of its address; a contract is its owner's on its own chain only (`auth.Visitor`), so its
+are those that were opened as that contract there.
+
 A session is prolonged in two steps: one request marks it as seen, and that one alone asks the
 wallet of a contract, while all others go on by the end that the session has.
 
@@ -22,12 +26,22 @@ from psycopg.rows import class_row
 from api.adapters.changes import change
 from api.adapters.snapshot import Pool, snapshot
 from api.errors import SignInRefused
-from api.sessions import SEEN_STEP_S, SESSION_LIFE_S, SESSIONS_MAX, Session, WalletProof
+from api.sessions import (
+    SEEN_STEP_S,
+    SESSION_LIFE_S,
+    SESSIONS_MAX,
+    Account,
+    Session,
+    WalletProof,
+)
 from api.siwe import SignInMessage
 from api.siwe_verification import NONCE_LIFE_S
 from contracts.evm import Address, ChainId, Hash32, Timestamp
 
 SWEPT_MAX = 100
+
+SESSIONS_SHOWN_MAX = 100
+"""A key sees more than its own `SESSIONS_MAX` where code that it delegates to signed in."""
 
 Vouch = Callable[[Session], Awaitable[bool | None]]
 
@@ -90,12 +104,17 @@ _SWEEP_SESSIONS = """
         ORDER BY expires_at LIMIT %(swept_max)s FOR UPDATE SKIP LOCKED)
 """
 
-_MAKE_ROOM = """
-    DELETE FROM access_session WHERE address = %(address)s AND ordinal NOT IN (
-        SELECT ordinal FROM access_session
-        WHERE address = %(address)s AND expires_at > %(now)s
-        ORDER BY ordinal DESC LIMIT %(others_max)s)
+_OWN = """
+    address = %(address)s
+    AND (NOT %(is_contract)s OR (chain_id = %(chain_id)s AND wallet_digest IS NOT NULL))
 """
+
+_MAKE_ROOM: LiteralString = f"""
+    DELETE FROM access_session WHERE {_OWN} AND ordinal NOT IN (
+        SELECT ordinal FROM access_session
+        WHERE {_OWN} AND expires_at > %(now)s
+        ORDER BY ordinal DESC LIMIT %(others_max)s)
+"""  # noqa: S608 - of constants
 
 _ADD_SESSION = """
     INSERT INTO access_session
@@ -128,16 +147,16 @@ _PROLONG = """
               wallet_digest, wallet_signature
 """
 
-_SESSIONS_OF = """
+_SESSIONS_OF: LiteralString = f"""
     SELECT id, address, chain_id, created_at, seen_at, expires_at,
            wallet_digest, wallet_signature
     FROM access_session
-    WHERE address = %(address)s AND expires_at > %(now)s
+    WHERE {_OWN} AND expires_at > %(now)s
     ORDER BY ordinal DESC LIMIT %(sessions_max)s
-"""
+"""  # noqa: S608 - of constants
 
-_REVOKE = "DELETE FROM access_session WHERE address = %(address)s AND id = %(id)s RETURNING id"
-_REVOKE_ALL = "DELETE FROM access_session WHERE address = %(address)s"
+_REVOKE: LiteralString = f"DELETE FROM access_session WHERE {_OWN} AND id = %(id)s RETURNING id"  # noqa: S608 - so too
+_REVOKE_ALL: LiteralString = f"DELETE FROM access_session WHERE {_OWN}"  # noqa: S608 - so too
 _END = "DELETE FROM access_session WHERE token_digest = %(token_digest)s"
 
 
@@ -184,6 +203,7 @@ async def open_session(
         "expires_at": now + SESSION_LIFE_S,
         "others_max": SESSIONS_MAX - 1,
         "swept_max": SWEPT_MAX,
+        "is_contract": wallet is not None,
         "wallet_digest": None if wallet is None else bytes(wallet.digest),
         "wallet_signature": None if wallet is None else wallet.signature,
     }
@@ -242,24 +262,33 @@ async def read_session(
     return None if row is None else row.session
 
 
-async def read_sessions(pool: Pool, address: Address, *, now: Timestamp) -> list[Session]:
-    """All live sessions of an account, newest first."""
-    values = {"address": bytes(address), "now": now, "sessions_max": SESSIONS_MAX}
+async def read_sessions(pool: Pool, account: Account, *, now: Timestamp) -> list[Session]:
+    """All live sessions of an account, newest first; of a key also those of its contracts."""
+    values = _owned(account) | {"now": now, "sessions_max": SESSIONS_SHOWN_MAX}
     async with snapshot(pool) as reads:
         return [row.session for row in await reads.rows(_Row, _SESSIONS_OF, values)]
 
 
-async def revoke_session(pool: Pool, address: Address, session: UUID) -> bool:
+async def revoke_session(pool: Pool, account: Account, session: UUID) -> bool:
     """End one session of an account; whether there was one."""
     async with change(pool) as connection:
-        gone = await connection.execute(_REVOKE, {"address": bytes(address), "id": session})
+        gone = await connection.execute(_REVOKE, _owned(account) | {"id": session})
         return await gone.fetchone() is not None
 
 
-async def revoke_sessions(pool: Pool, address: Address) -> None:
+async def revoke_sessions(pool: Pool, account: Account) -> None:
     """End all sessions of an account."""
     async with change(pool) as connection:
-        await connection.execute(_REVOKE_ALL, {"address": bytes(address)})
+        await connection.execute(_REVOKE_ALL, _owned(account))
+
+
+def _owned(account: Account) -> dict[str, object]:
+    """What `_OWN` is asked with."""
+    return {
+        "address": bytes(account.address),
+        "chain_id": account.chain_id,
+        "is_contract": account.is_contract,
+    }
 
 
 async def _row(

@@ -11,8 +11,7 @@ from api.errors import NotFound
 from api.fields import HashIn
 from api.problem_details import problems
 from api.schemas.documents import DocumentOut, DocumentRequest, DocumentStored
-from contracts.operations import payout_operation_id
-from settlement.payouts.documents import totals
+from settlement.payouts.documents import op_ids_of, totals
 
 router = APIRouter(tags=["payouts"])
 
@@ -28,9 +27,9 @@ async def add(
 ) -> DocumentStored:
     """Keep a document of lines until another person accepts it; 200 where it was kept before.
 
-    Who adds must be signed in as an approver of the payout policy. 409 where the list is known with
-    other lines: its op-ids stand for what it said at first, for ever. Longer documents than a
-    request may be are added at the command line.
+    Who adds must be signed in as an approver of the payout policy. 409 where the list is known, or
+    was paid, with other lines: its op-ids stand for what it said at first, for ever. Longer
+    documents than a request may be are added at the command line.
     """
     desk = _desk(view)
     kept = await add_document(
@@ -96,17 +95,14 @@ def _source(wanted: DocumentRequest) -> bytes:
 
 def _stored(view: View, kept: KeptDocument) -> DocumentStored:
     one = kept.document
-    op_ids = [
-        payout_operation_id(one.list_id, line.index, chain_id=one.chain_id, contract=one.contract)
-        for line in one.lines
-    ]
     document = DocumentOut(
         digest=one.digest,
         list=one.name,
         list_id=one.list_id,
         lines=len(one.lines),
         totals={str(asset): str(units) for asset, units in sorted(totals(one.lines).items())},
-        op_ids=op_ids,
+        op_ids=list(op_ids_of(one, len(one.lines))),
+        settled=list(kept.settled),
         added_by=kept.added_by,
         accepted_by=kept.accepted_by,
         accepted_at=kept.accepted_at,

@@ -6,7 +6,7 @@ What the two `POST` routes write is in `api.payments`, and nowhere else.
 from fastapi import APIRouter, Request, Response, status
 
 from api.adapters.payments import is_refunded, read_intent, read_submissions
-from api.auth import MaybeVisitorOf
+from api.auth import MaybeVisitorOf, Visitor
 from api.conditional import answer_at_block
 from api.context import View, ViewOf
 from api.errors import NotFound
@@ -24,9 +24,10 @@ from api.schemas.payments import (
     SubmissionRequest,
 )
 from contracts.addresses import Settlement
-from contracts.evm import Hash32, Timestamp
+from contracts.evm import Address, Hash32, Timestamp
 from contracts.units import BaseUnits
 from settlement.payments.intent import PaymentIntent
+from settlement.payments.ports import Submission
 from settlement.payments.states import LIVE, State
 from settlement.payments.verify_payment import Look, PaymentDesk
 
@@ -42,15 +43,18 @@ router = APIRouter(tags=["payments"])
 async def create_intent(
     view: ViewOf, wanted: IntentRequest, visitor: MaybeVisitorOf, response: Response
 ) -> IntentStored:
-    """Store what shall be paid; 200 where it was stored before.
+    """Store what shall be paid; 200 where it was stored before, and nothing changed.
 
-    The answer says what to put into the transaction: the contract, the order id, and the fee by the
-    terms in force. Only who is signed in as the payer announces an `offramp_send`.
+    The answer has the fee by the terms in force, and the `call` that the payer's wallet sends. Then
+    tell of the transaction (`POST /v1/payments/{intent_id}/submissions`), or do not: it is found by
+    its order id as soon as its block is indexed. Where a request was not answered, send the same
+    again. Only who is signed in as the payer announces an `offramp_send` (403).
     """
     intent, is_new = await declare_intent(
         _desk(view),
         lambda: _draft(view.settlement, wanted),
-        visitor=None if visitor is None else visitor.account_on(view.settlement.chain_id),
+        visitor=_account(visitor, view),
+        now=view.context.deps.now(),
         writers=view.context.writers,
     )
     if not is_new:
@@ -62,7 +66,11 @@ async def create_intent(
 
 @router.get("/payments/intents/{intent_id}", response_model=IntentAnswer)
 async def show_intent(request: Request, view: ViewOf, intent_id: HashIn) -> Response:
-    """An intent, its transactions, and where they stand at the head of the index."""
+    """An intent, its transactions, and where they stand at the head of the index.
+
+    Ask again with `If-None-Match` once a block; 304 costs nothing. `state` is what to act on, and
+    `is_refunded` whether its contract gave the payment back.
+    """
     async with view.standpoint() as (reads, at):
         intent = await read_intent(reads, at, intent_id)
         submissions = await read_submissions(reads, at, intent_id)
@@ -94,15 +102,24 @@ async def show_intent(request: Request, view: ViewOf, intent_id: HashIn) -> Resp
     responses=problems(403, 409, 415),
 )
 async def submit(
-    view: ViewOf, intent_id: HashIn, told: SubmissionRequest, _: MaybeVisitorOf
+    view: ViewOf, intent_id: HashIn, told: SubmissionRequest, visitor: MaybeVisitorOf
 ) -> SubmissionAnswer:
     """Take note of a transaction and look at it; the same again has the same answer.
 
-    409 where the payment serves another order, or the order has another payment. A transaction that
-    no block has yet is `awaited`, and is looked at again without being asked for.
+    A transaction that no block has yet is `awaited`, and is looked at again without being asked
+    for. One that does not pay is no error: its state is `refused`, and `failed` names the checks.
+
+    403 if it is for an `offramp_send` of somebody else. 409 `claimed-elsewhere` where the payment
+    serves another order, or the order has another payment: asking again does not help, and the
+    money of a second payment is due back. 409 `too-many-transactions` where an intent was told of
+    16 that do not name its order; the one that pays is found without being told of. 503
+    `payment-unverified` where neither index nor node can show it: it was noted, ask again.
     """
     found = await submit_transaction(
-        _desk(view), intent_id, told.transaction_hash, writers=view.context.writers
+        _desk(view),
+        Submission(intent_id, told.transaction_hash),
+        visitor=_account(visitor, view),
+        writers=view.context.writers,
     )
     return SubmissionAnswer(
         settlement=view.settlement.name,
@@ -114,7 +131,10 @@ async def submit(
 
 @router.get("/payments/{intent_id}/submissions", response_model=SubmissionList)
 async def list_submissions(request: Request, view: ViewOf, intent_id: HashIn) -> Response:
-    """Every transaction that an intent was told of, oldest first; there are at most 16."""
+    """Every transaction that an intent was told of, or that names its order.
+
+    Those that are bound to the order come first, then the oldest; there are at most 100.
+    """
     async with view.standpoint() as (reads, at):
         intent = await read_intent(reads, at, intent_id)
         submissions = await read_submissions(reads, at, intent_id)
@@ -124,6 +144,11 @@ async def list_submissions(request: Request, view: ViewOf, intent_id: HashIn) ->
         **at.envelope, head=at.head, intent_id=intent_id, submissions=submissions
     )
     return answer_at_block(request, answer, at.finalized.hash)
+
+
+def _account(visitor: Visitor | None, view: View) -> Address | None:
+    """Who is signed in, where that is somebody on the settlement's chain."""
+    return None if visitor is None else visitor.account_on(view.settlement.chain_id)
 
 
 def _desk(view: View) -> PaymentDesk:

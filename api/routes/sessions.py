@@ -101,7 +101,7 @@ async def sign_in(
 @router.get("", responses=problems(401))
 async def list_sessions(context: ContextOf, visitor: VisitorOf) -> Sessions:
     """All sessions of the account that asks."""
-    found = await read_sessions(context.pool, visitor.address, now=context.deps.now())
+    found = await read_sessions(context.pool, visitor.account, now=context.deps.now())
     return Sessions(items=[session_out(one, current=visitor.session) for one in found])
 
 
@@ -113,7 +113,7 @@ async def end_session(
     session: Annotated[UUID, Path(description="`id` of one of the account's sessions")],
 ) -> Response:
     """Revoke one session of the account that asks; of its own the cookie goes too."""
-    if not await revoke_session(context.pool, visitor.address, session):
+    if not await revoke_session(context.pool, visitor.account, session):
         raise NotFound(f"you have no session {session}", field="session", value=session)
     if session == visitor.session:
         context.known.forget(visitor.token_digest)
@@ -124,7 +124,7 @@ async def end_session(
 @router.delete("", status_code=204, responses=problems(401, 403))
 async def end_sessions(request: Request, context: ContextOf, visitor: VisitorOf) -> Response:
     """Revoke all sessions of the account that asks."""
-    await revoke_sessions(context.pool, visitor.address)
+    await revoke_sessions(context.pool, visitor.account)
     context.known.forget(visitor.token_digest)
     drop_cookie(request, context.deps.access)
     return Response(status_code=204)

@@ -37,7 +37,9 @@ class DocumentRequest(BaseModel):
 class DocumentOut(BaseModel):
     """A document as it is kept; `op_ids` are what its lines are paid under, in order.
 
-    `accepted_at` is the time of the finalized block from which it is owed.
+    `settled` are the lines that the chain has settled: nothing is owed on them, also where the
+    document is given again because a restored backup had lost it. `accepted_at` is the time of the
+    finalized block from which it is owed.
     """
 
     digest: HashOut
@@ -46,6 +48,7 @@ class DocumentOut(BaseModel):
     lines: int
     totals: dict[str, str]
     op_ids: list[HashOut]
+    settled: list[int]
     added_by: str
     accepted_by: str | None
     accepted_at: int | None

@@ -18,7 +18,7 @@ from typing import Literal
 
 from pydantic import BaseModel, Field
 
-from api.fields import AddressOut, AmountOut, BytesOut, HashOut
+from api.fields import AddressOut, AmountOut, BytesOut, DeltaOut, HashOut
 from api.schemas.envelope import Block, OfSettlement, Page
 
 
@@ -78,6 +78,24 @@ class JournalPage(Page):
 
     book: AddressOut
     items: list[EntryOut]
+
+
+class AccountBalance(BaseModel):
+    """What is posted on an account in one asset; `posted` is on its normal side."""
+
+    asset: AddressOut
+    debits: DeltaOut
+    credits: DeltaOut
+    posted: DeltaOut
+
+
+class AccountAnswer(OfSettlement):
+    """The posted balances of one account at the end of `block`."""
+
+    book: AddressOut
+    account: str
+    is_debit_normal: bool = Field(description="whether debits raise its balances")
+    balances: list[AccountBalance]
 
 
 class SealOut(BaseModel):

@@ -4,7 +4,7 @@ The books of a payment contract are posted from its own events; those of the bat
 from transfers of indexed tokens to it, which it does not see.
 """
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, and_, select
@@ -125,6 +125,18 @@ class BookFacts:
         if self._name is ContractName.PAYOUT_BATCH:
             events.extend(self._received(after, upto))
         return sorted(events, key=lambda event: event.ref)
+
+    def line_ends(self, op_ids: Sequence[Hash32], upto: BlockRef) -> list[LinePaid | LineUnclaimed]:
+        """What ended these lines in blocks up to `upto`."""
+        found: list[LinePaid | LineUnclaimed] = []
+        for kind in _KINDS[self._name]:
+            if kind.record not in (LinePaid, LineUnclaimed):
+                continue
+            facts = FACTS[kind.spec.table].c
+            is_one = and_(_emitted_by(kind.spec, self._address), facts.op_id.in_(op_ids))
+            rows = self._rows(kind.spec, BlockNumber(-1), upto, is_one)
+            found += [kind.record(**row) for row in rows]
+        return found
 
     def _received(self, after: BlockNumber, upto: BlockRef) -> Iterator[TokensReceived]:
         """Transfers from nobody else but the contract itself bring something in."""

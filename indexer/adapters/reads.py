@@ -12,10 +12,12 @@ from typing import Any, NamedTuple
 from sqlalchemy import (
     Column,
     ColumnElement,
+    CompoundSelect,
     Connection,
     Select,
     Table,
     and_,
+    func,
     literal,
     select,
     union_all,
@@ -47,7 +49,7 @@ from contracts.events import (
     VERDICT_PLACED,
     WORK_TERMS_SET,
 )
-from contracts.evm import Address, BlockNumber, BlockRef, Epoch, Timestamp
+from contracts.evm import Address, BlockNumber, BlockRef, Epoch, LogIndex, Timestamp
 from contracts.money_events import (
     EpochCommitted,
     EpochVetoed,
@@ -55,6 +57,7 @@ from contracts.money_events import (
     MoneyEvent,
     TransferEvent,
 )
+from contracts.units import BaseUnits
 from indexer.adapters.balances import token_balance
 from indexer.adapters.money_reads import (
     commitments,
@@ -67,6 +70,8 @@ from indexer.adapters.tables import BLOCK, BLOCK_REF, CHAIN_FINALITY, CURSOR, FA
 from indexer.errors import NotIndexed
 
 _BLOCKS_PER_FETCH = 2_000  # with their headers, about a megabyte
+_LOGS_PER_FETCH = 5_000  # of sixteen rows each, twenty megabytes
+_PLACES_PER_FETCH = 50_000
 _INPUTS = (EPOCH_CLOCK_STARTED, VERDICT_PLACED, VERDICT_LIFTED)
 _INPUTS_OF_EPOCH = (SUBSCRIBED, EPOCH_FUNDED, CONSUMPTION_SUBMITTED)
 _INPUTS_IN_FORCE = (PARAMETERS_SET, WORK_TERMS_SET, SPLIT_TERMS_SET)
@@ -213,40 +218,54 @@ class FactReads:
         The clock's start, parameters and terms in force up to the epoch, all verdicts, and the
         epoch's subscriptions, funding and usage.
         """
-        self._require(upto)
-        places = union_all(
-            *(self._places(spec, upto) for spec in _INPUTS),
-            *(self._places(spec, upto, _of(spec).epoch == epoch) for spec in _INPUTS_OF_EPOCH),
-            *(
-                self._places(spec, upto, _of(spec).effective_epoch <= epoch)
-                for spec in _INPUTS_IN_FORCE
-            ),
-        ).subquery()
+        return _log_columns(self._connection.execute(self._input_logs(epoch, upto)).all())
+
+    def input_log_batches(self, epoch: Epoch, upto: BlockRef) -> Iterator[LogColumns]:
+        """The same logs in batches, for epochs of millions; they are read as they are asked for."""
+        query = self._input_logs(epoch, upto).execution_options(yield_per=_LOGS_PER_FETCH)
+        with self._connection.execute(query) as found:
+            yield from map(_log_columns, found.partitions())
+
+    def input_places(
+        self, epoch: Epoch, *, boundary: BlockRef, reference: BlockRef
+    ) -> Iterator[tuple[BlockNumber, LogIndex]]:
+        """Where the events that an epoch is computed from stand, in chain order, as a stream.
+
+        Subscriptions and funding are those up to the boundary block.
+        """
+        self._require(boundary)
+        places = self._input_places(epoch, reference, paid_upto=boundary).subquery()
+        query = select(places).order_by(places.c.block_number, places.c.log_index)
+        streamed = query.execution_options(yield_per=_PLACES_PER_FETCH)
+        with self._connection.execute(streamed) as found:
+            yield from ((BlockNumber(row[0]), LogIndex(row[1])) for row in found)
+
+    def input_blocks(self, epoch: Epoch, upto: BlockRef) -> Iterator[BlockRef]:
+        """The blocks of the logs that an epoch is computed from, ascending, as a stream."""
+        places = self._input_places(epoch, upto, paid_upto=upto).subquery()
         query = (
-            select(
-                LOG.c.block_number,
-                BLOCK.c.hash.label("block_hash"),
-                LOG.c.log_index,
-                LOG.c.address,
-                LOG.c.topics,
-                LOG.c.data,
-            )
-            .join(
-                places,
-                and_(
-                    LOG.c.block_number == places.c.block_number,
-                    LOG.c.log_index == places.c.log_index,
-                ),
-            )
-            .join(
-                BLOCK,
-                and_(BLOCK.c.chain_id == LOG.c.chain_id, BLOCK.c.number == LOG.c.block_number),
-            )
-            .where(LOG.c.chain_id == self._chain_id)
-            .order_by(LOG.c.block_number, LOG.c.log_index)
+            select(*BLOCK_REF)
+            .where(BLOCK.c.chain_id == self._chain_id)
+            .where(BLOCK.c.number.in_(select(places.c.block_number)))
+            .order_by(BLOCK.c.number)
+            .execution_options(yield_per=_BLOCKS_PER_FETCH)
         )
-        names = ("block_number", "block_hash", "log_index", "address", "topics", "data")
-        return LogColumns(**_columns(names, self._connection.execute(query).all()))
+        with self._connection.execute(query) as found:
+            yield from map(block_ref, found.mappings())
+
+    def funded_sums(self, epoch: Epoch, upto: BlockRef) -> dict[Address, BaseUnits]:
+        """Money that came in for the epoch, by asset, ascending."""
+        self._require(upto)
+        facts = _of(EPOCH_FUNDED)
+        amount = func.sum(facts.amount, type_=facts.amount.type)
+        query = (
+            select(facts.asset, amount)
+            .where(self._is_ours(EPOCH_FUNDED), facts.epoch == epoch)
+            .where(facts.block_number <= upto.number)
+            .group_by(facts.asset)
+            .order_by(facts.asset)
+        )
+        return {row[0]: BaseUnits(row[1]) for row in self._connection.execute(query)}
 
     def money_events(self, after: BlockNumber, upto: BlockRef) -> list[MoneyEvent]:
         """Events that moved or reserved money in blocks (after, upto], in chain order."""
@@ -267,6 +286,48 @@ class FactReads:
         """What became of transfers of unallocated money, in chain order."""
         self._require(upto)
         return transfer_events(self._connection, self._settlement, upto=upto)
+
+    def _input_places(
+        self, epoch: Epoch, upto: BlockRef, *, paid_upto: BlockRef
+    ) -> CompoundSelect[Any]:
+        """Where everything stands that an epoch is computed from, in no order."""
+        self._require(upto)
+        ends = {CONSUMPTION_SUBMITTED: upto}
+        return union_all(
+            *(self._places(spec, upto) for spec in _INPUTS),
+            *(
+                self._places(spec, ends.get(spec, paid_upto), _of(spec).epoch == epoch)
+                for spec in _INPUTS_OF_EPOCH
+            ),
+            *(
+                self._places(spec, upto, _of(spec).effective_epoch <= epoch)
+                for spec in _INPUTS_IN_FORCE
+            ),
+        )
+
+    def _input_logs(self, epoch: Epoch, upto: BlockRef) -> Select[Any]:
+        """The raw logs at these places, with the hashes of their blocks, in chain order."""
+        places = self._input_places(epoch, upto, paid_upto=upto).subquery()
+        is_there = and_(
+            LOG.c.block_number == places.c.block_number, LOG.c.log_index == places.c.log_index
+        )
+        is_its_block = and_(
+            BLOCK.c.chain_id == LOG.c.chain_id, BLOCK.c.number == LOG.c.block_number
+        )
+        return (
+            select(
+                LOG.c.block_number,
+                BLOCK.c.hash.label("block_hash"),
+                LOG.c.log_index,
+                LOG.c.address,
+                LOG.c.topics,
+                LOG.c.data,
+            )
+            .join(places, is_there)
+            .join(BLOCK, is_its_block)
+            .where(LOG.c.chain_id == self._chain_id)
+            .order_by(LOG.c.block_number, LOG.c.log_index)
+        )
 
     def _is_ours(self, spec: EventSpec) -> ColumnElement[bool]:
         """Whether a fact was emitted by this settlement's contract."""
@@ -329,3 +390,8 @@ def _of(spec: EventSpec) -> ReadOnlyColumnCollection[str, Column[Any]]:
 def _columns(names: Sequence[str], rows: Sequence[Sequence[Any]]) -> dict[str, list[Any]]:
     """Rows, turned into one list per name."""
     return {name: [row[place] for row in rows] for place, name in enumerate(names)}
+
+
+def _log_columns(rows: Sequence[Sequence[Any]]) -> LogColumns:
+    names = ("block_number", "block_hash", "log_index", "address", "topics", "data")
+    return LogColumns(**_columns(names, rows))

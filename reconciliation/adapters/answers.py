@@ -1,8 +1,9 @@
 """The entry that answers a discrepancy that is found no more.
 
 Nothing is an answer by standing near. An entry is one if it is recorded after the run that found
-the discrepancy last, and if it is the entry of the discrepancy's own event, or of the gas of its
-transaction, or if it was made by hand and its reason names the discrepancy's id.
+the discrepancy last, and if it is the entry of the discrepancy's own event, of the gas of its
+transaction, or of the document that says that its line is owed, or if it was made by hand and its
+reason names the discrepancy's id.
 """
 
 from collections.abc import Collection
@@ -11,6 +12,7 @@ from sqlalchemy import Connection, text
 
 from contracts.evm import Address, ChainId, Hash32
 from reconciliation.discrepancy import Kind
+from reconciliation.payment_books import LINE
 from reconciliation.register import Standing
 from settlement.ledger.accounts import Book
 from settlement.ledger.adapters import manual_rows
@@ -23,6 +25,12 @@ _RECORDED_SINCE = """
       AND e.source_kind = :source_kind AND e.source_id = ANY(:source_ids)
       AND e.recorded_at > (SELECT recorded_at FROM reconciliation_run WHERE id = :run)
     ORDER BY e.recorded_at DESC, e.id LIMIT 1
+"""
+
+
+_OWING_LINE = """
+    SELECT e.source_id FROM ledger_line l JOIN journal_entry e ON e.id = l.entry_id
+    WHERE l.chain_id = :chain_id AND l.op_id = :op_id AND e.source_kind = 'document'
 """
 
 
@@ -44,7 +52,15 @@ class SqlAnswers:
             found = self._recorded(standing, "log", [event])
         if standing.kind == Kind.GAS.value and place.transaction_hash is not None:
             found = self._recorded(standing, "gas", [bytes(place.transaction_hash)])
+        if standing.subject.startswith(LINE):
+            found = self._recorded(standing, "document", self._owing(standing))
         return found or self._recorded(standing, "manual", self._naming(standing.id))
+
+    def _owing(self, standing: Standing) -> list[bytes]:
+        """The entries by which documents owe a line, in any version of its book."""
+        op_id = Hash32.from_hex(standing.subject.removeprefix(LINE))
+        values = {"chain_id": self._chain_id, "op_id": bytes(op_id)}
+        return [bytes(row[0]) for row in self._connection.execute(text(_OWING_LINE), values)]
 
     def _naming(self, discrepancy_id: Hash32) -> list[bytes]:
         """Manual entries whose reason names a discrepancy."""

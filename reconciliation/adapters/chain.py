@@ -17,8 +17,10 @@ from contracts.addresses import Settlement
 from contracts.calls import EPOCH_OF, PAID_LINES, EpochState, EpochStatus, Function
 from contracts.event_spec import ContractName
 from contracts.evm import Address, BlockRef, Epoch, Hash32, bytes_from_hex
+from indexer.chain_profiles import ChainProfile
 from reconciliation.adapters.client import RPCClient, pinned
 from reconciliation.adapters.logs import LogReader
+from reconciliation.adapters.receipt_proofs import ReceiptProofs
 from reconciliation.adapters.state_proofs import ProvenReadings
 from reconciliation.adapters.wallet_history import WalletReader
 from reconciliation.chain_events import TRANSFER_TOPIC, RawLog, topics_of, transfer_of
@@ -62,11 +64,14 @@ class RPCChain:
         timeout_s: int,
         finality_tag: str,
         finality_depth_blocks: int,
+        profile: ChainProfile | None,
     ) -> None:
         self._client = RPCClient(url, timeout_s=timeout_s)
         self._logs = LogReader(self._client)
         self._readings = ProvenReadings(self._client)
-        self._wallets = WalletReader(self._client, self._logs, self._readings)
+        self._wallets = WalletReader(
+            self._client, self._logs, self._readings, ReceiptProofs(self._client, profile)
+        )
         self._payouts = settlement.payouts
         self._clock = settlement.contracts[ContractName.EPOCH_CLOCK]
         self._start = settlement.start_block
@@ -141,9 +146,9 @@ class RPCChain:
         """Balances by asset (zero: coins) and holder, as stated."""
         return {pair: self._readings.stated(*pair, at) for pair in pairs}
 
-    def wallet(self, records: WalletRecords, at: BlockRef) -> WalletHistory:
-        """What left a wallet."""
-        return self._wallets.history(records, self._start, at)
+    def wallet(self, records: WalletRecords, at: BlockRef, *, proven_upto: int) -> WalletHistory:
+        """What left a wallet; receipts of later blocks are proven, where the node proves them."""
+        return self._wallets.history(records, self._start, at, proven_upto=proven_upto)
 
     def flows(
         self,

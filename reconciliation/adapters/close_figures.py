@@ -1,12 +1,12 @@
 """What a monthly close is made from, read in one snapshot."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
 from contracts.addresses import Settlement
-from contracts.evm import Address, Timestamp
+from contracts.evm import ZERO_ADDRESS, Address, Epoch, Timestamp
 from reconciliation.adapters.journal_reads import settlement_books
 from reconciliation.adapters.period_sql import (
     AMOUNT,
@@ -21,12 +21,15 @@ from reconciliation.adapters.period_sql import (
 from reconciliation.adapters.plain_sql import read_rows
 from reconciliation.adapters.solvency import SqlSolvency
 from reconciliation.close_figures import (
+    NATIVE_UNIT,
     OF_CREATORS,
     TOP_CREATORS,
+    AssetUnit,
     CloseSource,
     CreatorTotal,
     DayTotal,
     DiscrepancyLine,
+    GasUse,
     KindBalance,
     KindFlow,
 )
@@ -67,6 +70,16 @@ class _DayRow:
     asset: bytes
     received: int
     paid: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _GasRow:
+    wallet: bytes
+    kind: str | None
+    epoch: int | None
+    amount: int
+    transactions: int
+    operations: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +153,24 @@ _DAYS = f"""
     GROUP BY 1, 2 ORDER BY 1, 2
 """  # noqa: S608 (literals)
 
+_GAS = f"""
+    SELECT e.contract AS wallet, o.kind, o.epoch, count(DISTINCT e.source_id) AS transactions,
+           count(o.op_id) AS operations,
+           sum(CASE WHEN o.op_id IS NULL THEN p.amount
+               ELSE div(p.amount, parts.n) + (o.ordinal < mod(p.amount, parts.n))::int END)
+               AS amount
+    FROM journal_entry e JOIN posting p ON p.entry_id = e.id
+    JOIN ledger_account d ON d.id = p.debit_account AND d.kind = 'gas'
+    LEFT JOIN payout_gas_operation o ON (o.chain_id, o.tx_hash) = (e.chain_id, e.source_id)
+    LEFT JOIN LATERAL (
+        SELECT count(*)::numeric AS n FROM payout_gas_operation a
+        WHERE (a.chain_id, a.tx_hash) = (o.chain_id, o.tx_hash)
+    ) parts ON true
+    WHERE {_IN_BOOKS} AND {STANDS} AND {IS_INSIDE} AND e.source_kind = 'gas'
+    GROUP BY e.contract, o.kind, o.epoch ORDER BY e.contract, o.kind, o.epoch
+"""  # noqa: S608 (literals)
+"""The cost of a transaction is shared equally by its operations, to the unit."""
+
 _CLOSED = """
     SELECT contract, closed_by FROM ledger_period_close
     WHERE chain_id = %(chain_id)s AND contract = ANY(%(books)s::bytea[])
@@ -148,7 +179,7 @@ _CLOSED = """
 
 _CURSORS = """
     SELECT l.timestamp FROM ledger_cursor l
-    WHERE l.chain_id = %(chain_id)s AND l.contract = ANY(%(contracts)s::bytea[])
+    WHERE l.chain_id = %(chain_id)s AND l.contract = ANY(%(books)s::bytea[])
       AND l.version = coalesce((SELECT max(r.version) FROM ledger_rewind r
           WHERE r.chain_id = l.chain_id AND r.contract = l.contract), 0)
 """
@@ -159,11 +190,12 @@ def read_close(
     settlement: Settlement,
     period: Period,
     discrepancies: Sequence[DiscrepancyLine],
+    units: Mapping[Address, AssetUnit],
 ) -> CloseSource:
     """Everything that a report of this period needs."""
-    books = [bytes(book.contract) for book in settlement_books(connection, settlement)]
+    books = [book.contract for book in settlement_books(connection, settlement)]
     values = period_values(settlement, period) | {
-        "books": books,
+        "books": [bytes(book) for book in books],
         "own": [kind.value for kind in OF_CREATORS],
         "top": TOP_CREATORS,
     }
@@ -173,9 +205,10 @@ def read_close(
         settlement=settlement.name,
         chain_id=settlement.chain_id,
         contracts=contracts,
+        wallets=[book for book in books if book not in contracts],
+        units={ZERO_ADDRESS: NATIVE_UNIT} | dict(units),
         period=period,
-        is_over=len(cursors) == len(contracts)
-        and all(row.timestamp >= period.end for row in cursors),
+        is_over=len(cursors) == len(books) and all(row.timestamp >= period.end for row in cursors),
         closed_by={
             Address(row.contract): row.closed_by
             for row in read_rows(connection, _ClosedRow, _CLOSED, values)
@@ -205,8 +238,20 @@ def read_close(
             )
             for row in read_rows(connection, _DayRow, _DAYS, values)
         ],
+        gas=[_gas(row) for row in read_rows(connection, _GasRow, _GAS, values)],
         discrepancies=discrepancies,
         solvency=_solvency(SqlSolvency(connection, settlement), period),
+    )
+
+
+def _gas(row: _GasRow) -> GasUse:
+    return GasUse(
+        wallet=Address(row.wallet),
+        kind=row.kind,
+        epoch=None if row.epoch is None else Epoch(row.epoch),
+        amount=row.amount,
+        transactions=row.transactions,
+        operations=row.operations,
     )
 
 

@@ -24,6 +24,8 @@ from settlement.royalties.usercentric_v1 import (
 )
 
 _DECIMAL = re.compile(r"0|[1-9][0-9]{0,38}", re.ASCII)
+_INTEGER_END = 10**1000
+"""Products of three such numbers can still be written down."""
 _FIELDS = ("tier_fees", "usage", "bandwidth_ppm")
 _ROW_FIELDS = ("user", "work", "minutes", "price_ppm", "region_ppm", "plays")
 
@@ -107,6 +109,8 @@ def _integers(values: Mapping[str, object], field: str, place: str) -> dict[str,
 def _integer(value: object, field: str, place: str) -> int:
     if type(value) is not int or value < 0:
         raise BadInput(place, field, value, "an integer that is not negative")
+    if value >= _INTEGER_END:
+        raise BadInput(place, field, f"of {len(str(value))} digits", "below 10^1000")
     return value
 
 

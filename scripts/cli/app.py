@@ -82,7 +82,7 @@ class Commands(LazyGroup):
         LazyCommand(
             "payout",
             "scripts.cli.books:payout",
-            "Payouts: plan, submit, look up, prove, hold, release, approve, stop.",
+            "Payouts: plan, submit, needs, look up, prove, hold, release, approve, stop.",
         ),
         LazyCommand(
             "payment", "scripts.cli.payment:app", "Payments: what shall be paid, what paid it."

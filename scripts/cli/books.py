@@ -1,4 +1,4 @@
-"""`quittance payout`: what is planned, signed, sent and proved."""
+"""`quittance payout`: what is planned, signed, sent and proved, and what it needs from you."""
 
 from typing import Annotated
 
@@ -17,15 +17,18 @@ from scripts.cli.epochs import SettlementOption
 from scripts.cli.problems import CHECK_FAILED, fail
 from scripts.cli.switching import resume, stop
 from scripts.errors import Rejected
+from scripts.payout_needs import spelled, standing_of
 from scripts.wiring import FinalizedFacts
 from settlement.payouts.adapters.state import NodeState
 from settlement.payouts.adapters.store import SqlHistories
+from settlement.payouts.needs import needs_by_age, needs_of
 from settlement.payouts.preview import Preview
 from settlement.payouts.prove import proof_document, prove_operation
+from settlement.payouts.report import TickReport
 from settlement.payouts.status import PayoutStatus, payout_status
 
 payout = typer.Typer(
-    help="Payouts: plan, submit, look up, prove, hold, release, approve, stop.",
+    help="Payouts: plan, submit, needs, look up, prove, hold, release, approve, stop.",
     no_args_is_help=True,
 )
 payout.command()(stop)
@@ -39,7 +42,34 @@ def submit(context: typer.Context, settlement: SettlementOption = None) -> None:
     """Do once what the worker does over and over: plan, observe, send again, sign."""
     with migrated(settings_of(context)) as (settings, engine):
         _, one = chosen(settings, settlement)
-        SettlementJobs(settings, engine).submit_payouts(one.name)
+        report = SettlementJobs(settings, engine).submit_once(one.name)
+    if report is None:
+        fail("no signer is configured: say who pays", CHECK_FAILED)
+    print_json({"tick": _spelled(report), "needs": [spelled(need) for need in needs_of(report)]})
+
+
+@payout.command()
+def needs(context: typer.Context, settlement: SettlementOption = None) -> None:
+    """Print what payouts need from a person, and what to do; exit 1 if there is anything.
+
+    It is what the worker met in its last look; a worker that does not look is a need too.
+    """
+    with migrated(settings_of(context)) as (settings, engine):
+        _, one = chosen(settings, settlement)
+        last = standing_of(engine, one).read()
+    if last is None:
+        fail("payouts were never looked at: run `quittance worker`", CHECK_FAILED)
+    found = (*needs_by_age(last.seconds_ago), *last.needs)
+    print_json(
+        {
+            "settlement": one.name,
+            "looked_s_ago": last.seconds_ago,
+            "stop": last.stop,
+            "needs": [spelled(need) for need in found],
+        }
+    )
+    if found:
+        raise typer.Exit(CHECK_FAILED)
 
 
 @payout.command()
@@ -106,7 +136,7 @@ def _operation_id(text: str) -> Hash32:
         raise Rejected(str(error)) from error
 
 
-def _spelled(answer: PayoutStatus | Preview) -> object:
+def _spelled(answer: PayoutStatus | Preview | TickReport) -> object:
     """Bytes as hexadecimal text; everything else as it is."""
     return orjson.loads(orjson.dumps(answer, default=_text, option=orjson.OPT_NON_STR_KEYS))
 

@@ -18,13 +18,19 @@ from scripts.settings import ChainSettings, Settings, load_settings
 def settings_of(context: typer.Context) -> Settings:
     """The settings, read when a command asks: `--help` and offline commands need none.
 
+    A `--settlement` that is not there is refused here, before a database is started for it.
+
     Raises:
         BadSettings: with every problem found.
+        NotConfigured: naming the settlements that there are.
     """
     environ = context.find_root().obj
     if not isinstance(environ, Mapping):
         raise TypeError("the command ran without its callback")
-    return load_settings(environ)
+    settings = load_settings(environ)
+    if "settlement" in context.params:
+        chosen(settings, context.params["settlement"])
+    return settings
 
 
 @contextmanager

@@ -1,6 +1,8 @@
 """`quittance payout document add`, `accept` and `list`: what the operator says is owed.
 
-Names given with `--by` are kept as they are told. Who adds a document cannot accept it.
+Names given with `--by` are kept as they are told. Who adds a document cannot accept it. What a
+restored backup has lost is added and accepted again, from its file: what the chain has paid of it
+is not paid again.
 """
 
 from pathlib import Path
@@ -12,7 +14,6 @@ from api.documents import KeptDocument
 from contracts.addresses import Settlement
 from contracts.event_spec import ContractName
 from contracts.evm import Address
-from contracts.operations import payout_operation_id
 from contracts.wire import BadWireValue, hash_from_wire
 from scripts.cli.context import chosen, migrated, print_json, settings_of
 from scripts.cli.epochs import SettlementOption
@@ -20,7 +21,7 @@ from scripts.cli.problems import CHECK_FAILED, fail
 from scripts.documents import BatchDocuments
 from scripts.errors import NotConfigured, Rejected
 from settlement.payouts.adapters.documents import SqlDocuments, StoredDocument
-from settlement.payouts.documents import PayoutDocument, totals
+from settlement.payouts.documents import PayoutDocument, op_ids_of, totals
 
 document = typer.Typer(help="Lists of lines that a payout batch pays.", no_args_is_help=True)
 
@@ -43,7 +44,8 @@ def add(
         _, one = chosen(settings, settlement)
         kept = BatchDocuments(engine, one, _batch(one)).add(source, added_by=_said(by))
     given = kept.document
-    print_json(_spelled(given) | {"is_new": kept.is_new, "op_ids": _operations(given)})
+    op_ids = [str(one) for one in op_ids_of(given, len(given.lines))]
+    print_json(_spelled(given) | {"is_new": kept.is_new, "op_ids": op_ids} | _settled(kept))
 
 
 @document.command()
@@ -63,7 +65,7 @@ def accept(
         stored = BatchDocuments(engine, one, _batch(one)).accept(wanted, accepted_by=_said(by))
     if stored is None:
         fail("no finalized block is indexed yet: run the indexer first", CHECK_FAILED)
-    print_json(_told(stored))
+    print_json(_told(stored) | _settled(stored))
 
 
 @document.command("list")
@@ -100,16 +102,9 @@ def _spelled(one: PayoutDocument) -> dict[str, object]:
     }
 
 
-def _operations(one: PayoutDocument) -> list[str]:
-    """The op-ids that the lines are paid under, in order."""
-    return [
-        str(
-            payout_operation_id(
-                one.list_id, line.index, chain_id=one.chain_id, contract=one.contract
-            )
-        )
-        for line in one.lines
-    ]
+def _settled(kept: KeptDocument) -> dict[str, object]:
+    """Lines that the chain has settled already; nothing is paid on them again."""
+    return {"settled": list(kept.settled)}
 
 
 def _said(by: str) -> str:

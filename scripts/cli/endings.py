@@ -3,6 +3,8 @@
 1 a check failed, 2 bad input, 3 something outside was unavailable.
 """
 
+import errno
+
 from sqlalchemy.exc import OperationalError
 
 import api.errors
@@ -42,6 +44,10 @@ def ending_of(error: Exception) -> tuple[int, tuple[str, ...]] | None:
             return 2, problems
         case OperationalError(orig=cause):
             return 3, (f"the database is unavailable: {' '.join(str(cause).split())}",)
+        case OSError(filename=str() as name, strerror=str() as reason):
+            return 3, (f"{name}: {reason}",)
+        case OSError(errno=errno.ENOSPC | errno.EDQUOT):
+            return 3, (f"nothing more can be written: {error.strerror}",)
     for kinds, code in ((_BAD_INPUT, 2), (_UNAVAILABLE, 3), (_CHECK_FAILED, 1)):
         if isinstance(error, kinds):
             return code, (str(error),)

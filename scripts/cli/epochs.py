@@ -10,23 +10,24 @@ import typer
 from api.schemas.differences import DifferenceOut
 from contracts.evm import ZERO_HASH, Epoch
 from contracts.wire import BadWireValue, address_from_wire, hash_from_wire
-from indexer.adapters.reads import FactReads
 from scripts.bootstrap_settlement import SettlementJobs, chain_check
 from scripts.cli.context import chosen, migrated, print_json, settings_of
 from scripts.cli.differing import difference_lines
 from scripts.cli.explaining import explanation_lines, explanation_out
 from scripts.cli.problems import CHECK_FAILED, fail
 from scripts.committing import commit_now
+from scripts.computing import compute_now
 from scripts.errors import Rejected
 from scripts.guardians import approve_exported, export_to
 from scripts.reviewing import NotComputed, difference_to_previous, recomputed, shadowed
 from scripts.settling import warn_if_late
+from scripts.sharding import ShardedAllocation
+from scripts.wiring import snapshot
 from settlement.royalties.adapters.attempts import ComputedAttempts
 from settlement.royalties.adapters.signer import LocalGuardian
 from settlement.royalties.adapters.store import ComputedEpochs
-from settlement.royalties.adapters.tree_processes import hashed_tree_by_two
 from settlement.royalties.approve import Refused
-from settlement.royalties.compute_epoch import NotYetComputable, compute_epoch
+from settlement.royalties.compute_epoch import NotYetComputable
 from settlement.royalties.explanation import explain_leaf, explained_assets
 from settlement.royalties.reputation import reputation_of
 
@@ -37,8 +38,7 @@ app = typer.Typer(
 SettlementOption = Annotated[
     str | None, typer.Option(help="Name of the settlement, where there is more than one.")
 ]
-
-
+EpochArgument = Annotated[int, typer.Argument(help="The epoch's number.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
 
@@ -57,7 +57,7 @@ def list_epochs(context: typer.Context, settlement: SettlementOption = None) -> 
 
 
 @app.command()
-def show(context: typer.Context, epoch: int, settlement: SettlementOption = None) -> None:
+def show(context: typer.Context, epoch: EpochArgument, settlement: SettlementOption = None) -> None:
     """Print the manifest of an epoch's newest attempt."""
     with migrated(settings_of(context)) as (settings, engine), engine.begin() as connection:
         _, one = chosen(settings, settlement)
@@ -70,20 +70,16 @@ def show(context: typer.Context, epoch: int, settlement: SettlementOption = None
 
 
 @app.command()
-def compute(context: typer.Context, epoch: int, settlement: SettlementOption = None) -> None:
-    """Compute an epoch's current attempt and store it."""
+def compute(
+    context: typer.Context, epoch: EpochArgument, settlement: SettlementOption = None
+) -> None:
+    """Compute an epoch's current attempt and store it; a large one in shards."""
     with migrated(settings_of(context)) as (settings, engine):
         _, one = chosen(settings, settlement)
-        isolated = engine.execution_options(isolation_level="REPEATABLE READ")
-        with isolated.begin() as connection:
+        with snapshot(engine) as connection:
             warn_if_late(connection, one)
-            computed = compute_epoch(
-                Epoch(epoch),
-                settlement=one,
-                source=FactReads(connection, one),
-                store=ComputedEpochs(connection),
-                make_tree=hashed_tree_by_two,
-            )
+        shards = ShardedAllocation(engine=engine, settlement=one)
+        computed = compute_now(Epoch(epoch), shards=shards)
     if isinstance(computed, NotYetComputable):
         fail(_not_yet(epoch, computed), CHECK_FAILED)
     print_json(
@@ -99,7 +95,7 @@ def compute(context: typer.Context, epoch: int, settlement: SettlementOption = N
 @app.command()
 def export(
     context: typer.Context,
-    epoch: int,
+    epoch: EpochArgument,
     directory: Annotated[Path, typer.Argument(help="Where the bundle is written.")],
     settlement: SettlementOption = None,
 ) -> None:
@@ -115,7 +111,7 @@ def export(
 @app.command("explain")
 def explain_work(  # noqa: PLR0917 - the options of a command
     context: typer.Context,
-    epoch: int,
+    epoch: EpochArgument,
     work: Annotated[str, typer.Argument(help="The id of a work or a leaf, 0x and 64 digits.")],
     asset: Annotated[str | None, typer.Option(help="Only this asset's fees.")] = None,
     settlement: SettlementOption = None,
@@ -151,7 +147,7 @@ def explain_work(  # noqa: PLR0917 - the options of a command
 @app.command("diff")
 def diff_epoch(
     context: typer.Context,
-    epoch: int,
+    epoch: EpochArgument,
     settlement: SettlementOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -177,7 +173,7 @@ def diff_epoch(
 @app.command("reputation")
 def show_reputation(
     context: typer.Context,
-    epoch: int,
+    epoch: EpochArgument,
     settlement: SettlementOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -204,7 +200,7 @@ def show_reputation(
 @app.command("shadow")
 def shadow_epoch(
     context: typer.Context,
-    epoch: int,
+    epoch: EpochArgument,
     parameters: Annotated[
         Path | None, typer.Option(help="Canonical JSON; without it, those announced on chain.")
     ] = None,
@@ -238,7 +234,7 @@ def shadow_epoch(
 @app.command("approve")
 def approve_epoch(
     context: typer.Context,
-    epoch: int,
+    epoch: EpochArgument,
     key_file: Annotated[Path, typer.Option(help="File with the guardian's private key.")],
     settlement: SettlementOption = None,
 ) -> None:
@@ -268,7 +264,9 @@ def approve_epoch(
 
 
 @app.command("commit")
-def commit_epoch(context: typer.Context, epoch: int, settlement: SettlementOption = None) -> None:
+def commit_epoch(
+    context: typer.Context, epoch: EpochArgument, settlement: SettlementOption = None
+) -> None:
     """Commit an approved epoch now, as the worker does by itself; again, it sends nothing twice.
 
     What else the payout key has due is looked after too: nonces belong to the key.

@@ -7,10 +7,15 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import import_module
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NoReturn
 
 import typer
 from typer.core import TyperCommand, TyperGroup
+from typer.exceptions import TyperException
+
+from scripts.cli.arguments import with_strict_arguments
+
+BAD_INPUT = 2
 
 
 class LazyCommand(TyperCommand):
@@ -29,12 +34,14 @@ class LazyCommand(TyperCommand):
         with recursion_limit_kept():
             found = getattr(import_module(module), name)
         if isinstance(found, typer.Typer):
-            group = typer.main.get_group(found)
-            group.name = self.name
-            return group
-        alone = typer.Typer(add_completion=False)
-        alone.command(self.name)(found)
-        return typer.main.get_command(alone)
+            real: Any = typer.main.get_group(found)
+            real.name = self.name
+        else:
+            alone = typer.Typer(add_completion=False)
+            alone.command(self.name)(found)
+            real = typer.main.get_command(alone)
+        with_strict_arguments(real, self.name or "")
+        return real
 
 
 class LazyGroup(TyperGroup):
@@ -47,10 +54,28 @@ class LazyGroup(TyperGroup):
         for member in self.members:
             self.add_command(member)
 
+    def main(self, *args: Any, **extra: Any) -> NoReturn:  # noqa: ANN401 - Typer's own
+        """Run a command line, and end with its exit code; a wrong one is told in one sentence."""
+        try:
+            code = super().main(*args, **extra | {"standalone_mode": False})
+        except TyperException as error:
+            _tell(error)
+            sys.exit(BAD_INPUT)
+        sys.exit(code if isinstance(code, int) else 0)
+
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:  # noqa: ANN401 - Typer's, unnamed
         """The command that the arguments call: the real one."""
         name, command, rest = super().resolve_command(ctx, args)
         return name, command.loaded() if isinstance(command, LazyCommand) else command, rest
+
+
+def _tell(error: Any) -> None:  # noqa: ANN401 - Typer's, unnamed
+    message = error.format_message().strip()
+    context = getattr(error, "ctx", None)
+    if context is None or not message:  # a group without a command: Typer has printed the help
+        error.show()
+        return
+    typer.echo(f"{context.command_path}: {message} (see {context.command_path} --help)", err=True)
 
 
 @contextmanager

@@ -105,10 +105,11 @@ def journal(  # noqa: PLR0917 - the options of a command
     """Print a page of the journal by chain time, each entry checked against its digest."""
     wanted = None if account is None else account_named(account)
     at = None if at_block is None else BlockNumber(at_block)
+    place = _place(after)
     with opened_book(context, settlement, book) as (connection, one):
         _reached(connection, one, at)
         entries = LedgerReads(connection, one).journal(
-            after=_place(after), entries_max=limit, account=wanted, at=at
+            after=place, entries_max=limit, account=wanted, at=at
         )
     last = entries[-1] if len(entries) == limit else None
     print_json(
@@ -121,7 +122,7 @@ def journal(  # noqa: PLR0917 - the options of a command
 
 
 @app.command()
-def verify(
+def verify(  # noqa: PLR0917 - the options of a command
     context: typer.Context,
     settlement: SettlementOption = None,
     book: BookOption = None,
@@ -129,18 +130,24 @@ def verify(
         list[str] | None,
         typer.Option("--seal", help="EPOCH=ROOT of a seal that you hold; needs --book."),
     ] = None,
+    closed: Annotated[
+        str | None,
+        typer.Option("--closed", help="YYYY-MM, the last month that you hold a report of."),
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Compute everything in the books again; exit 1 if anything differs, naming what first."""
     roots = dict(map(_published, published or ()))
-    if roots and book is None:
-        raise BadInput("--seal", "book", book, "named by --book")
+    month = None if closed is None else ledger_periods.period_named(closed, "--closed")
+    for option, value in (("--seal", roots), ("--closed", closed)):
+        if value and book is None:
+            raise BadInput(option, "book", book, "named by --book")
     with migrated(settings_of(context)) as (settings, engine):
         _, one = chosen(settings, settlement)
         with snapshot(engine) as connection:
             known = books_of_settlement(connection, one, settings.settlements)
             books = known if book is None else [named_book(one, book)]
-            results = [(each, _verified(connection, each, roots)) for each in books]
+            results = [(each, _verified(connection, each, roots, month)) for each in books]
     print_json(
         {
             "books": [
@@ -190,7 +197,7 @@ def proof(
         proved, recorded = reads.proof(wanted), reads.recorded(wanted)
     if proved is None or recorded is None:
         fail(f"entry {wanted} is not sealed in book {one.contract}", CHECK_FAILED)
-    data = canonical_bytes(recorded[0], one, recorded[1])
+    data = canonical_bytes(recorded[0].spelled, one, recorded[1])
     print_json(
         {"book": str(one.contract)}
         | proof_json(proved)
@@ -220,7 +227,9 @@ def _balances(reads: LedgerReads, account: Account, at: BlockNumber | None) -> d
     return {"account": account.path, "balances": balances}
 
 
-def _verified(connection: Connection, book: Book, roots: Mapping[Epoch, Hash32]) -> Verified:
+def _verified(
+    connection: Connection, book: Book, roots: Mapping[Epoch, Hash32], closed: int | None
+) -> Verified:
     with shown_bars(Console(stderr=True)) as bars:
         progress = Progress(f"book {book.contract}", "entries", bars)
         return verify_book(
@@ -229,6 +238,7 @@ def _verified(connection: Connection, book: Book, roots: Mapping[Epoch, Hash32])
             published=roots,
             finalized=lambda numbers: finalized_hashes(connection, book.chain_id, numbers),
             told=lambda done, total: progress.moved(done=done, total=total),
+            closed=closed,
         )
 
 

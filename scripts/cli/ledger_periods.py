@@ -51,8 +51,9 @@ def close_period(  # noqa: PLR0917 - the options of a command
     as_json: JsonOption = False,
 ) -> None:
     """Close a month of a book: what comes late counts for the first month that is open."""
+    number = period_named(month)
     with changed_book(context, settlement, book) as (connection, one, _):
-        periods.close(LedgerStore(connection, one), _period(month), closed_by=by)
+        periods.close(LedgerStore(connection, one), number, closed_by=by)
     print_json({"book": str(one.contract), "closed": month})
 
 
@@ -102,16 +103,17 @@ def propose_entry(  # noqa: PLR0917 - the options of a command
     as_json: JsonOption = False,
 ) -> None:
     """Propose an entry; nothing is booked until somebody else approves it."""
+    posting, paper = _posting(debit, credit, asset, amount), read_bytes(document)
     with changed_book(context, settlement, book) as (connection, one, deployed):
         block = _block(connection, deployed, BlockNumber(at_block))
         made = ManualEntry(
             book=one,
             maker=by,
             reason=reason,
-            document_digest=keccak(read_bytes(document)),
+            document_digest=keccak(paper),
             effective_at=block.timestamp,
             effective_block=block.number,
-            postings=(_posting(debit, credit, asset, amount),),
+            postings=(posting,),
         )
         manuals.propose(LedgerStore(connection, one), made)
     print_json(_manual_json(made, None))
@@ -129,8 +131,9 @@ def approve_entry(  # noqa: PLR0917 - the options of a command
 ) -> None:
     """Approve a proposal of somebody else, which books it."""
     decided = Decided(decision=Decision.APPROVED, checker=by, reason=reason)
+    wanted = hash_named(manual_id, "MANUAL_ID")
     with changed_book(context, settlement, book) as (connection, one, _):
-        _decide(connection, LedgerStore(connection, one), manual_id, decided)
+        _decide(connection, LedgerStore(connection, one), wanted, decided)
 
 
 @manual.command("reject")
@@ -145,8 +148,9 @@ def reject_entry(  # noqa: PLR0917 - the options of a command
 ) -> None:
     """Reject a proposal of somebody else."""
     decided = Decided(decision=Decision.REJECTED, checker=by, reason=reason)
+    wanted = hash_named(manual_id, "MANUAL_ID")
     with changed_book(context, settlement, book) as (connection, one, _):
-        _decide(connection, LedgerStore(connection, one), manual_id, decided)
+        _decide(connection, LedgerStore(connection, one), wanted, decided)
 
 
 @manual.command("list")
@@ -163,8 +167,7 @@ def list_entries(
     print_json({"book": str(one.contract), "proposals": proposals})
 
 
-def _decide(connection: Connection, books: LedgerStore, manual_id: str, decided: Decided) -> None:
-    wanted: Hash32 = hash_named(manual_id, "MANUAL_ID")
+def _decide(connection: Connection, books: LedgerStore, wanted: Hash32, decided: Decided) -> None:
     manuals.decide(books, wanted, decided)
     found = manual_rows.find(connection, wanted)
     if found is not None:
@@ -210,11 +213,12 @@ def _block(connection: Connection, settlement: Settlement, number: BlockNumber) 
     return block
 
 
-def _period(month: str) -> int:
+def period_named(month: str, place: str = "MONTH") -> int:
+    """The month that YYYY-MM names, as the books write it."""
     try:
         read = datetime.strptime(month, "%Y-%m").replace(tzinfo=UTC)
     except ValueError as error:
-        raise BadInput("command", "month", month, "YYYY-MM") from error
+        raise BadInput(place, "month", month, "YYYY-MM") from error
     return read.year * 100 + read.month
 
 

@@ -110,16 +110,18 @@ def approve(
     wanted = _operation(op_id)
     if key_file is not None and signature is not None:
         raise Rejected("--key-file, --signature: give one of them")
+    key = None if key_file is None else _key(key_file)
+    given = None if signature is None else _signature(signature)
     with migrated(settings_of(context)) as (settings, engine):
         _, one = chosen(settings, settlement)
         gate = policy_gate(settings, engine, one)
         if gate is None or settings.policy is None:
             raise NotConfigured("policy: there is none here, so nothing waits for an approval")
         payout = _open_payout(gate, wanted, _finalized(engine, one))
-        if key_file is None and signature is None:
+        made = given if key is None else signed_approval(payout, key)
+        if made is None:
             print_json({"op_id": str(wanted), "to_sign": payout.sentence})
             return
-        made = _signature(signature) if key_file is None else _signed(payout, key_file)
         with engine.begin() as connection:
             name, have = _recorded(PolicyRecords(connection), payout, made, settings.policy)
     print_json({"op_id": str(wanted), "approved_by": name, "approvals": have})
@@ -232,19 +234,18 @@ def _recorded(
     return name, len(persons & policy.approvers.keys())
 
 
-def _signed(payout: PayoutToApprove, key_file: Path) -> bytes:
+def _key(key_file: Path) -> bytes:
     text = _read(key_file, "--key-file").strip().removeprefix(b"0x")
     try:
-        key = bytes.fromhex(text.decode())
+        return bytes.fromhex(text.decode())
     except ValueError:
         # The cause would show the key.
         raise Rejected(f"--key-file: {key_file}: not a private key in hexadecimal") from None
-    return signed_approval(payout, key)
 
 
-def _signature(text: str | None) -> bytes:
+def _signature(text: str) -> bytes:
     try:
-        return bytes_from_hex(text or "")
+        return bytes_from_hex(text)
     except ValueError as error:
         raise Rejected(f"--signature: {error}") from error
 

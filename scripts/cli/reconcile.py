@@ -19,6 +19,7 @@ from reconciliation.ports import Run
 from reconciliation.rebuild import FromChain
 from reconciliation.register import LIVE, Standing, Status
 from reconciliation.runbook import RULES, reproduction
+from reconciliation.wallets import ReceiptBasis
 from scripts.cli.context import chosen, migrated, print_json, settings_of
 from scripts.cli.epochs import SettlementOption
 from scripts.cli.problems import CHECK_FAILED, fail
@@ -26,6 +27,16 @@ from scripts.errors import Rejected
 from scripts.reconciling import rebuild_settlement, reconcile_settlement, register_of
 
 app = typer.Typer(help="Chain against books.", no_args_is_help=True)
+
+_COLUMNS = (
+    *("id", "kind", "severity", "owner", "status", "age_days", "subject", "asset", "expected"),
+    *("actual", "evidence", "transaction_hash", "block_number", "block_hash", "log_index"),
+    *("entry_id", "first_run", "last_run", "opened_at", "explanation", "explained_by"),
+    *("runbook", "reproduce"),
+)
+"""Of the register as CSV."""
+
+_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 DiscrepancyArgument = Annotated[
     str, typer.Argument(help="The discrepancy's id, 0x and 64 digits.", metavar="ID")
@@ -56,13 +67,18 @@ def run(
     ] = None,
 ) -> None:
     """Compare chain and books at one finalized block; exit 1 if they disagree."""
-    wanted = None if only is None else _id(only)
+    wanted = None if only is None else _id(only, "--only")
     with migrated(settings_of(context)) as (settings, engine):
         chain, one = chosen(settings, settlement)
         if from_chain_only:
             rebuilt = rebuild_settlement(engine, chain, one)
             print_json(_rebuilt(rebuilt))
-            is_clean = not (rebuilt.unsound or rebuilt.contradictions or rebuilt.differences)
+            is_clean = not (
+                rebuilt.unsound
+                or rebuilt.contradictions
+                or rebuilt.differences
+                or any(each.unlocated for each in rebuilt.wallets)
+            )
         else:
             result = reconcile_settlement(engine, chain, one)
             if result is None:
@@ -93,7 +109,9 @@ def report(context: typer.Context, settlement: SettlementOption = None) -> None:
 def export(
     context: typer.Context,
     settlement: SettlementOption = None,
-    file_format: Annotated[ExportFormat, typer.Option("--format")] = ExportFormat.CSV,
+    file_format: Annotated[
+        ExportFormat, typer.Option("--format", help="How to write it.")
+    ] = ExportFormat.CSV,
 ) -> None:
     """Write the whole register to stdout: everything that was ever found."""
     with migrated(settings_of(context)) as (settings, engine):
@@ -108,8 +126,8 @@ def show(
     context: typer.Context, discrepancy: DiscrepancyArgument, settlement: SettlementOption = None
 ) -> None:
     """Print one discrepancy with its whole history."""
+    wanted = _id(discrepancy)
     with _register(context, settlement) as (register, one):
-        wanted = _id(discrepancy)
         shown = _standing(register.one(wanted), one)
         history = [
             {
@@ -135,8 +153,9 @@ def explain(
     settlement: SettlementOption = None,
 ) -> None:
     """Give an explanation; it counts once another person has accepted it."""
+    wanted = _id(discrepancy)
     with _register(context, settlement) as (register, one):
-        print_json(_standing(register.explain(_id(discrepancy), maker=by, words=text), one))
+        print_json(_standing(register.explain(wanted, maker=by, words=text), one))
 
 
 @app.command()
@@ -147,8 +166,9 @@ def resolve(
     settlement: SettlementOption = None,
 ) -> None:
     """Accept the explanation that another person gave."""
+    wanted = _id(discrepancy)
     with _register(context, settlement) as (register, one):
-        print_json(_standing(register.resolve(_id(discrepancy), checker=by), one))
+        print_json(_standing(register.resolve(wanted, checker=by), one))
 
 
 @contextmanager
@@ -161,9 +181,9 @@ def _register(
         yield register_of(engine, one), one
 
 
-def _id(text: str) -> Hash32:
+def _id(text: str, name: str = "ID") -> Hash32:
     try:
-        return hash_from_wire(text, "ID")
+        return hash_from_wire(text, name)
     except BadWireValue as error:
         raise Rejected(str(error)) from error
 
@@ -175,6 +195,7 @@ def _run(result: Run, found: Iterable[Discrepancy], settlement: Settlement) -> o
         "lines": result.lines,
         "endpoints": result.endpoints,
         "balances": {"proven": result.proven, "stated": result.stated},
+        "receipts": {one.value: result.receipts.get(one.value, 0) for one in ReceiptBasis},
         "discrepancies": [_found(each, settlement) for each in found],
     }
 
@@ -243,6 +264,19 @@ def _rebuilt(rebuilt: FromChain) -> object:
             }
             for part in rebuilt.parts
         ],
+        "wallets": [
+            {
+                "wallet": str(one.wallet),
+                "block": one.block.number,
+                "first_nonce": one.first_nonce,
+                "nonce": one.nonce,
+                "balance": str(one.coins_wei),
+                "balance_is_proven": one.is_proven,
+                "receipts": dict(one.receipts),
+                "nonces_not_shown": list(one.unlocated),
+            }
+            for one in rebuilt.wallets
+        ],
         "epochs_without_a_document": list(rebuilt.unsound),
         "contradictions": [
             {"kind": one.kind.value, "subject": one.subject, "evidence": list(one.evidence)}
@@ -265,19 +299,18 @@ def _csv(rows: list[dict[str, object]]) -> str:
     """RFC 4180, with a header; lists joined by semicolons, nothing as an empty field."""
     buffer = io.StringIO()
     writer = csv.writer(buffer)
-    names = list(rows[0]) if rows else []
-    writer.writerow(names)
+    writer.writerow(_COLUMNS)
     for row in rows:
-        writer.writerow([_cell(row[name]) for name in names])
+        writer.writerow([_cell(row[name]) for name in _COLUMNS])
     return buffer.getvalue()
 
 
 def _cell(value: object) -> str:
-    if isinstance(value, list):
-        return "; ".join(map(str, value))
-    text = "" if value is None else str(value)
+    text = "; ".join(map(str, value)) if isinstance(value, list) else str(value)
+    if value is None:
+        return ""
     # A spreadsheet would run what begins like a formula.
-    return "'" + text if text[:1] in {"=", "+", "-", "@"} else text
+    return "'" + text if text.startswith(_FORMULA_STARTS) else text
 
 
 def _jsonl(rows: Iterable[Mapping[str, object]]) -> str:

@@ -8,9 +8,10 @@ from scripts.serve import bound_socket, serve_api
 
 def serve(context: typer.Context) -> None:
     """Serve the read API over HTTP; prints its URL."""
+    given = settings_of(context)
     with (
-        migrated(settings_of(context)) as (settings, _),
-        bound_socket(settings.api_host, settings.api_port) as listening,
+        bound_socket(given.api_host, given.api_port) as listening,
+        migrated(given) as (settings, _),
     ):
         host, port = listening.getsockname()[:2]
         typer.echo(f"http://{host}:{port}")

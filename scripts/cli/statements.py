@@ -8,7 +8,7 @@ import typer
 
 from api.solvency import statement_out
 from contracts.evm import Address, Epoch
-from contracts.wire import BadWireValue, address_from_wire
+from contracts.wire import BadWireValue, address_from_wire, hash_from_wire
 from reconciliation.adapters.solvency import SqlSolvency
 from reconciliation.solvency import payee_holder, proof_document
 from reconciliation.solvency_proof_check import check_line
@@ -17,12 +17,14 @@ from scripts.cli.context import chosen, migrated, print_json, settings_of
 from scripts.cli.epochs import SettlementOption
 from scripts.cli.problems import CHECK_FAILED, fail, read_object
 from scripts.errors import Rejected
+from scripts.reconciling import asset_units
 from scripts.stating import (
     ExportFormat,
     close_page,
     creator_statement,
     export_journal,
     found_discrepancies,
+    refuse_bad_period,
     sealed_entries,
     write_whole,
 )
@@ -66,6 +68,7 @@ def show_statement(
 ) -> None:
     """Print what a creator had, earned, was paid and is left with, down to event ids."""
     payee = _address(address)
+    refuse_bad_period(period)
     with migrated(settings_of(context)) as (settings, engine):
         _, one = chosen(settings, settlement)
         answer = creator_statement(engine, one, payee, period)
@@ -82,6 +85,8 @@ def export_the_journal(
     settlement: SettlementOption = None,
 ) -> None:
     """Write the journal to a file, with exact amounts; beancount with balance assertions."""
+    if period is not None:
+        refuse_bad_period(period)
     with migrated(settings_of(context)) as (settings, engine):
         _, one = chosen(settings, settlement)
         size = export_journal(engine, one, period=period, form=form, out=out)
@@ -96,9 +101,12 @@ def report(
     settlement: SettlementOption = None,
 ) -> None:
     """Write the close of a month as one HTML file that loads nothing."""
+    refuse_bad_period(period)
     with migrated(settings_of(context)) as (settings, engine):
-        _, one = chosen(settings, settlement)
-        size = write_whole(out, [close_page(engine, one, period, found_discrepancies(engine, one))])
+        chain, one = chosen(settings, settlement)
+        found = found_discrepancies(engine, one)
+        page = close_page(engine, one, period, found, asset_units(chain, one))
+        size = write_whole(out, [page])
     print_json({"file": str(out), "period": period, "bytes": size})
 
 
@@ -153,7 +161,9 @@ def verify(
     digest: Annotated[str | None, typer.Option(help="The published digest of one proof.")] = None,
 ) -> None:
     """Check proofs offline, from the file alone; exit 1 if one does not hold."""
-    holder = None if address is None else payee_holder(_address(address))
+    holder = None if address is None else payee_holder(_address(address, "--address"))
+    if digest is not None:
+        _digest(digest)
     document = read_object(file)
     proofs = document.get("proofs", [document])
     if not isinstance(proofs, list) or not proofs:
@@ -175,8 +185,15 @@ def verify(
         raise typer.Exit(CHECK_FAILED)
 
 
-def _address(text: str) -> Address:
+def _address(text: str, name: str = "ADDRESS") -> Address:
     try:
-        return address_from_wire(text, "ADDRESS")
+        return address_from_wire(text, name)
+    except BadWireValue as error:
+        raise Rejected(str(error)) from error
+
+
+def _digest(text: str) -> None:
+    try:
+        hash_from_wire(text, "--digest")
     except BadWireValue as error:
         raise Rejected(str(error)) from error

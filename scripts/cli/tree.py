@@ -125,12 +125,12 @@ def detect(
     named where sorted leaves would have another root.
     """
     with bad_input_ends(str(values)):
+        given = None if root is None else _hash(root, "--root", "root")
         content = read_object(values)
         read = _values_of(content, str(values))
-        if root is None and "tree" in content:
-            wanted = dump_from_document(content).root
-        else:
-            wanted = _hash(root, "--root", "root")
+        if given is None and "tree" in content:
+            given = dump_from_document(content).root
+        wanted = given or _hash(root, "--root", "root")
         names = profiles_of_root(read.types, read.values, wanted)
     _print({"profiles": list(names), "root": str(wanted)}, as_json)
     if not names:

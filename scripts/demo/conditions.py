@@ -102,6 +102,9 @@ def are_operations_closed(theatre: Theatre) -> bool:
     contracts = paying_contracts(settlement)
     with theatre.engine.connect() as connection:
         store = SqlPayoutStore(
-            PayoutsOwner(connection), settlement.chain_id, contracts, LedgerReservations()
+            PayoutsOwner(connection, session=None),
+            settlement.chain_id,
+            contracts,
+            LedgerReservations(),
         )
         return store.open_count() == 0

@@ -17,7 +17,8 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 import orjson
@@ -46,6 +47,7 @@ from scripts.demo.theatre import Theatre, opened
 from scripts.devnet import THRESHOLD, guardian
 from scripts.errors import Corrupt
 from scripts.guardians import approve_exported, export_to
+from scripts.reconciling import asset_units
 from scripts.serve import bound_socket, serve_api
 from scripts.stating import write_papers
 from settlement.royalties.adapters.signer import LocalGuardian
@@ -82,7 +84,7 @@ def run_demo(options: DemoOptions, environ: Mapping[str, str]) -> int:
         console.print(f"[dim]{time.monotonic() - began:5.0f} s[/]  {sentence}")
 
     tell("starting Postgres, a development chain, the indexer and the settlement worker")
-    with opened(options, environ) as theatre:
+    with opened(options, environ) as theatre, _interruption_told(tell):
         market = _play(theatre, options, tell)
         if not options.is_served:
             outcome = _outcome(theatre, market, options, api=None)
@@ -94,6 +96,16 @@ def run_demo(options: DemoOptions, environ: Mapping[str, str]) -> int:
             _print(outcome, options)
             serve_api(theatre.settings, theatre.database_url, listening)
     return 1 if outcome.problems else 0
+
+
+@contextmanager
+def _interruption_told(tell: Tell) -> Iterator[None]:
+    """Stopping takes seconds, so that a person who interrupts should read what goes on."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        tell("interrupted: stopping every process")
+        raise
 
 
 def _play(theatre: Theatre, options: DemoOptions, tell: Tell) -> Market | None:
@@ -265,7 +277,8 @@ def _write_papers(theatre: Theatre, directory: Path) -> None:
     directory.mkdir(parents=True, exist_ok=True)
     _, now = theatre.node.head()
     month = date_of(now)[: len("2026-01")]
-    write_papers(theatre.engine, theatre.settlement, month, directory)
+    units = asset_units(theatre.chain, theatre.settlement)
+    write_papers(theatre.engine, theatre.settlement, month, directory, units)
 
 
 def _audit(theatre: Theatre) -> str:

@@ -42,7 +42,7 @@ from scripts.devnet import (
 from scripts.devnode import DevNode, account_from_seed
 from scripts.embedded.anvil import DevChain, running_anvil
 from scripts.embedded.ownership import sole_owner
-from scripts.embedded.places import server_account
+from scripts.embedded.places import make_directory, server_account
 from scripts.embedded.postgres import running_postgres
 from scripts.errors import DirectoryInUse, Transient
 from scripts.launcher import ChildProcess, start_process
@@ -107,8 +107,10 @@ class Theatre:
         )
 
     def stop(self) -> None:
-        """Stop every process, the last started first."""
-        for child in reversed(self.children.values()):
+        """Stop every process: all are asked before any is waited for."""
+        for child in self.children.values():
+            child.ask_to_stop()
+        for child in self.children.values():
             child.stop()
 
     def kill_and_restart(self, command: str) -> None:
@@ -214,7 +216,7 @@ def _run_directory(parent: Path) -> Iterator[Path]:
 
     Otherwise it stays, with its logs, until the next demo, which removes those of dead runs.
     """
-    parent.mkdir(mode=0o711, parents=True, exist_ok=True)
+    make_directory(parent, mode=0o711)
     for old in parent.iterdir():
         try:
             with (

@@ -82,6 +82,18 @@ def closed_parent(path: Path, account: Account) -> Path | None:
     return None
 
 
+def make_directory(directory: Path, mode: int = 0o777) -> None:
+    """Make a folder and its parents, where they are not there; what is there stays as it is.
+
+    Raises:
+        DirectoryUnusable: It cannot be made.
+    """
+    try:
+        directory.mkdir(mode=mode, parents=True, exist_ok=True)
+    except OSError as error:
+        raise DirectoryUnusable(directory, error.strerror or str(error)) from error
+
+
 def make_server_directory(directory: Path, account: Account | None) -> None:
     """Make the folder of one server: ours, closed to others except for passing through.
 

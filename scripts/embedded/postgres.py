@@ -70,7 +70,8 @@ def running_postgres(directory: Path, *, is_durable: bool = True) -> Iterator[Po
     """Run Postgres on the data in `directory`, made on first use, while the context lasts.
 
     Started by root, it runs as `nobody`. What need not outlive the machine, tests that is, can do
-    without durability: any process may still be killed, but not the power.
+    without durability: any process may still be killed, but not the power. Such a server writes as
+    little as it can, and ends without writing what it holds: the next start recovers it.
 
     Raises:
         DirectoryInUse: Another process owns the directory.
@@ -145,6 +146,12 @@ def _await_collection(pid_file_text: str) -> None:
 
 def _server(binaries: Path, data: Path, sockets: Path, *, is_durable: bool) -> Program:
     durable = "on" if is_durable else "off"
+    fleeting = {
+        "wal_level": "minimal",
+        "max_wal_senders": "0",
+        "max_wal_size": "2GB",
+        "checkpoint_timeout": "1d",
+    }
     settings = {
         "listen_addresses": "",
         "unix_socket_directories": f'"{sockets}"',  # quoted: the setting is a list
@@ -152,15 +159,17 @@ def _server(binaries: Path, data: Path, sockets: Path, *, is_durable: bool) -> P
         "port": str(PORT),
         "fsync": durable,
         "full_page_writes": durable,
-        "synchronous_commit": durable,
+        "synchronous_commit": "on",  # without fsync too: else a killed server loses commits
         "timezone": "UTC",
         "log_timezone": "UTC",
+        **({} if is_durable else fleeting),
     }
     options = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
     return Program(
         name="postgres",
         command=(str(binaries / "postgres"), "-D", str(data), *options),
-        stop_signal=signal.SIGINT,  # "fast": ends sessions, then a clean shutdown
+        # "fast" ends sessions, then shuts down cleanly; "immediate" leaves that to a recovery.
+        stop_signal=signal.SIGINT if is_durable else signal.SIGQUIT,
     )
 
 

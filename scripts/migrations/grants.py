@@ -17,6 +17,9 @@ log = logging.getLogger(__name__)
 _ROW_LOCKED = ("payment_intent", "payment_submission")
 """Writers take turns by locking their rows, for which Postgres asks for UPDATE; triggers remain."""
 
+_FORGETTABLE = (*_ROW_LOCKED, "payment_verdict")
+"""Of these a trigger lets some rows go, one by one."""
+
 _GRANT = f"""
 DO $$
 DECLARE
@@ -46,7 +49,8 @@ BEGIN
         rights := CASE
             WHEN one.relkind = 'S' THEN 'USAGE ON SEQUENCE'
             WHEN one.relkind = 'v' OR one.relname = 'alembic_version' THEN 'SELECT ON'
-            WHEN one.relname IN {_ROW_LOCKED} THEN 'SELECT, INSERT, UPDATE ON'
+            WHEN one.relname IN {_ROW_LOCKED} THEN 'SELECT, INSERT, UPDATE, DELETE ON'
+            WHEN one.relname IN {_FORGETTABLE} THEN 'SELECT, INSERT, DELETE ON'
             WHEN one.is_append_only THEN 'SELECT, INSERT ON'
             ELSE 'SELECT, INSERT, UPDATE, DELETE ON'
         END;

@@ -16,6 +16,7 @@ Entries come from finalized events, from accepted documents known by digest, and
     gas.py             what transactions of payout wallets cost                          pure
     periods.py         accounting periods, which close                                   pure
     balances.py        what the books answer                                             pure
+    overdrafts.py      accounts that an entry has left below zero                        pure
     books.py           what posting needs from others                                    pure
     seal.py            canonical bytes, the chain, the seals and their proofs            pure
     verify.py          what of a book can be computed again, and where it differs        pure

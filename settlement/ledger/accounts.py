@@ -55,7 +55,7 @@ manual entry. `in_transit` has no posted balance at all.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import lru_cache
 from typing import Any
@@ -155,35 +155,53 @@ LIABILITIES = (
 """What the contract owes or holds for somebody: their sum is `accounted` on chain."""
 
 _ATTRIBUTES = ("epoch", "work_id", "part", "payee")
+_WANTED = {
+    kind: tuple(name in dimensions for name in _ATTRIBUTES)
+    for kind, dimensions in DIMENSIONS.items()
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Account:
-    """One account of a book; its kind decides which attributes are set (`DIMENSIONS`)."""
+    """One account of a book; its kind decides which attributes are set (`DIMENSIONS`).
 
-    kind: AccountKind
-    epoch: Epoch | None = None
-    work_id: Hash32 | None = None
-    part: int | None = None
-    payee: Address | None = None
+    `path` is its name: its kind and attributes, joined by colons; bytes in lower case. No two
+    accounts share one, so accounts compare by it. `spelled` is the name as digests contain it.
+    """
+
+    kind: AccountKind = field(compare=False)
+    epoch: Epoch | None = field(default=None, compare=False)
+    work_id: Hash32 | None = field(default=None, compare=False)
+    part: int | None = field(default=None, compare=False)
+    payee: Address | None = field(default=None, compare=False)
+    path: str = field(init=False, repr=False)
+    spelled: bytes = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        """Refuse an account that the chart does not have."""
-        wanted = DIMENSIONS[self.kind]
-        for name in _ATTRIBUTES:
-            if (getattr(self, name) is not None) != (name in wanted):
-                raise BadEntry(f"account of kind {self.kind} with {name}={getattr(self, name)}")
-
-    @property
-    def path(self) -> str:
-        """The account's name: its kind and attributes, joined by colons; bytes in lower case."""
-        parts = (getattr(self, name) for name in DIMENSIONS[self.kind])
-        spelled = ("0x" + part.hex() if isinstance(part, bytes) else str(part) for part in parts)
-        return ":".join((self.kind.value, *spelled))
+        """Refuse an account that the chart does not have, and name any other."""
+        values = (self.epoch, self.work_id, self.part, self.payee)
+        path = str(self.kind)
+        for name, value, is_wanted in zip(_ATTRIBUTES, values, _WANTED[self.kind], strict=True):
+            if (value is not None) is not is_wanted:
+                raise BadEntry(f"account of kind {self.kind} with {name}={value}")
+            if is_wanted:
+                path += f":0x{value.hex()}" if isinstance(value, bytes) else f":{value}"
+        object.__setattr__(self, "path", path)
+        object.__setattr__(self, "spelled", length_prefixed(path.encode()))
 
     def balance(self, *, debits: int, credits: int) -> int:
         """Balance on the normal side."""
         return debits - credits if self.kind.is_debit_normal else credits - debits
+
+
+def length_prefixed(*fields: bytes) -> bytes:
+    """The fields joined, each behind its length: no two lists of fields are spelled alike."""
+    return b"".join([part for each in fields for part in (_length(len(each)), each)])
+
+
+@lru_cache(maxsize=1_024)  # there are few different ones
+def _length(of: int) -> bytes:
+    return of.to_bytes(4, "big")
 
 
 AssetAccount = tuple[Account, Address]
@@ -244,6 +262,9 @@ WALLET = Account(kind=AccountKind.WALLET)
 GAS = Account(kind=AccountKind.GAS)
 SURPLUS = Account(kind=AccountKind.SURPLUS)
 
+_remembered = lru_cache(maxsize=8_192)
+"""Such accounts are named several times in a step of posting, or by every sale of one content."""
+
 
 def paid_in(epoch: Epoch) -> Account:
     """Money paid for an epoch that no commitment has divided."""
@@ -270,6 +291,7 @@ def unallocated(epoch: Epoch) -> Account:
     return Account(kind=AccountKind.UNALLOCATED, epoch=epoch)
 
 
+@_remembered
 def payable(*, epoch: Epoch, work_id: Hash32, part: int, payee: Address) -> Account:
     """One payee's line of a leaf."""
     return Account(kind=AccountKind.PAYABLE, epoch=epoch, work_id=work_id, part=part, payee=payee)
@@ -290,16 +312,19 @@ def unclaimed(payee: Address) -> Account:
     return Account(kind=AccountKind.UNCLAIMED, payee=payee)
 
 
+@_remembered
 def earned(sold: Hash32, payee: Address) -> Account:
     """A creator's price of a content or of an event's tickets; of tips with `sold` zero."""
     return Account(kind=AccountKind.EARNED, work_id=sold, payee=payee)
 
 
+@_remembered
 def refunded(sold: Hash32, payee: Address) -> Account:
     """What payers got back of a creator's sales."""
     return Account(kind=AccountKind.REFUNDED, work_id=sold, payee=payee)
 
 
+@_remembered
 def owed(op_id: Hash32, payee: Address) -> Account:
     """A tip, or a line of a document, that is not settled."""
     return Account(kind=AccountKind.OWED, work_id=op_id, payee=payee)

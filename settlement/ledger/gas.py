@@ -25,9 +25,11 @@ class WalletOpened:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GasSpent:
-    """One final transaction of `sender`; `l1_fee_wei` is what a rollup takes for its data.
+    """One final transaction of `sender`.
 
-    `value_wei` are the coins that it sent: none if it reverted.
+    `l1_fee_wei` is what a rollup takes for its data, `other_fee_wei` what is charged beside it:
+    the operator fee of a rollup, or blobs. `value_wei` are the coins that it sent: none if it
+    reverted.
     """
 
     tx_hash: Hash32
@@ -38,12 +40,14 @@ class GasSpent:
     gas_used: int
     effective_gas_price_wei: int
     l1_fee_wei: int
+    other_fee_wei: int
     value_wei: int
 
     @property
     def cost_wei(self) -> int:
         """All that the transaction cost besides what it sent."""
-        return self.gas_used * self.effective_gas_price_wei + self.l1_fee_wei
+        gas_wei = self.gas_used * self.effective_gas_price_wei
+        return gas_wei + self.l1_fee_wei + self.other_fee_wei
 
 
 class GasFacts(Protocol):

@@ -13,14 +13,21 @@ again, as their next *version* (see `rewind`). Entries of a version above 0 have
 end of what their id is made of, so that both versions of an entry can stand in one journal.
 """
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from enum import StrEnum
+from struct import Struct
+from typing import NamedTuple
 
 from contracts.evm import Address, BlockNumber, Hash32, LogRef, Timestamp, keccak
 from contracts.units import UINT256_MAX, BaseUnits
 from settlement.errors import BadEntry
-from settlement.ledger.accounts import IN_TRANSIT, RESERVABLE, Account, Book
+from settlement.ledger.accounts import RESERVABLE, Account, AccountKind, Book, length_prefixed
+
+_TRANSIT = AccountKind.IN_TRANSIT
+_LOG = Struct(">QQQ")
+_UNITS_LENGTH = (20 + 32).to_bytes(4, "big")
+"""The length of an asset and an amount, which are one field of a digest."""
 
 
 class EntryStatus(StrEnum):
@@ -68,6 +75,15 @@ class Evidence:
     block_hash: Hash32
 
 
+class SpelledPosting(NamedTuple):
+    """A posting as digests contain it: 20 and 32 bytes, and accounts behind their lengths."""
+
+    asset: bytes
+    amount: bytes
+    debit: bytes
+    credit: bytes
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Posting:
     """`amount` of `asset`, from the credited account's point of view a gain."""
@@ -81,8 +97,14 @@ class Posting:
         """Refuse what is no movement of money."""
         if type(self.amount) is not int or not 0 < self.amount <= UINT256_MAX:
             raise BadEntry(f"posting of {self.amount!r} units")
-        if self.debit == self.credit:
+        if self.debit.path == self.credit.path:
             raise BadEntry(f"posting from {self.debit.path} to itself")
+
+    @property
+    def spelled(self) -> SpelledPosting:
+        """The posting as digests contain it."""
+        amount = self.amount.to_bytes(32, "big")
+        return SpelledPosting(self.asset, amount, self.debit.spelled, self.credit.spelled)
 
     def reversed(self) -> "Posting":
         """The same amount, the other way."""
@@ -96,7 +118,7 @@ class JournalEntry:
     `effective_at` is chain time, `effective_block` the block from which on balances contain it.
     `evidence` is that block where it causes the entry, and None where no block does: a leaf becomes
     payable by time alone, a reservation by a plan, a document's line by its acceptance. Entries of
-    one source differ in `leg`.
+    one source differ in `leg`. `id` is the name of the entry, from its source alone.
     """
 
     source: Source
@@ -106,6 +128,7 @@ class JournalEntry:
     effective_block: BlockNumber
     evidence: Evidence | None
     postings: tuple[Posting, ...]
+    id: Hash32 = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         """Refuse an empty entry, one at odds with its evidence, and any other in transit.
@@ -119,65 +142,69 @@ class JournalEntry:
         if self.evidence is not None and self.evidence.block_number != self.effective_block:
             raise BadEntry(f"entry of {self.evidence} effective at block {self.effective_block}")
         is_rewind = self.source.kind is SourceKind.REWIND
+        is_pending = self.status is EntryStatus.PENDING
         for posting in self.postings:
-            reserved, transit = posting.debit, posting.credit
-            if is_rewind:
-                reserved, transit = transit, reserved
-            is_reserving = reserved.kind in RESERVABLE and transit == IN_TRANSIT
-            is_pending = self.status is EntryStatus.PENDING
-            touches_transit = IN_TRANSIT in (posting.debit, posting.credit)
-            if is_reserving != is_pending or touches_transit != is_pending:
+            debit, credit = posting.debit.kind, posting.credit.kind
+            touches_transit = debit is _TRANSIT or credit is _TRANSIT
+            if not is_pending and not touches_transit:
+                continue
+            reserved, transit = (credit, debit) if is_rewind else (debit, credit)
+            if not is_pending or transit is not _TRANSIT or reserved not in RESERVABLE:
                 raise BadEntry(
                     f"{self.status} posting {posting.debit.path} → {posting.credit.path}"
                 )
-
-    @property
-    def id(self) -> Hash32:
-        """Name of the entry, from its source alone."""
-        return named_entry(self.source, self.leg)
+        object.__setattr__(self, "id", named_entry(self.source, self.leg))
 
     @property
     def content_digest(self) -> Hash32:
-        """Digest of what the source says; fields are prefixed by their length.
+        """Digest of what the source says, as `content_digest` defines it."""
+        evidence = self.evidence
+        return content_digest(
+            self.id,
+            self.status,
+            self.effective_at,
+            b"" if evidence is None else spelled_block(evidence.block_number, evidence.block_hash),
+            [posting.spelled for posting in self.postings],
+        )
 
-        The block from which on balances contain the entry is not part of it: where it is not the
-        evidence, it follows from the time.
-        """
-        return self.digest_under(self.id)
 
-    def digest_under(self, entry_id: Hash32) -> Hash32:
-        """The content digest, for whoever has the id already."""
-        return keccak(length_prefixed(self._fields(entry_id)))
+def content_digest(
+    entry_id: bytes,
+    status: str,
+    effective_at: int,
+    evidence: bytes,
+    postings: Sequence[SpelledPosting],
+) -> Hash32:
+    """Digest of what a source says; fields are prefixed by their length.
 
-    def _fields(self, entry_id: Hash32) -> Iterable[bytes]:
-        yield entry_id
-        yield self.status.value.encode()
-        yield self.effective_at.to_bytes(8, "big")
-        if self.evidence is None:
-            yield b""
-        else:
-            yield self.evidence.block_number.to_bytes(8, "big") + self.evidence.block_hash
-        for posting in self.postings:
-            yield posting.asset + posting.amount.to_bytes(32, "big")
-            yield posting.debit.path.encode()
-            yield posting.credit.path.encode()
+    The block from which on balances contain the entry is not part of it: where it is not the
+    evidence (as `spelled_block`; empty where there is none), it follows from the time.
+    """
+    head = (entry_id, status.encode(), effective_at.to_bytes(8, "big"), evidence)
+    lines = [part for posting in postings for part in (_UNITS_LENGTH, *posting)]
+    return keccak(length_prefixed(*head) + b"".join(lines))
+
+
+def spelled_block(number: int, block_hash: bytes) -> bytes:
+    """A block as a digest contains it."""
+    return number.to_bytes(8, "big") + block_hash
 
 
 def named_entry(source: Source, leg: int = 0) -> Hash32:
     """The id of the entry that a source makes."""
-    version = source.version.to_bytes(4, "big") if source.version else b""
-    return keccak(source.kind.value.encode() + b":" + source.id + leg.to_bytes(4, "big") + version)
+    return entry_id(source.kind, source.id, leg, source.version)
 
 
-def length_prefixed(fields: Iterable[bytes]) -> bytes:
-    """The fields joined, each behind its length: no two lists of fields are spelled alike."""
-    return b"".join(len(field).to_bytes(4, "big") + field for field in fields)
+def entry_id(kind: str, source_id: bytes, leg: int, version: int) -> Hash32:
+    """Permanent id of an entry, from the parts of its source."""
+    ending = version.to_bytes(4, "big") if version else b""
+    return keccak(kind.encode() + b":" + source_id + leg.to_bytes(4, "big") + ending)
 
 
 def log_source(ref: LogRef, version: int) -> Source:
     """An event on chain."""
-    words = (ref.chain_id, ref.block_number, ref.log_index)
-    return Source(SourceKind.LOG, b"".join(word.to_bytes(8, "big") for word in words), version)
+    words = _LOG.pack(ref.chain_id, ref.block_number, ref.log_index)
+    return Source(SourceKind.LOG, words, version)
 
 
 def leaf_source(manifest_digest: Hash32, op_id: Hash32, version: int) -> Source:

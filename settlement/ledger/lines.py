@@ -32,9 +32,9 @@ class OwedLine:
         """Where its money is while it is open."""
         return owed(self.op_id, self.payee)
 
-    def is_settled_by(self, event: LinePaid | LineUnclaimed) -> bool:
-        """Whether the event is about this line as it was owed by then, to the unit."""
-        return event.timestamp >= self.owed_since and (
+    def is_ended_by(self, event: LinePaid | LineUnclaimed) -> bool:
+        """Whether the event is about exactly this line, to the unit, whenever it was."""
+        return (
             event.op_id,
             event.list_id,
             event.index,
@@ -42,3 +42,7 @@ class OwedLine:
             event.asset,
             event.amount,
         ) == (self.op_id, self.list_id, self.index, self.payee, self.asset, self.amount)
+
+    def may_follow(self, event: LinePaid | LineUnclaimed) -> bool:
+        """Whether the line may have become owed after the event: only a document comes late."""
+        return self.payer is None and event.timestamp <= self.owed_since

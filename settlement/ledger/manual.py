@@ -15,15 +15,15 @@ from enum import StrEnum
 from typing import Protocol
 
 from contracts.evm import BlockNumber, BlockRef, Hash32, Timestamp, keccak
-from settlement.ledger.accounts import AccountKind, Book
+from settlement.ledger.accounts import AccountKind, Book, length_prefixed
 from settlement.ledger.errors import AlreadyDecided, ManualRefused, UnknownManual
 from settlement.ledger.journal import (
     EntryStatus,
     JournalEntry,
     Posting,
-    length_prefixed,
     manual_source,
 )
+from settlement.ledger.overdrafts import PostedBalances, overdrawn
 
 _NEVER_DEBITED = (
     AccountKind.COMMITTED,
@@ -89,7 +89,7 @@ class ManualEntry:
                 posting.credit.path.encode(),
             )
         )
-        return keccak(length_prefixed((*head, *lines)))
+        return keccak(length_prefixed(*head, *lines))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,7 +109,7 @@ class StandingManuals(Protocol):
         ...
 
 
-class ManualBooks(StandingManuals, Protocol):
+class ManualBooks(StandingManuals, PostedBalances, Protocol):
     """What proposing and deciding need of one book, in one database transaction."""
 
     @property
@@ -173,7 +173,8 @@ def decide(books: ManualBooks, manual_id: Hash32, decided: Decided) -> int:
 
     Raises:
         UnknownManual: this book has no such proposal.
-        ManualRefused: maker and checker are one person.
+        ManualRefused: maker and checker are one person, or it would overdraw an account: the
+            caller's transaction is to be given up.
         AlreadyDecided: it was decided otherwise, or by somebody else.
     """
     books.lock()
@@ -188,7 +189,13 @@ def decide(books: ManualBooks, manual_id: Hash32, decided: Decided) -> int:
     if before is None:
         books.decide_manual(manual, decided)
     cursor = books.cursor()
-    return book_manuals(books, cursor, books.version()) if cursor is not None else 0
+    if cursor is None:
+        return 0
+    count = book_manuals(books, cursor, books.version())
+    if decided.decision is Decision.APPROVED:
+        for (account, asset), balance in overdrawn([manual_entry(manual, 0)], books).items():
+            raise ManualRefused(f"it would leave {balance} of {asset} in {account.path}")
+    return count
 
 
 def book_manuals(books: RecordingBooks, upto: BlockRef, version: int) -> int:

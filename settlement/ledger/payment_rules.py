@@ -6,6 +6,7 @@
 | ContentRefunded, TicketRefunded | cash; refunded | refunded; cash |
 | TipReceived | cash | owed(op-id, creator), platform_fees |
 | line of an accepted document | documents(list) | owed(op-id, payee) |
+| the same, of a line that the chain had ended by then | and owed(op-id, payee) | unexplained |
 | LinePaid | owed, or unexplained | cash |
 | LineUnclaimed | owed, or unexplained | unclaimed(payee) |
 | UnclaimedWithdrawn | unclaimed(payee) | cash |
@@ -18,7 +19,8 @@
 A splitter keeps nothing: what came in goes out in the same entry, so that its accounts say by their
 turnover what was earned, and by their balance that nothing stayed. A line that was paid although
 the books do not owe it, or not so, is `unexplained`: the books stay equal to the chain, and a
-person has to look. `LineSkipped` moves nothing.
+person has to look. A document that is accepted afterwards explains it, to the unit, and owes
+nothing on that line any more. `LineSkipped` moves nothing.
 
 `version` is that of the books which the entry is for.
 """
@@ -139,9 +141,20 @@ def document_lines(document: AcceptedDocument, op_ids: tuple[Hash32, ...]) -> li
 
 
 def document_line_owed(
-    line: OwedLine, digest: Hash32, *, block: BlockNumber, version: int
+    line: OwedLine,
+    digest: Hash32,
+    *,
+    ended: LinePaid | LineUnclaimed | None,
+    block: BlockNumber,
+    version: int,
 ) -> JournalEntry:
-    """A line of an accepted document is owed; `block` is the highest one of that time."""
+    """A line of an accepted document is owed; `block` is the highest one of that time.
+
+    Where the chain had `ended` it by then, that is what the unexplained payment was for.
+    """
+    account = line.account
+    owed_now = _posting(line.asset, line.amount, documents(line.list_id), account)
+    explained = () if ended is None else (_posting(line.asset, line.amount, account, UNEXPLAINED),)
     return JournalEntry(
         source=document_source(digest, line.index, version),
         leg=0,
@@ -149,7 +162,7 @@ def document_line_owed(
         effective_at=line.owed_since,
         effective_block=block,
         evidence=None,
-        postings=(_posting(line.asset, line.amount, documents(line.list_id), line.account),),
+        postings=(owed_now, *explained),
     )
 
 

@@ -8,6 +8,7 @@ A period is written as a number, 100 a year and 1 a month. Its end, like that of
 timestamp that is not in it.
 """
 
+from functools import lru_cache
 from typing import Protocol
 
 from contracts.evm import BlockRef, Timestamp
@@ -44,8 +45,7 @@ class PeriodBooks(Protocol):
 
 def period_of(timestamp: Timestamp) -> int:
     """The month of a time."""
-    year, month = _civil(timestamp // _DAY)
-    return year * 100 + month
+    return _period_of_day(timestamp // _DAY)
 
 
 def next_period(period: int) -> int:
@@ -86,6 +86,12 @@ def close(books: PeriodBooks, period: int, *, closed_by: str) -> None:
     if cursor is None or cursor.timestamp < period_end(period):
         raise PeriodRefused(period, "it is not over by the last block that is posted")
     books.close_period(period, closed_by.strip())
+
+
+@lru_cache(maxsize=1_024)
+def _period_of_day(days: int) -> int:
+    year, month = _civil(days)
+    return year * 100 + month
 
 
 def _civil(days: int) -> tuple[int, int]:

@@ -43,7 +43,6 @@ from settlement.errors import (
     UnknownManifest,
 )
 from settlement.ledger import activation, posting_rules
-from settlement.ledger.accounts import MAY_BE_NEGATIVE
 from settlement.ledger.books import (
     Books,
     CommittedLeaves,
@@ -54,6 +53,7 @@ from settlement.ledger.books import (
 from settlement.ledger.commitments import Commitment, CommitmentOutcome
 from settlement.ledger.journal import JournalEntry
 from settlement.ledger.manual import book_manuals
+from settlement.ledger.overdrafts import overdrawn
 
 OfLeaf = PayeePaid | PayeeUnclaimed | PayeeHeld | EscrowReleased | EscrowExpired
 """Events that say what became of a leaf, or of a line of it."""
@@ -289,14 +289,5 @@ def require_not_overdrawn(entries: Sequence[JournalEntry], books: PostingBooks) 
     Raises:
         Overdrawn: one is.
     """
-    lowered = {
-        (account, posting.asset)
-        for entry in entries
-        for posting in entry.postings
-        for account in (posting.debit, posting.credit)
-        if account.kind.is_debit_normal == (account == posting.credit)
-        and account.kind not in MAY_BE_NEGATIVE
-    }
-    for (account, asset), balance in books.posted_balances(lowered).items():
-        if balance < 0:
-            raise Overdrawn(account.path, asset, balance)
+    for (account, asset), balance in overdrawn(entries, books).items():
+        raise Overdrawn(account.path, asset, balance)

@@ -5,7 +5,9 @@
 
 A document is owed from the highest block that is no later than its acceptance, whenever it is
 booked: so books that are posted again, from the start and in other steps, come to the same. A line
-counts as owed for an event only if the document was accepted by then.
+counts as owed for an event only if the document was accepted by then. What the chain had ended
+before, because a restored backup had lost the document or somebody paid too early, is unexplained
+until the document is booked, and explained by it, line by line.
 """
 
 from collections.abc import Mapping, Sequence
@@ -45,6 +47,12 @@ class PaymentFacts(SteppedFacts, Protocol):
 
     def events(self, after: BlockNumber, upto: BlockRef) -> Sequence[BookEvent]:
         """Events of blocks (after, upto], in chain order."""
+        ...
+
+    def line_ends(
+        self, op_ids: Sequence[Hash32], upto: BlockRef
+    ) -> Sequence[LinePaid | LineUnclaimed]:
+        """What ended these lines in blocks up to `upto`, in any order; at most one event a line."""
         ...
 
 
@@ -118,11 +126,14 @@ def _book_documents(
         if document.list_id in booked or document.accepted_at > target.timestamp:
             continue
         block = facts.highest_block_before(Timestamp(document.accepted_at + 1), target)
-        lines = payment_rules.document_lines(document, _op_ids(document, books))
+        op_ids = _op_ids(document, books)
+        lines = payment_rules.document_lines(document, op_ids)
+        ends = {one.op_id: one for one in facts.line_ends(op_ids, block)} if block else {}
         entries = [
             payment_rules.document_line_owed(
                 line,
                 document.digest,
+                ended=end if (end := ends.get(line.op_id)) and line.is_ended_by(end) else None,
                 block=block.number if block else start_block,
                 version=version,
             )
@@ -146,6 +157,7 @@ def _op_ids(document: AcceptedDocument, books: LineBooks) -> tuple[Hash32, ...]:
 
 def _post_events(events: Sequence[BookEvent], books: LineBooks, version: int) -> int:
     known = books.lines([event.op_id for event in events if isinstance(event, _LineEnded)])
+    told = _told_before(events, known, books)
     entries: list[JournalEntry] = []
     new: list[tuple[OwedLine, JournalEntry]] = []
     settled: dict[Hash32, LogRef] = {}
@@ -160,7 +172,8 @@ def _post_events(events: Sequence[BookEvent], books: LineBooks, version: int) ->
             known[line.op_id] = line
         elif isinstance(event, _LineEnded):
             found = known.get(event.op_id)
-            owed = found if found and found.is_settled_by(event) else None
+            is_open = event.op_id not in told
+            owed = found if found and is_open and found.is_ended_by(event) else None
             entries.append(payment_rules.line_ended(event, owed, version))
             if owed is not None:
                 settled[event.op_id] = event.ref
@@ -180,6 +193,23 @@ def _post_events(events: Sequence[BookEvent], books: LineBooks, version: int) ->
     books.post_reservations(settled)
     require_not_overdrawn(entries, books)
     return count
+
+
+def _told_before(
+    events: Sequence[BookEvent], known: Mapping[Hash32, OwedLine], books: LineBooks
+) -> set[Hash32]:
+    """Lines that were booked as ended together with their document, which came after the event."""
+    late = [
+        line
+        for event in events
+        if isinstance(event, _LineEnded)
+        and (line := known.get(event.op_id)) is not None
+        and line.may_follow(event)
+    ]
+    if not late:
+        return set()
+    balances = books.posted_balances([(line.account, line.asset) for line in late])
+    return {line.op_id for line in late if not balances.get((line.account, line.asset))}
 
 
 def _require_once(

@@ -16,21 +16,40 @@ Source: merkletools (the tree); RFC 9162 (the prefix of leaves).
 from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from merkletools import MerkleTools  # type: ignore[import-untyped]
 
 from contracts.evm import ZERO_HASH, Epoch, Hash32, Timestamp
-from settlement.ledger.accounts import Book
-from settlement.ledger.journal import JournalEntry, length_prefixed
+from settlement.ledger.accounts import Book, length_prefixed
+from settlement.ledger.journal import JournalEntry, SpelledPosting
 
 _DOMAIN = b"quittance.journal.v1"
 _LEAF = b"\x00"
+_ASSET_LENGTH, _AMOUNT_LENGTH = (20).to_bytes(4, "big"), (32).to_bytes(4, "big")
 
 FIRST_LINK = ZERO_HASH
 """What comes before the first entry, and before the first seal."""
 
 Side = Literal["left", "right"]
+
+
+class SpelledEntry(NamedTuple):
+    """A recorded entry as the chain contains it; `block_hash` is empty where no block proves it."""
+
+    id: bytes
+    source_kind: str
+    source_id: bytes
+    leg: int
+    version: int
+    status: str
+    effective_at: int
+    effective_block: int
+    block_hash: bytes
+    postings: Sequence[SpelledPosting]
+    booked_at: int
+    period: int
+    recorded_at_us: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +61,26 @@ class RecordedEntry:
     booked_at: Timestamp
     period: int
     recorded_at_us: int
+
+    @property
+    def spelled(self) -> SpelledEntry:
+        """The entry as the chain contains it."""
+        entry = self.entry
+        return SpelledEntry(
+            id=entry.id,
+            source_kind=entry.source.kind,
+            source_id=entry.source.id,
+            leg=entry.leg,
+            version=entry.source.version,
+            status=entry.status,
+            effective_at=entry.effective_at,
+            effective_block=entry.effective_block,
+            block_hash=b"" if entry.evidence is None else entry.evidence.block_hash,
+            postings=[posting.spelled for posting in entry.postings],
+            booked_at=self.booked_at,
+            period=self.period,
+            recorded_at_us=self.recorded_at_us,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,51 +117,44 @@ class InclusionProof:
     root: Hash32
 
 
-def canonical_bytes(recorded: RecordedEntry, book: Book, sequence: int) -> bytes:
+def canonical_bytes(entry: SpelledEntry, book: Book, sequence: int) -> bytes:
     """All that the journal says of an entry."""
-    entry = recorded.entry
-    evidence = b"" if entry.evidence is None else bytes(entry.evidence.block_hash)
     head = (
         _DOMAIN,
         book.chain_id.to_bytes(8, "big"),
-        bytes(book.contract),
+        book.contract,
         sequence.to_bytes(8, "big"),
-        bytes(entry.id),
-        entry.source.kind.value.encode(),
-        entry.source.id,
+        entry.id,
+        entry.source_kind.encode(),
+        entry.source_id,
         entry.leg.to_bytes(4, "big"),
-        entry.source.version.to_bytes(4, "big"),
-        entry.status.value.encode(),
+        entry.version.to_bytes(4, "big"),
+        entry.status.encode(),
         entry.effective_at.to_bytes(8, "big"),
         entry.effective_block.to_bytes(8, "big"),
-        evidence,
-        recorded.booked_at.to_bytes(8, "big"),
-        recorded.period.to_bytes(4, "big"),
-        recorded.recorded_at_us.to_bytes(8, "big"),
+        entry.block_hash,
+        entry.booked_at.to_bytes(8, "big"),
+        entry.period.to_bytes(4, "big"),
+        entry.recorded_at_us.to_bytes(8, "big"),
     )
-    lines = (
-        field
-        for posting in entry.postings
-        for field in (
-            bytes(posting.asset),
-            posting.amount.to_bytes(32, "big"),
-            posting.debit.path.encode(),
-            posting.credit.path.encode(),
-        )
-    )
-    return length_prefixed((*head, *lines))
+    lines = [
+        part
+        for asset, amount, debit, credit in entry.postings
+        for part in (_ASSET_LENGTH, asset, _AMOUNT_LENGTH, amount, debit, credit)
+    ]
+    return length_prefixed(*head) + b"".join(lines)
 
 
-def linked(recorded: RecordedEntry, book: Book, *, after: Link | None) -> Link:
+def linked(entry: SpelledEntry, book: Book, *, after: Link | None) -> Link:
     """The link of the entry that was recorded next."""
     sequence = after.sequence + 1 if after else 1
-    data = canonical_bytes(recorded, book, sequence)
+    data = canonical_bytes(entry, book, sequence)
     previous = after.link if after else FIRST_LINK
     return Link(
         sequence=sequence,
-        entry_id=recorded.entry.id,
+        entry_id=Hash32(entry.id),
         leaf=leaf_of(data),
-        link=Hash32(sha256(length_prefixed((bytes(previous), data))).digest()),
+        link=Hash32(sha256(length_prefixed(previous, data)).digest()),
     )
 
 

@@ -12,7 +12,7 @@ from typing import NamedTuple, Protocol
 from contracts.evm import Epoch, Hash32, Timestamp
 from settlement.ledger.accounts import Book
 from settlement.ledger.errors import JournalDiffers
-from settlement.ledger.seal import FIRST_LINK, Link, RecordedEntry, Seal, linked, sealed
+from settlement.ledger.seal import FIRST_LINK, Link, Seal, SpelledEntry, linked, sealed
 
 
 class SealClock(Protocol):
@@ -53,7 +53,7 @@ class SealBooks(Protocol):
         """The last entry that is numbered."""
         ...
 
-    def unnumbered(self, *, entries_max: int) -> list[RecordedEntry]:
+    def unnumbered(self, *, entries_max: int) -> list[SpelledEntry]:
         """The next entries in the order of arrival, each checked against its digest."""
         ...
 

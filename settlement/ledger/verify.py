@@ -131,7 +131,7 @@ class BookCheck:
             return _differs(
                 "number of an entry", where, "none after one without", stored.link.sequence
             )
-        wanted = linked(recorded, self.book, after=self.last)
+        wanted = linked(recorded.spelled, self.book, after=self.last)
         if stored.link != wanted:
             return _differs("link of an entry", where, _spelled(wanted), _spelled(stored.link))
         self.last = wanted

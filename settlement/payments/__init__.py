@@ -22,6 +22,7 @@ to the history of verdicts.
     claiming.py      which log pays which order, once and for ever                             pure
     verify_payment.py  the use case: declare, submit, look
     look_again.py      the use case: one run over what may have changed
+    forgetting.py    the use case: intents that nobody paid go, long after their time
     gates.py         holding enough of a token as a right to see, and readings of it           pure
     entitlements.py  facts about a wallet and a content → granted or denied, and why           pure
     adapters/        tables, store, watch, chain (a node), retraction; gates

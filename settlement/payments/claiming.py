@@ -79,7 +79,7 @@ def claimed(
     """
     good = [one for one in verdicts if is_payment(one)]
     if not good:
-        return Claimed(verdicts[0], None)
+        return Claimed(_unpaid(intent, verdicts[0], store, kept), None)
     here = {one.place for one in good}
     for _ in range(_TRIES_MAX):
         claims = store.claims(intent.intent_id)
@@ -128,6 +128,17 @@ def _bound(
         if owner == intent_id:
             return Claimed(_passed(one), one.place)
     return Claimed(_failed(good[0], "claimed for another order"), None)
+
+
+def _unpaid(
+    intent: PaymentIntent, verdict: Verdict, store: PaymentStore, kept: Collection[Place]
+) -> Verdict:
+    """The verdict of a log that does not pay: where it pays another order, nothing is due back."""
+    place = verdict.place
+    if place is None:
+        return verdict
+    is_anothers = place in kept or store.owner_of(place) not in {None, intent.intent_id}
+    return _failed(verdict, "claimed for another order") if is_anothers else verdict
 
 
 def _passed(verdict: Verdict) -> Verdict:

@@ -1,6 +1,6 @@
 """Failures of payments; the branches are those of `settlement.errors`."""
 
-from contracts.evm import ChainId, Hash32
+from contracts.evm import Hash32
 from settlement.errors import Corrupt, Rejected, Transient
 
 
@@ -21,17 +21,6 @@ class TooManySubmissions(Rejected):
     def __init__(self, intent_id: Hash32, maximum: int) -> None:
         super().__init__(f"intent {intent_id} has {maximum} transactions already")
         self.intent_id = intent_id
-
-
-class IndexBehind(Transient):
-    """Nothing of the chain is indexed yet.
-
-    Source: `payments.verify_payment`. Effect: no verdict.
-    """
-
-    def __init__(self, chain_id: ChainId) -> None:
-        super().__init__(f"chain {chain_id} has no indexed block yet")
-        self.chain_id = chain_id
 
 
 class IntentConflict(Corrupt):

@@ -47,6 +47,7 @@ class Family:
     `payer` to `fee` name fields of `event`; None means that the event says no such thing. Without
     `order` a payment is told by transaction and ordinal alone, so its payer must be known.
     `fee_terms` are announced by that event, prices by `price_list`, a whole refund by `refund`.
+    `ticket` names the field of the ticket that a refund takes back.
     """
 
     name: str
@@ -62,12 +63,13 @@ class Family:
     fee_terms: EventSpec | None = None
     price_list: EventSpec | None = None
     refund: EventSpec | None = None
+    ticket: str | None = None
 
     def __post_init__(self) -> None:
         """Refuse an entry that names a field which its event does not have."""
         known = {field.name for field in self.event.fields}
         named = (self.payer, self.payee, self.amount, self.asset, self.order, self.subject)
-        for name in (*named, self.tier, self.fee):
+        for name in (*named, self.tier, self.fee, self.ticket):
             if isinstance(name, str) and name not in known:
                 raise ValueError(f"family {self.name}: {self.event.name} has no field {name!r}")
         if not self.event.is_static:
@@ -135,6 +137,7 @@ FAMILIES: tuple[Family, ...] = (
         fee_terms=TICKET_FEE_TERMS_SET,
         price_list=TICKET_TIER_SET,
         refund=TICKET_REFUNDED,
+        ticket="ticket_id",
     ),
     Family(
         name="offramp_send",

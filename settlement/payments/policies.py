@@ -27,7 +27,8 @@ What each means for the books:
 A refund is against return of what was bought. A content cannot be returned, and need not be. A
 ticket goes back from its payer, unredeemed: who redeemed it was there (`AlreadyRedeemed`), and who
 sold it on has had a price for it (`NotHolder`). A ticket is its holder's: it admits the holder and
-nobody else, and the payer's refund would pay the payer twice and take the holder's seat. What an
+nobody else, and the payer's refund would pay the payer twice and take the holder's seat. So for a
+ticket that was redeemed or sold on nothing is due back, and the books are as emitted. What an
 organiser owes to holders of resold tickets, when an event is called off, is no refund of a payment
 but a debt of its own: lines of an accepted document, paid by `PayoutBatch`.
 
@@ -118,9 +119,22 @@ _DUE_BACK = frozenset(
     }
 )
 
+OF_MONEY = _DUE_BACK | {
+    Outcome.ACCEPTED,
+    Outcome.REFUNDED,
+    Outcome.OTHER_FEE,
+    Outcome.PENDING,
+}
+"""Outcomes that say that money came for the order, whatever is to be done with it."""
+
 
 def ruling(
-    verdict: Verdict, *, asked: BaseUnits, is_duplicate: bool = False, is_refunded: bool = False
+    verdict: Verdict,
+    *,
+    asked: BaseUnits,
+    is_duplicate: bool = False,
+    is_refunded: bool = False,
+    is_given_up: bool = False,
 ) -> Ruling:
     """Apply the policies; the gravest reason names the outcome.
 
@@ -129,6 +143,7 @@ def ruling(
         asked: the intent's amount.
         is_duplicate: another log pays the order, and stands.
         is_refunded: the contract gave this payment back.
+        is_given_up: what was bought is not the payer's to return any more.
     """
     outcome = _outcome(verdict, asked, is_duplicate=is_duplicate, is_refunded=is_refunded)
     paid = verdict.paid
@@ -136,7 +151,7 @@ def ruling(
         return Ruling(outcome, Books.NOTHING, BaseUnits(0))
     if is_refunded:
         return Ruling(outcome, Books.REFUNDED, BaseUnits(0))
-    if outcome in _DUE_BACK:
+    if outcome in _DUE_BACK and not is_given_up:
         return Ruling(outcome, Books.REFUND_DUE, BaseUnits(paid.amount + paid.fee))
     return Ruling(outcome, Books.AS_EMITTED, BaseUnits(0))
 

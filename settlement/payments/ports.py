@@ -57,6 +57,10 @@ class PaymentFacts(Protocol):
         """Whether the contract gave this payer's payment of the order back."""
         ...
 
+    def is_given_up(self, ticket_id: int, payer: Address) -> bool:
+        """Whether a ticket was redeemed, or is somebody else's than the payer's."""
+        ...
+
 
 class PaymentNode(Protocol):
     """A node, for when the index is behind.

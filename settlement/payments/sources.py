@@ -104,15 +104,32 @@ def gather(
     finalized = None if indexed is None else indexed.finalized
     if held is not None and finalized is not None and held.number <= finalized.number:
         shown = replace(shown, is_canonical=shown.is_canonical and held.hash == shown.block.hash)
+    rulebook = _with_later(intent, shown, node, facts.rulebook(intent), indexed)
+    return Evidence(seen=shown, heights=node.heights(), rulebook=rulebook)
+
+
+def _with_later(
+    intent: PaymentIntent,
+    shown: TransactionSeen,
+    node: PaymentNode,
+    known: Rulebook,
+    indexed: Heights | None,
+) -> Rulebook:
+    """The rulebook up to a node's transaction.
+
+    What was set since is many questions to the node where the index is far behind. Anybody may
+    name any transaction, so they are asked for one alone that our contract says something in.
+    """
+    topic0 = intent.family.event.topic0
+    if not any(log.address == intent.contract and topic0 in log.topics[:1] for log in shown.logs):
+        return known
     after = _BEFORE_ALL if indexed is None else indexed.head.number
     later = node.rulebook_after(intent, after, shown.block.number)
-    known = facts.rulebook(intent)
-    whole = replace(
+    return replace(
         known,
         fee_terms=(*known.fee_terms, *later.fee_terms),
         prices=(*known.prices, *later.prices),
     )
-    return Evidence(seen=shown, heights=node.heights(), rulebook=whole)
 
 
 def _blocks(

@@ -66,13 +66,17 @@ class Finding:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Paid:
-    """What an event says was paid; `fee` is 0 where the family has none."""
+    """What an event says was paid; `fee` is 0 where the family has none.
+
+    `ticket_id` is the ticket that was bought, None where none was.
+    """
 
     payer: Address
     payee: Address
     asset: Address
     amount: BaseUnits
     fee: BaseUnits
+    ticket_id: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -185,6 +189,7 @@ def paid_of(family: Family, values: Mapping[str, Value], emitter: Address) -> Pa
         asset=_asset(family, values, emitter),
         amount=_units(values[family.amount]),
         fee=BaseUnits(0) if family.fee is None else _units(values[family.fee]),
+        ticket_id=None if family.ticket is None else _units(values[family.ticket]),
     )
 
 

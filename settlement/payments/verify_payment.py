@@ -40,7 +40,7 @@ from settlement.payments.states import (
     standing_of_absent,
     standing_of_mined,
 )
-from settlement.payments.verification import Check, Verdict, verify
+from settlement.payments.verification import Check, Paid, Verdict, verify
 from settlement.payments.watching import NextLook, SeenIn, next_look
 
 SUBMISSIONS_MAX = 16
@@ -195,9 +195,8 @@ class PaymentDesk:
                 kept=self._kept(intent, evidence),
                 binds=binds,
             )
-            paid = outcome.verdict.paid
-            is_refunded = paid is not None and facts.is_refunded(intent, paid.payer)
-        return _mined(intent, evidence, outcome, indexed, is_refunded=is_refunded)
+            later = _became(intent, outcome.verdict.paid, facts)
+        return _mined(intent, evidence, outcome, indexed, later)
 
     def _is_past(self, intent: PaymentIntent, indexed: Heights | None) -> bool:
         """Whether no block can have the payment any more, for all that we could see.
@@ -252,13 +251,30 @@ class PaymentDesk:
         return Timestamp(max(by_index, by_node))
 
 
+@dataclass(frozen=True, slots=True)
+class _Became:
+    """What became of a payment later, by the index."""
+
+    is_refunded: bool
+    is_given_up: bool
+
+
+def _became(intent: PaymentIntent, paid: Paid | None, facts: PaymentFacts) -> _Became:
+    if paid is None:
+        return _Became(is_refunded=False, is_given_up=False)
+    ticket_id = paid.ticket_id
+    return _Became(
+        is_refunded=facts.is_refunded(intent, paid.payer),
+        is_given_up=ticket_id is not None and facts.is_given_up(ticket_id, paid.payer),
+    )
+
+
 def _mined(
     intent: PaymentIntent,
     evidence: Evidence,
     outcome: Claimed,
     indexed: Heights | None,
-    *,
-    is_refunded: bool,
+    later: _Became,
 ) -> Look:
     seen, verdict = evidence.seen, outcome.verdict
     is_past = indexed is not None and is_over(intent.until, indexed)
@@ -282,7 +298,8 @@ def _mined(
             verdict,
             asked=intent.amount,
             is_duplicate=rival is not None,
-            is_refunded=is_refunded,
+            is_refunded=later.is_refunded,
+            is_given_up=later.is_given_up,
         ),
         claim=outcome.place,
         rival=rival,

@@ -15,7 +15,9 @@ tick looks after `EpochPayouts`, `TipRelay` and `PayoutBatch` together.
     decision.py    where an operation stands, and the one next thing to do             pure
     batch.py       withdrawals and lines grouped into transactions by gas              pure
     gas.py         fees under caps, replacements that nodes accept, gas limits         pure
+    gas_operations.py  which operations a transaction was for, by its bytes       pure
     nonces.py      what open nonces need, and which of them are not known           pure
+    adopt.py       nonces that the chain shows and that are not stored
     broadcast.py   what a node's answer to a broadcast means                           pure
     policy.py      rules that a payout must pass before money moves, with reasons  pure
     policy_terms.py  limits, records in force, open leaves, verdicts               pure
@@ -34,10 +36,12 @@ tick looks after `EpochPayouts`, `TipRelay` and `PayoutBatch` together.
     send.py        sign, store, and only then send
     sign.py        new nonces: as far as slots, money and the signing policy reach
     report.py      what a tick reports
+    needs.py       what of that needs a person, and what to do about it            pure
+    other_keys.py  what keys signed that were configured before, sent for them
     keep_up.py     open nonces: sent again, replaced, or spent by a no-op
     submit.py      the use case: plan, adopt, observe, record, keep up, sign
     preview.py     a dry run of it
     status.py      the whole history of one operation
     adapters/      tables, store, documents, ownership (one owner per key), endpoint and chain
-                   (web3), signers (keystore, AWS KMS, remote), signing record
+                   (web3), signers (keystore, AWS KMS, remote), signing record, standing (needs)
 """

@@ -68,7 +68,7 @@ class Done:
 
 @dataclass(frozen=True, slots=True)
 class Exhausted:
-    """All allowed nonces ran without paying: a person looks."""
+    """All allowed nonces ran without paying: a person looks, and for a while no other is signed."""
 
     attempts: int
 
@@ -115,18 +115,27 @@ _STATES = {
 _CLOSING = (Usage.SETTLED, Usage.SUPERSEDED)
 
 
-def next_action(history: History, usage: Usage, view: ChainView, *, attempts_max: int) -> Action:
+def next_action(
+    history: History,
+    usage: Usage,
+    view: ChainView,
+    *,
+    attempts_max: int,
+    retry_after_blocks: int,
+) -> Action:
     """The one thing to do for an operation that is not closed; see the rule above.
 
     Cases: (1) used on chain → Done; (2) a nonce of ours is open → Rebroadcast what the node lacks,
-    else Wait; (3) early → Wait; (4) unused and no open nonce → SignNew, or Exhausted after
-    `attempts_max` nonces.
+    else Wait; (3) early → Wait; (4) unused and no open nonce → SignNew; after `attempts_max` nonces
+    Exhausted, and SignNew once more whenever `retry_after_blocks` have passed: whatever stood in
+    the way ends some day, and nothing that is owed is given up.
 
     Args:
         history: with every nonce and every hash ever signed for the operation and its leaf.
         usage: at `view.finalized`.
         view: `spent` covers every sender in the history.
-        attempts_max: nonces that may be spent on one operation.
+        attempts_max: nonces that may be spent on one operation in a row.
+        retry_after_blocks: between the signing of the last of them and the next.
     """
     if usage in _CLOSING:
         return Done(_closing_outcome(history, usage, view))
@@ -136,7 +145,9 @@ def next_action(history: History, usage: Usage, view: ChainView, *, attempts_max
     if usage is Usage.EARLY:
         return Wait()
     if len(history.attempts) >= attempts_max:
-        return Exhausted(len(history.attempts))
+        last = max(attempt.signed_at for attempt in history.attempts)
+        if view.finalized.number - last < retry_after_blocks:
+            return Exhausted(len(history.attempts))
     return SignNew()
 
 

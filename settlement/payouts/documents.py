@@ -12,6 +12,11 @@ a lost answer never makes a second payment. An asset of zeros is the native coin
 
 One person adds a document, another accepts it; from then on it is owed. `adapters.document_file`
 reads the file.
+
+Op-ids follow from the list's name, and the chain keeps them. So a document that a restored backup
+has lost is added and accepted again from its file: each line that the chain has settled is seen to
+be that line, to the unit, and is not owed again (`settled_lines`); the others are. Lines that the
+chain has settled otherwise are a conflict, as with a document that is kept.
 """
 
 import json
@@ -21,6 +26,8 @@ from dataclasses import dataclass
 from eth_abi.abi import encode
 
 from contracts.evm import ZERO_ADDRESS, Address, ChainId, Hash32, keccak
+from contracts.operations import payout_operation_id
+from contracts.payment_events import LinePaid, LineUnclaimed
 from settlement.ledger.documents import DocumentLine
 from settlement.payouts.errors import BadDocument, DocumentConflict
 
@@ -103,6 +110,43 @@ def require_same(stored: PayoutDocument, given: PayoutDocument) -> None:
     if len(stored.lines) == len(given.lines):
         what = f"it was for {stored.contract} on chain {stored.chain_id}"
     raise DocumentConflict(given.name, what)
+
+
+def op_ids_of(document: PayoutDocument, count: int) -> tuple[Hash32, ...]:
+    """The op-ids of the first `count` lines of its list, whether it says so many or not."""
+    return tuple(
+        payout_operation_id(
+            document.list_id, index, chain_id=document.chain_id, contract=document.contract
+        )
+        for index in range(count)
+    )
+
+
+def settled_lines(
+    document: PayoutDocument, ends: Sequence[LinePaid | LineUnclaimed]
+) -> tuple[int, ...]:
+    """The lines that the chain has settled, ascending, once they are seen to say the same.
+
+    Args:
+        document: as it is given.
+        ends: what ended lines of its list, of those with an op-id of `op_ids_of`.
+
+    Raises:
+        DocumentConflict: one was settled otherwise, or is no line of this document.
+    """
+    for end in sorted(ends, key=lambda one: one.index):
+        done = DocumentLine(index=end.index, payee=end.payee, asset=end.asset, amount=end.amount)
+        where = f"in block {end.ref.block_number}"
+        if end.index >= len(document.lines):
+            what = (
+                f"line {end.index} was settled {where} with {_said(done)}, and it has no such line"
+            )
+            raise DocumentConflict(document.name, what)
+        if document.lines[end.index] != done:
+            given = _said(document.lines[end.index])
+            what = f"line {end.index} was settled {where} with {_said(done)}, and is {given} now"
+            raise DocumentConflict(document.name, what)
+    return tuple(sorted(end.index for end in ends))
 
 
 def totals(lines: Sequence[DocumentLine]) -> dict[Address, int]:

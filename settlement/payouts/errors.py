@@ -1,6 +1,6 @@
 """Failures of signing and proving payouts; the branches are those of `settlement.errors`."""
 
-from contracts.evm import Address, BlockNumber, Hash32
+from contracts.evm import Address, BlockNumber, ChainId, Hash32
 from settlement.errors import Corrupt, Rejected, Transient
 
 
@@ -227,3 +227,37 @@ class DocumentDiffers(Corrupt):
     def __init__(self, digest: Hash32, actual: Hash32) -> None:
         super().__init__(f"payout document {digest} is stored with bytes of digest {actual}")
         self.digest = digest
+
+
+class SessionShared(Rejected):
+    """The database session that holds the payout locks is not ours alone.
+
+    Source: `payouts.adapters.ownership`. Effect: nothing is planned, signed or sent.
+    """
+
+    def __init__(self, what: str) -> None:
+        super().__init__(
+            f"the payout key's database session is shared: {what}. Connect to Postgres directly, "
+            "or through a pooler that keeps a session for each connection"
+        )
+
+
+class OtherChain(Rejected):
+    """The endpoint is one of another chain than the one that is paid on.
+
+    Source: `payouts.adapters.chain`. Effect: nothing is planned, signed or sent.
+    """
+
+    def __init__(self, *, configured: ChainId, actual: int) -> None:
+        super().__init__(f"the endpoint is of chain {actual}, payouts are made on {configured}")
+        self.configured, self.actual = configured, actual
+
+
+class NoBaseFee(Rejected):
+    """The chain has no base fee, so transactions of the kind that we sign do not exist there.
+
+    Source: `payouts.adapters.chain`. Effect: nothing is signed.
+    """
+
+    def __init__(self, block: Hash32) -> None:
+        super().__init__(f"block {block} has no base fee: payouts need a chain with EIP-1559")

@@ -163,8 +163,13 @@ def _fresh(
 
 def _is_due(submitter: Submitter, history: History, sighting: Sighting) -> bool:
     usage = sighting.usages[history.operation.op_id]
-    attempts_max = submitter.limits.nonces_per_operation_max
-    action = next_action(history, usage, sighting.view, attempts_max=attempts_max)
+    action = next_action(
+        history,
+        usage,
+        sighting.view,
+        attempts_max=submitter.limits.nonces_per_operation_max,
+        retry_after_blocks=submitter.limits.retry_after_blocks,
+    )
     return isinstance(action, SignNew)
 
 

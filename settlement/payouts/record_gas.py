@@ -55,12 +55,14 @@ class MinedTransaction:
     """One transaction of a wallet and its receipt.
 
     `value_wei` are the coins that left the wallet: none if it reverted, or was to the wallet
-    itself. `recipient` is None where it created a contract.
+    itself. `recipient` is None where it created a contract. `data` is its calldata, which says what
+    it was for, also if it failed. `other_fee_wei` is charged beside gas and the data of a rollup.
     """
 
     nonce: int
     tx_hash: Hash32
     recipient: Address | None
+    data: bytes
     value_wei: int
     is_success: bool
     block_number: BlockNumber
@@ -68,6 +70,7 @@ class MinedTransaction:
     gas_used: int
     effective_gas_price_wei: int
     l1_fee_wei: int
+    other_fee_wei: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,7 +26,10 @@ class TickReport:
     """What one tick did; `exhausted`, `refusals` and most of `held` need a person.
 
     `replaced` are replacements and no-ops, for nonces that were taken before; `refusals` say what
-    the signing policy did not let be replaced. `paused` are contracts that get nothing.
+    the signing policy did not let be replaced. `paused` are contracts that get nothing,
+    `other_keys` keys that were configured before, and whose open nonces operations wait for.
+    `transactions_ahead` says for how many more transactions as dear as the dearest of this tick the
+    key has money; None where none was signed.
     """
 
     planned: int = 0
@@ -37,5 +40,7 @@ class TickReport:
     held: tuple[Held, ...] = ()
     refusals: tuple[Refusal, ...] = ()
     paused: tuple[Address, ...] = ()
+    other_keys: tuple[Address, ...] = ()
     exhausted: tuple[Hash32, ...] = ()
+    transactions_ahead: int | None = None
     stop: Stop | None = None

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from contracts.evm import Hash32
+from contracts.units import mul_div_down
 from settlement.payouts.assemble import Assembler, Held
 from settlement.payouts.gas import Fee
 from settlement.payouts.operation import Operation
@@ -21,11 +22,15 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Signed:
-    """What was signed and sent, what is held, and why nothing more was signed."""
+    """What was signed and sent, what is held, and why nothing more was signed.
+
+    `transactions_ahead` is for how many more of the dearest kind money is left; None without one.
+    """
 
     hashes: tuple[Hash32, ...]
     held: tuple[Held, ...]
     stop: Stop | None
+    transactions_ahead: int | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,16 +49,16 @@ class Signing:
         hashes: list[Hash32] = []
         held: list[Held] = []
         stop: Stop | None = None
-        money_wei = self.money_wei
+        money_wei, dearest_wei = self.money_wei, 0
         for one in self.assembler.assembled(due):
             if isinstance(one, Held):
                 held.append(one)
                 continue
-            money_wei -= self._cost_max(one.gas, one.data)
+            cost_wei = self._cost_max(one.gas, one.data)
             if len(hashes) >= self.slots:
                 stop = Stop.IN_FLIGHT_FULL
-            elif money_wei < 0:
-                stop = self._without_money(money_wei)
+            elif money_wei < cost_wei:
+                stop = self._without_money(money_wei - cost_wei)
             if stop is not None:
                 break
             nonce = self.next_nonce + len(hashes)
@@ -63,8 +68,8 @@ class Signing:
             refusal = self.sending.signer.refusal(draft)
             if refusal is None:
                 hashes.append(self.sending.anew(draft, one.op_ids))
+                money_wei, dearest_wei = money_wei - cost_wei, max(dearest_wei, cost_wei)
                 continue
-            money_wei += self._cost_max(one.gas, one.data)
             if refusal.kind is RefusalKind.STOPPED:
                 stop = stopped(refusal)
                 break
@@ -72,7 +77,8 @@ class Signing:
         for spoiled in held:
             fields = {"op_id": str(spoiled.op_id), "reason": spoiled.objection.reason}
             log.warning("operation held", extra=fields)
-        return Signed(tuple(hashes), tuple(held), stop)
+        ahead = mul_div_down(money_wei, 1, dearest_wei) if dearest_wei else None
+        return Signed(tuple(hashes), tuple(held), stop, ahead)
 
     def _cost_max(self, gas: int, data: bytes) -> int:
         chain, head = self.assembler.chain, self.assembler.head

@@ -23,7 +23,8 @@ from dataclasses import dataclass, replace
 from typing import assert_never
 
 from contracts.evm import Address, BlockRef, ChainId, Hash32
-from settlement.errors import NodeBehind, NonceDrift
+from settlement.errors import NodeBehind
+from settlement.payouts.adopt import adopted
 from settlement.payouts.assemble import Assembler
 from settlement.payouts.decision import (
     Done,
@@ -39,13 +40,13 @@ from settlement.payouts.keep_up import Kept, keep_up
 from settlement.payouts.nonces import Counts, Market, useful_nonces
 from settlement.payouts.observe import Sighting, observe
 from settlement.payouts.operation import (
-    Adoption,
     Attempt,
     History,
     Operation,
     Outcome,
     SignedTransaction,
 )
+from settlement.payouts.other_keys import OtherKeys, other_keys, send_for_others
 from settlement.payouts.owed import Owed
 from settlement.payouts.protocols import (
     ApprovedCommits,
@@ -63,17 +64,15 @@ from settlement.payouts.signing_policy import RefusalKind
 
 log = logging.getLogger(__name__)
 
-_FORGOTTEN_MAX = 1_000
-"""More nonces than this, not spent for good, are not taken for ours because a node shows them."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SubmitLimits:
     """Bounds of one submitter; `gas_max` is the budget of one transaction.
 
     `in_flight_max` should not exceed 16, the executable slots that a geth pool guarantees to one
-    account. `nonces_per_operation_max` bounds what an operation that always fails may burn. What is
-    not mined `replace_after_blocks` blocks after it was signed is replaced.
+    account. `nonces_per_operation_max` bounds what an operation that always fails may burn: after
+    so many it gets one more in `retry_after_blocks`. What is not mined `replace_after_blocks`
+    blocks after it was signed is replaced.
     """
 
     caps: FeeCaps
@@ -81,6 +80,7 @@ class SubmitLimits:
     in_flight_max: int
     open_operations_max: int
     nonces_per_operation_max: int
+    retry_after_blocks: int
     replace_after_blocks: int
 
 
@@ -120,8 +120,8 @@ class Submitter:
         paused = self.chain.paused(self.contracts, head)
         planned, commit_calls = self._plan(finalized, paused)
         counts = self.counts(head, finalized)
-        next_nonce = self._adopted(counts, head)
-        histories, sighting = self._observe(finalized, counts)
+        next_nonce = adopted(self.store, self.chain_id, self.signer.address, counts, head=head)
+        histories, others, sighting = self._observe(finalized, counts)
         histories = [_with_fresh_call(one, commit_calls) for one in histories]
         recorded, due, exhausted = self._decide(histories, sighting)
         report = TickReport(
@@ -129,6 +129,7 @@ class Submitter:
             recorded=recorded,
             exhausted=exhausted,
             paused=tuple(sorted(paused)),
+            other_keys=others.waited_for,
         )
         if paused.issuperset(self.contracts):
             return replace(report, stop=Stop.PAUSED)
@@ -139,18 +140,23 @@ class Submitter:
             if history.operation.op_id not in over and history.operation.contract not in paused
         ]
         market = self.market(head)
+        sending = self.sending(market)
+        sent_for_others = send_for_others(others, sending, sighting.view, paused=paused)
         kept = keep_up(
             self.in_flight(counts),
             useful_nonces(still, self.signer.address),
             contracts=self.contracts,
-            sending=self.sending(market),
+            sending=sending,
             view=sighting.view,
             counts=counts,
             market=market,
             next_nonce=next_nonce,
         )
         report = replace(
-            report, sent_again=kept.sent_again, replaced=kept.replaced, refusals=kept.refusals
+            report,
+            sent_again=(*sent_for_others, *kept.sent_again),
+            replaced=kept.replaced,
+            refusals=kept.refusals,
         )
         stop = self._stopped(kept)
         if stop is not None:
@@ -246,44 +252,22 @@ class Submitter:
             log.info("operations planned", extra={"operations": planned})
         return planned, {commit.op_id: commit.call for commit in commits}
 
-    def _adopted(self, counts: Counts, head: BlockRef) -> int:
-        """The next nonce of our key, after taking those that the chain shows and we do not store.
-
-        Raises:
-            NonceDrift: there are more of them than we can ever have signed and forgotten.
-        """
-        sender = self.signer.address
-        stored = self.store.next_nonce(sender)
-        following = counts.finalized if stored is None else stored
-        if counts.shown <= following:
-            return following
-        if counts.shown - max(following, counts.finalized) > _FORGOTTEN_MAX:
-            raise NonceDrift(sender, stored=following, chain=counts.shown)
-        self.store.adopt(
-            Adoption(
-                chain_id=self.chain_id,
-                sender=sender,
-                first_nonce=following,
-                next_nonce=counts.shown,
-                block_number=head.number,
-                block_hash=head.hash,
-            )
-        )
-        fields = {"sender": str(sender), "first_nonce": following, "next_nonce": counts.shown}
-        log.warning("nonces adopted", extra=fields)
-        return counts.shown
-
-    def _observe(self, finalized: BlockRef, counts: Counts) -> tuple[list[History], Sighting]:
+    def _observe(
+        self, finalized: BlockRef, counts: Counts
+    ) -> tuple[list[History], OtherKeys, Sighting]:
         sender = self.signer.address
         histories = self.store.open_histories()
+        others = other_keys(
+            histories, sender, chain=self.chain, store=self.store, finalized=finalized
+        )
         sighting = observe(
             self.chain,
             finalized,
             histories,
-            spent={sender: counts.finalized},
-            open_attempts=self.in_flight(counts),
+            spent={**others.spent, sender: counts.finalized},
+            open_attempts=[*others.attempts, *self.in_flight(counts)],
         )
-        return histories, sighting
+        return histories, others, sighting
 
     def _decide(
         self, histories: Sequence[History], sighting: Sighting
@@ -301,6 +285,7 @@ class Submitter:
                 usage,
                 sighting.view,
                 attempts_max=self.limits.nonces_per_operation_max,
+                retry_after_blocks=self.limits.retry_after_blocks,
             )
             match action:
                 case Done(outcome):
@@ -310,7 +295,7 @@ class Submitter:
                 case Exhausted():
                     exhausted.append(operation.op_id)
                 case Wait() | Rebroadcast():
-                    pass  # every open nonce of the key is looked after below, by `_send_again`
+                    pass  # every open nonce is looked after below, of other keys too
                 case _:
                     assert_never(action)
         self._record(outcomes)
@@ -352,7 +337,13 @@ class Submitter:
             money_wei=self.money_left(in_flight, counts, assembler.head),
             next_nonce=next_nonce,
         ).signed(due)
-        return replace(report, signed=signed.hashes, held=signed.held, stop=signed.stop)
+        return replace(
+            report,
+            signed=signed.hashes,
+            held=signed.held,
+            stop=signed.stop,
+            transactions_ahead=signed.transactions_ahead,
+        )
 
     def _stopped(self, kept: Kept) -> Stop | None:
         """Why nothing new may be signed after the open nonces were looked after."""

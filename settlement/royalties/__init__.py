@@ -20,6 +20,7 @@ The settlement of an epoch is a pure function:
 | `tree_flat.py` | a tree as bytes: built in bulk, stored whole, proofs sliced from it |
 | `tree_dump.py` | whole trees as documents that other tools load |
 | `canonical.py`, `manifest.py`, `manifest_reading.py`, `bundle.py` | the published spelling |
+| `frame.py`, `input_digest.py` | what an attempt is made under; the name of its input logs |
 | `derivation.py` | facts in, everything that is published out |
 | `allotment.py`, `derivation_steps.py` | an amount, step by step |
 | `explanation.py` | why a leaf holds what it holds |
@@ -31,6 +32,8 @@ The settlement of an epoch is a pure function:
 | `shard_shares.py`, `shard_allocation.py` | largest remainder on columns, exactly |
 | `shard_result.py`, `shard_distribution.py` | shards added up; the leaves of their sum |
 | `shard_lines.py` | allocations as a stream of lines |
+| `shares.py`, `shard_credits.py` | what the store keeps of each fee: whole, or range by range |
+| `large_inputs.py`, `compute_large_epoch.py` | a large epoch from streams and shards, same bytes |
 | `errors.py` | failures of explaining, comparing and sharding |
 | `manifest_log.py` | the append-only log of committed manifests (RFC 9162) |
 | `compute_epoch.py`, `export.py`, `approve.py`, `commit.py` | the use cases |

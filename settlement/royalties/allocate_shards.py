@@ -26,11 +26,13 @@ from settlement.royalties.parameters import Parameters
 from settlement.royalties.registry import Registry
 from settlement.royalties.shard_allocation import asset_fees
 from settlement.royalties.shard_couplings import coupled_rows, coupled_submitters
+from settlement.royalties.shard_credits import credit_batches
 from settlement.royalties.shard_judging import Coupled, JudgedUsage, judged_usage
 from settlement.royalties.shard_lines import allocation_lines
 from settlement.royalties.shard_result import ShardResult, merged, shard_result
 from settlement.royalties.shard_rules import WorkFactors
 from settlement.royalties.shard_usage import ShardFees, ShardUsage, shard_fees, shard_usage
+from settlement.royalties.shares import ShareBatch
 
 SHARDS_MAX = 256
 _PREFIXES = 2**16
@@ -200,6 +202,18 @@ def allocation_file(
         bounds = shard_bounds(shard, order.shard_count)
         fees, judged = _judged(bounds, coupled, order=order, factors=factors, facts=facts)
         yield from allocation_lines(judged, fees, list(asset_fees(fees, rates_ppm)), factors)
+
+
+def credited_shares(
+    order: ShardOrder, coupled: tuple[Coupled, ...], *, facts: ShardFacts
+) -> Iterator[ShareBatch]:
+    """How every fee of the epoch was shared; one shard is in memory at a time."""
+    factors = WorkFactors(order.parameters, order.registry, order.scope)
+    rates_ppm = [entry.rate_ppm for entry in order.parameters.fees]
+    for shard in range(order.shard_count):
+        bounds = shard_bounds(shard, order.shard_count)
+        fees, judged = _judged(bounds, coupled, order=order, factors=factors, facts=facts)
+        yield from credit_batches(judged, fees, list(asset_fees(fees, rates_ppm)), factors)
 
 
 def find_couplings(order: ShardOrder, facts: ShardFacts) -> tuple[Coupled, ...]:

@@ -29,7 +29,7 @@ from contracts.evm import (
 )
 from contracts.units import BaseUnits
 from settlement.errors import BadManifest, ConflictingApproval
-from settlement.royalties.bundle import rolling_hash
+from settlement.royalties.input_digest import InputDigest, input_digest
 from settlement.royalties.manifest import Manifest, manifest_digest
 from settlement.royalties.manifest_reading import manifest_from_bytes
 
@@ -301,7 +301,7 @@ def _log_findings(manifest: Manifest, chain: ChainCheck) -> Iterator[Finding]:
         number=point.number, hash=point.hash, parent_hash=ZERO_HASH, timestamp=point.timestamp
     )
     logs = chain.input_logs(manifest.epoch, reference)
-    if len(logs) != manifest.input_count or rolling_hash(logs) != manifest.input_rolling_hash:
+    if input_digest(logs) != InputDigest(manifest.input_count, manifest.input_rolling_hash):
         detail = f"{len(logs)} logs here, {manifest.input_count} in the manifest, or other content"
         yield Finding(Refusal.LOGS_DIFFER, detail)
 

@@ -17,14 +17,12 @@ is written here: every function gives bytes.
 | `bundle.json` | (not lines) SHA-256 of every other file, keccak256 of the manifest | |
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from hashlib import sha256
 from itertools import zip_longest
 
-import sha3
-
 from contracts.batches import LogColumns
-from contracts.evm import ZERO_HASH, Address, BlockNumber, Hash32, keccak
+from contracts.evm import Address, BlockNumber, Hash32, keccak
 from contracts.leaves import Leaf, split_hash
 from settlement.royalties.canonical import JsonValue, canonical_json, json_lines
 from settlement.royalties.certificate import CertifiedRange
@@ -35,31 +33,6 @@ from settlement.royalties.registry import Registry
 
 ANCHOR = "anchor"
 """What `headers.jsonl` says of the block before the certificate's range, instead of a claim."""
-
-
-def rolling_hash(logs: LogColumns) -> Hash32:
-    """Hash of an ordered list of logs: h' = keccak(h ‖ keccak(log)), from 32 zero bytes."""
-    rolled = bytes(ZERO_HASH)
-    for row in range(len(logs)):
-        digest = sha3.keccak_256(_log_preimage(logs, row)).digest()
-        rolled = sha3.keccak_256(rolled + digest).digest()
-    return Hash32(rolled)
-
-
-def _log_preimage(logs: LogColumns, row: int) -> bytes:
-    topics, data = logs.topics[row], logs.data[row]
-    return b"".join(
-        (
-            logs.block_number[row].to_bytes(8, "big"),
-            logs.block_hash[row],
-            logs.log_index[row].to_bytes(4, "big"),
-            logs.address[row],
-            len(topics).to_bytes(1, "big"),
-            *topics,
-            len(data).to_bytes(4, "big"),
-            data,
-        )
-    )
 
 
 def logs_file(logs: LogColumns) -> bytes:
@@ -79,8 +52,8 @@ def logs_file(logs: LogColumns) -> bytes:
     )
 
 
-def blocks_file(blocks: Mapping[BlockNumber, BlockPoint]) -> bytes:
-    """`blocks.jsonl`."""
+def blocks_file(blocks: Iterable[BlockPoint]) -> bytes:
+    """`blocks.jsonl`; the blocks are ascending by number."""
     return json_lines(
         [
             {
@@ -88,7 +61,7 @@ def blocks_file(blocks: Mapping[BlockNumber, BlockPoint]) -> bytes:
                 "number": str(block.number),
                 "timestamp": str(block.timestamp),
             }
-            for _, block in sorted(blocks.items())
+            for block in blocks
         ]
     )
 
@@ -212,12 +185,15 @@ def leaves_file(leaves: Sequence[Leaf], hashes: Sequence[Hash32]) -> bytes:
     )
 
 
-def index_file(files: Mapping[str, bytes], manifest_digest: Hash32) -> bytes:
-    """`bundle.json`: SHA-256 of every other file; files are long, and no contract needs it."""
-    digests: dict[str, JsonValue] = {
-        name: "0x" + sha256(data).hexdigest() for name, data in files.items()
-    }
-    return canonical_json({"files": digests, "manifest_digest": str(manifest_digest)})
+def file_digest(data: bytes) -> Hash32:
+    """What `bundle.json` says of a file: SHA-256; files are long, and no contract needs it."""
+    return Hash32(sha256(data).digest())
+
+
+def index_file(digests: Mapping[str, Hash32], manifest_digest: Hash32) -> bytes:
+    """`bundle.json`, from the digests of every other file."""
+    files: dict[str, JsonValue] = {name: str(digest) for name, digest in digests.items()}
+    return canonical_json({"files": files, "manifest_digest": str(manifest_digest)})
 
 
 def _hex(data: bytes) -> str:

@@ -183,6 +183,17 @@ class CertifiedRange:
     anchor: bytes | None
     blocks: tuple[CertifiedBlock, ...]
 
+    def require_may_hold(self, epoch: Epoch, number: BlockNumber) -> None:
+        """Refuse a log of a block whose bloom rules it out; blocks of earlier ranges may hold any.
+
+        Raises:
+            InputsDisagree: naming the block.
+        """
+        place = number - self.certificate.start
+        if 0 <= place < len(self.blocks) and self.blocks[place].claim is Claim.EMPTY:
+            what = f"there is a log of block {number}, whose bloom rules it out"
+            raise InputsDisagree(epoch, what)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MissingBlocks:

@@ -13,7 +13,7 @@ the epoch before, so an epoch waits until that one cannot be vetoed any more. It
 its logs are certified complete at the level that its parameters demand.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
@@ -44,7 +44,8 @@ from settlement.royalties.certificate import CertifiedRange, MissingBlocks
 from settlement.royalties.completeness import BlockSource, CertificateChain, CertificateStore
 from settlement.royalties.derivation import ComputedEpoch, EpochFacts, derive
 from settlement.royalties.epoch import Timeline
-from settlement.royalties.manifest import BlockPoint, block_point
+from settlement.royalties.frame import EpochFrame
+from settlement.royalties.manifest import BlockPoint, Manifest, block_point
 from settlement.royalties.tree_flat import TreeMaker, hashed_tree
 
 
@@ -64,8 +65,8 @@ class ClockReading(Protocol):
         """Seconds after the end in which usage is accepted."""
 
 
-class EpochSource(BlockSource, Protocol):
-    """Facts of one settlement; every read ends at the given block, inclusive."""
+class FrameSource(BlockSource, Protocol):
+    """Facts that are few; every read ends at the given block, inclusive."""
 
     def clock(self) -> ClockReading | None:
         """The clock, once its event is indexed."""
@@ -76,15 +77,6 @@ class EpochSource(BlockSource, Protocol):
     def block(self, number: BlockNumber, /) -> BlockRef | None:
         """The block of this number."""
 
-    def subscribed(self, epoch: Epoch, upto: BlockRef, /) -> SubscribedColumns:
-        """Subscriptions paid for the epoch."""
-
-    def funded(self, epoch: Epoch, upto: BlockRef, /) -> FundedColumns:
-        """Money received for the epoch."""
-
-    def consumption(self, epoch: Epoch, upto: BlockRef, /) -> ConsumptionColumns:
-        """Usage submitted for the epoch."""
-
     def work_terms(self, upto: BlockRef, effective_epoch_max: Epoch, /) -> WorkTermsColumns:
         """Terms that take effect up to and in the epoch."""
 
@@ -93,6 +85,19 @@ class EpochSource(BlockSource, Protocol):
 
     def verdicts(self, upto: BlockRef, /) -> VerdictColumns:
         """All verdicts."""
+
+
+class EpochSource(FrameSource, Protocol):
+    """Facts of one settlement; every read ends at the given block, inclusive."""
+
+    def subscribed(self, epoch: Epoch, upto: BlockRef, /) -> SubscribedColumns:
+        """Subscriptions paid for the epoch."""
+
+    def funded(self, epoch: Epoch, upto: BlockRef, /) -> FundedColumns:
+        """Money received for the epoch."""
+
+    def consumption(self, epoch: Epoch, upto: BlockRef, /) -> ConsumptionColumns:
+        """Usage submitted for the epoch."""
 
     def input_logs(self, epoch: Epoch, upto: BlockRef, /) -> LogColumns:
         """The raw logs of all of the above, and of the clock's start."""
@@ -120,6 +125,7 @@ class Wait(StrEnum):
     GRACE_NOT_FINAL = "grace_not_final"
     PREVIOUS_NOT_ACTIVE = "previous_not_active"
     BELOW_COMPLETENESS = "below_completeness"
+    SHARDS_OPEN = "shards_open"
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,21 +162,48 @@ def compute_epoch(
         return facts
     computed = derive(facts, make_tree=make_tree)
     store.record(computed)
-    stored = pack_leaves(
-        store.leaves(computed.manifest_digest),
-        chain_id=settlement.chain_id,
-        contract=settlement.payouts,
-    )
-    stored_root = make_tree(stored).tree.root
-    if stored_root != computed.manifest.root:
-        raise StoredRootDiffers(epoch, stored=stored_root, computed=computed.manifest.root)
+    require_stored_root(computed.manifest, store.leaves(computed.manifest_digest), make_tree)
     return computed
+
+
+def require_stored_root(manifest: Manifest, leaves: Iterable[Leaf], make_tree: TreeMaker) -> None:
+    """Make the tree once more, from leaves that were read back.
+
+    Raises:
+        StoredRootDiffers: they do not give the root of the manifest.
+    """
+    packed = pack_leaves(leaves, chain_id=manifest.chain_id, contract=manifest.payouts)
+    stored = make_tree(packed).tree.root
+    if stored != manifest.root:
+        raise StoredRootDiffers(manifest.epoch, stored=stored, computed=manifest.root)
 
 
 def gather(
     epoch: Epoch, *, settlement: Settlement, source: EpochSource, store: CertificateStore
 ) -> EpochFacts | NotYetComputable:
     """Read all facts that the current attempt at an epoch depends on.
+
+    Raises:
+        Exception: whatever `open_attempt` raises.
+    """
+    frame = open_attempt(epoch, settlement=settlement, source=source, store=store)
+    if isinstance(frame, NotYetComputable):
+        return frame
+    logs = source.input_logs(epoch, frame.reference)
+    return EpochFacts(
+        frame=frame,
+        funded=source.funded(epoch, frame.boundary),
+        subscribed=source.subscribed(epoch, frame.boundary),
+        consumption=source.consumption(epoch, frame.reference),
+        logs=logs,
+        blocks=_blocks(epoch, logs, frame.borders, source),
+    )
+
+
+def open_attempt(
+    epoch: Epoch, *, settlement: Settlement, source: FrameSource, store: CertificateStore
+) -> EpochFrame | NotYetComputable:
+    """What the current attempt at an epoch is made under, if it can be made.
 
     Raises:
         EpochBeforeSettlement: the epoch ended before the settlement was there.
@@ -204,7 +237,7 @@ def gather(
     certified = certificates.of(epoch)
     if isinstance(certified, MissingBlocks):
         return NotYetComputable(Wait.BELOW_COMPLETENESS, None, certified)
-    return _facts(
+    return _frame(
         epoch,
         settlement=settlement,
         source=source,
@@ -216,7 +249,7 @@ def gather(
 
 
 def _previous_digest(
-    epoch: Epoch, *, first: Epoch, finalized: BlockRef, source: EpochSource
+    epoch: Epoch, *, first: Epoch, finalized: BlockRef, source: FrameSource
 ) -> Hash32 | NotYetComputable:
     """Digest of the active manifest of the epoch before; zero for the first epoch."""
     if epoch == first:
@@ -229,25 +262,21 @@ def _previous_digest(
     return events[-1].manifest_digest
 
 
-def _facts(
+def _frame(
     epoch: Epoch,
     *,
     settlement: Settlement,
-    source: EpochSource,
+    source: FrameSource,
     clock: Timeline,
     upto: BlockRef,
     previous: Hash32,
     certified: CertifiedRange,
-) -> EpochFacts:
+) -> EpochFrame:
     boundary = source.highest_block_before(clock.end_of(epoch), upto)
-    boundary = _present(boundary, epoch, "boundary block")
     reference = source.highest_block_before(clock.grace_end_of(epoch), upto)
     reference = _present(reference, epoch, "reference block")
-    before = source.highest_block_before(clock.start_of(epoch), upto)
     vetoes = [event for event in source.commitments(epoch, upto) if isinstance(event, EpochVetoed)]
-    logs = source.input_logs(epoch, reference)
-    border = [boundary, reference] if before is None else [before, boundary, reference]
-    return EpochFacts(
+    return EpochFrame(
         settlement_name=settlement.name,
         chain_id=settlement.chain_id,
         start_block=settlement.start_block,
@@ -256,19 +285,14 @@ def _facts(
         attempt=1 + len(vetoes),
         previous_manifest_digest=previous,
         clock=clock,
-        boundary=boundary,
+        boundary=_present(boundary, epoch, "boundary block"),
         reference=reference,
-        last_before_start=before,
+        last_before_start=source.highest_block_before(clock.start_of(epoch), upto),
         certified=certified,
         parameters=source.parameters(reference, epoch),
         work_terms=source.work_terms(reference, epoch),
         split_terms=source.split_terms(reference, epoch),
         verdicts=source.verdicts(reference),
-        funded=source.funded(epoch, boundary),
-        subscribed=source.subscribed(epoch, boundary),
-        consumption=source.consumption(epoch, reference),
-        logs=logs,
-        blocks=_blocks(epoch, logs, border, source),
     )
 
 

@@ -7,22 +7,16 @@ from contracts.batches import (
     ConsumptionColumns,
     FundedColumns,
     LogColumns,
-    ParametersColumns,
-    SplitTermsColumns,
     SubscribedColumns,
-    VerdictColumns,
-    WorkTermsColumns,
 )
-from contracts.event_spec import ContractName
-from contracts.evm import Address, BlockNumber, BlockRef, ChainId, Epoch, Hash32, keccak
+from contracts.evm import BlockNumber, Hash32, keccak
 from contracts.leaf_packing import pack_leaves
-from contracts.leaves import LeafKind
 from settlement.errors import InputsDisagree
 from settlement.royalties import bundle
-from settlement.royalties.certificate import CertifiedRange, Claim
 from settlement.royalties.distribution import Distribution, settle
-from settlement.royalties.epoch import Timeline
-from settlement.royalties.inputs import EpochInputs, EpochScope, epoch_inputs
+from settlement.royalties.frame import EpochFrame
+from settlement.royalties.input_digest import InputDigest, input_digest
+from settlement.royalties.inputs import EpochInputs, epoch_inputs
 from settlement.royalties.manifest import (
     BlockPoint,
     Manifest,
@@ -30,8 +24,8 @@ from settlement.royalties.manifest import (
     manifest_bytes,
     manifest_digest,
 )
-from settlement.royalties.parameters import Parameters, parameters_in_force, row_in_force
-from settlement.royalties.registry import Registry, registry_in_force
+from settlement.royalties.parameters import parameters_in_force
+from settlement.royalties.registry import Registry
 from settlement.royalties.tree_flat import FlatTree, TreeMaker, hashed_tree
 
 
@@ -39,57 +33,15 @@ from settlement.royalties.tree_flat import FlatTree, TreeMaker, hashed_tree
 class EpochFacts:
     """Everything that one attempt at an epoch depends on.
 
-    `blocks` has every block of `logs`, and the border blocks. `last_before_start` is the highest
-    block before the epoch, None if the chain was not indexed there. `certified` says why `logs` are
-    all the logs.
+    `blocks` has every block of `logs`, and the border blocks.
     """
 
-    settlement_name: str
-    chain_id: ChainId
-    start_block: BlockNumber
-    contracts: Mapping[ContractName, Address]
-    epoch: Epoch
-    attempt: int
-    previous_manifest_digest: Hash32
-    clock: Timeline
-    boundary: BlockRef
-    reference: BlockRef
-    last_before_start: BlockRef | None
-    certified: CertifiedRange
-    parameters: ParametersColumns
-    work_terms: WorkTermsColumns
-    split_terms: SplitTermsColumns
-    verdicts: VerdictColumns
+    frame: EpochFrame
     funded: FundedColumns
     subscribed: SubscribedColumns
     consumption: ConsumptionColumns
     logs: LogColumns
     blocks: Mapping[BlockNumber, BlockPoint]
-
-    @property
-    def payouts(self) -> Address:
-        """The `EpochPayouts` contract of the settlement."""
-        return self.contracts[ContractName.EPOCH_PAYOUTS]
-
-    @property
-    def scope(self) -> EpochScope:
-        """Where and when the epoch is.
-
-        Raises:
-            NoParametersInForce: governance set no parameters.
-        """
-        row = row_in_force(self.parameters, self.epoch)
-        before = self.last_before_start
-        return EpochScope(
-            epoch=self.epoch,
-            epoch_length_seconds=self.clock.length,
-            last_before_start=None if before is None else before.number,
-            reference_at=self.reference.timestamp,
-            parameters_block=self.parameters.block_number[row],
-            parameters_log=self.parameters.log_index[row],
-            payouts=self.payouts,
-            split_accounts=self.contracts[ContractName.SPLIT_ACCOUNTS],
-        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,6 +51,22 @@ class ComputedEpoch:
     facts: EpochFacts
     registry: Registry
     distribution: Distribution
+    leaf_hashes: tuple[Hash32, ...]
+    tree: FlatTree
+    manifest: Manifest
+    manifest_bytes: bytes
+    manifest_digest: Hash32
+
+    @property
+    def frame(self) -> EpochFrame:
+        """What the attempt was made under."""
+        return self.facts.frame
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Publication:
+    """What guardians sign of one attempt, and the tree under it."""
+
     leaf_hashes: tuple[Hash32, ...]
     tree: FlatTree
     manifest: Manifest
@@ -115,26 +83,23 @@ def derive(facts: EpochFacts, *, make_tree: TreeMaker = hashed_tree) -> Computed
         NoParametersInForce, BadParameters, UnknownName: governance set no usable parameters.
         FundedBelowFees: subscribers paid more than the payouts contract received.
     """
+    frame = facts.frame
     _check_columns_are_the_logs(facts)
     _check_empty_blocks(facts)
-    _check_work_ids(facts)
-    parameters = parameters_in_force(facts.parameters, facts.epoch)
-    inputs = inputs_of(facts)
     registry = registry_of(facts)
-    distribution = settle(inputs, parameters, registry)
-    packed = pack_leaves(distribution.leaves, chain_id=facts.chain_id, contract=facts.payouts)
-    made = make_tree(packed)
-    manifest = _manifest(facts, parameters, registry, distribution, made.tree)
-    data = manifest_bytes(manifest)
+    parameters = parameters_in_force(frame.parameters, frame.epoch)
+    distribution = settle(inputs_of(facts), parameters, registry)
+    inputs = input_digest(facts.logs)
+    published = publish(frame, registry, distribution, inputs=inputs, make_tree=make_tree)
     return ComputedEpoch(
         facts=facts,
         registry=registry,
         distribution=distribution,
-        leaf_hashes=tuple(map(Hash32, made.hashes)),
-        tree=made.tree,
-        manifest=manifest,
-        manifest_bytes=data,
-        manifest_digest=manifest_digest(data),
+        leaf_hashes=published.leaf_hashes,
+        tree=published.tree,
+        manifest=published.manifest,
+        manifest_bytes=published.manifest_bytes,
+        manifest_digest=published.manifest_digest,
     )
 
 
@@ -145,7 +110,7 @@ def inputs_of(facts: EpochFacts) -> EpochInputs:
         NoParametersInForce: governance set no parameters.
     """
     return epoch_inputs(
-        facts.scope,
+        facts.frame.scope,
         funded=facts.funded,
         subscribed=facts.subscribed,
         consumption=facts.consumption,
@@ -153,15 +118,37 @@ def inputs_of(facts: EpochFacts) -> EpochInputs:
 
 
 def registry_of(facts: EpochFacts) -> Registry:
-    """Works and split accounts, as they stood for the epoch."""
-    before = facts.last_before_start
-    return registry_in_force(
-        facts.work_terms,
-        facts.verdicts,
-        facts.split_terms,
-        epoch=facts.epoch,
-        last_before_start=None if before is None else before.number,
-        timestamps={number: block.timestamp for number, block in facts.blocks.items()},
+    """Works and split accounts, as they stood for the epoch.
+
+    Raises:
+        InputsDisagree: a work has an id that works cannot have.
+    """
+    return facts.frame.registry({number: block.timestamp for number, block in facts.blocks.items()})
+
+
+def publish(
+    frame: EpochFrame,
+    registry: Registry,
+    distribution: Distribution,
+    *,
+    inputs: InputDigest,
+    make_tree: TreeMaker,
+) -> Publication:
+    """The tree over a distribution's leaves, and the manifest that names it.
+
+    Raises:
+        NoParametersInForce, BadParameters: governance set no usable parameters.
+    """
+    packed = pack_leaves(distribution.leaves, chain_id=frame.chain_id, contract=frame.payouts)
+    made = make_tree(packed)
+    manifest = _manifest(frame, registry, distribution, inputs, made.tree)
+    data = manifest_bytes(manifest)
+    return Publication(
+        leaf_hashes=tuple(map(Hash32, made.hashes)),
+        tree=made.tree,
+        manifest=manifest,
+        manifest_bytes=data,
+        manifest_digest=manifest_digest(data),
     )
 
 
@@ -170,8 +157,10 @@ def bundle_files(computed: ComputedEpoch) -> dict[str, bytes]:
     distribution = computed.distribution
     files = {
         "logs.jsonl": bundle.logs_file(computed.facts.logs),
-        "blocks.jsonl": bundle.blocks_file(computed.facts.blocks),
-        "headers.jsonl": bundle.headers_file(computed.facts.certified),
+        "blocks.jsonl": bundle.blocks_file(
+            block for _, block in sorted(computed.facts.blocks.items())
+        ),
+        "headers.jsonl": bundle.headers_file(computed.frame.certified),
         "works.jsonl": bundle.works_file(computed.registry),
         "splits.jsonl": bundle.splits_file(computed.registry),
         "quarantine.jsonl": bundle.quarantine_file(distribution.quarantine),
@@ -179,16 +168,18 @@ def bundle_files(computed: ComputedEpoch) -> dict[str, bytes]:
         "leaves.jsonl": bundle.leaves_file(distribution.leaves, computed.leaf_hashes),
         "manifest.json": computed.manifest_bytes,
     }
-    return files | {"bundle.json": bundle.index_file(files, computed.manifest_digest)}
+    digests = {name: bundle.file_digest(data) for name, data in files.items()}
+    return files | {"bundle.json": bundle.index_file(digests, computed.manifest_digest)}
 
 
 def _check_columns_are_the_logs(facts: EpochFacts) -> None:
     """The money comes from columns, the evidence from raw logs: both must name the same events."""
+    frame = facts.frame
     columns = (
-        facts.parameters,
-        facts.work_terms,
-        facts.split_terms,
-        facts.verdicts,
+        frame.parameters,
+        frame.work_terms,
+        frame.split_terms,
+        frame.verdicts,
         facts.funded,
         facts.subscribed,
         facts.consumption,
@@ -200,56 +191,49 @@ def _check_columns_are_the_logs(facts: EpochFacts) -> None:
     ]
     raw = list(zip(facts.logs.block_number, facts.logs.log_index, strict=True))
     if raw != sorted(raw):
-        raise InputsDisagree(facts.epoch, "the raw logs are not in chain order")
+        raise InputsDisagree(frame.epoch, "the raw logs are not in chain order")
     unexplained = set(raw).symmetric_difference(decoded)
     clock_logs = 1
     if len(unexplained) != clock_logs or len(raw) != len(decoded) + clock_logs:
         raise InputsDisagree(
-            facts.epoch,
+            frame.epoch,
             f"{len(raw)} raw logs, {len(decoded)} decoded events and the clock's event, "
             f"{len(unexplained)} of them in only one of the two",
         )
 
 
 def _check_empty_blocks(facts: EpochFacts) -> None:
-    empty = {block.number for block in facts.certified.blocks if block.claim is Claim.EMPTY}
+    certified = facts.frame.certified
     for number in facts.logs.block_number:
-        if number in empty:
-            what = f"there is a log of block {number}, whose bloom rules it out"
-            raise InputsDisagree(facts.epoch, what)
-
-
-def _check_work_ids(facts: EpochFacts) -> None:
-    """The registry gives no id that could be that of a leaf of fees, escrow or suspense."""
-    for work_id in facts.work_terms.work_id:
-        if work_id[0] != LeafKind.WORK:
-            raise InputsDisagree(facts.epoch, f"no registered work can have the id {work_id}")
+        certified.require_may_hold(facts.frame.epoch, number)
 
 
 def _manifest(
-    facts: EpochFacts,
-    parameters: Parameters,
+    frame: EpochFrame,
     registry: Registry,
     distribution: Distribution,
+    inputs: InputDigest,
     tree: FlatTree,
 ) -> Manifest:
+    parameters = parameters_in_force(frame.parameters, frame.epoch)
+    certificate = frame.certified.certificate
     quarantine = bundle.quarantine_file(distribution.quarantine)
     return Manifest(
-        settlement_name=facts.settlement_name,
-        chain_id=facts.chain_id,
-        start_block=facts.start_block,
-        contracts=facts.contracts,
-        epoch=facts.epoch,
-        attempt=facts.attempt,
-        previous_manifest_digest=facts.previous_manifest_digest,
-        clock=facts.clock,
-        boundary_block=block_point(facts.boundary),
-        reference_block=block_point(facts.reference),
-        completeness_level=facts.certified.certificate.level,
-        completeness_digest=facts.certified.certificate.digest,
-        completeness_previous=facts.certified.certificate.previous,
-        input_count=len(facts.logs),
-        input_rolling_hash=bundle.rolling_hash(facts.logs),
+        settlement_name=frame.settlement_name,
+        chain_id=frame.chain_id,
+        start_block=frame.start_block,
+        contracts=frame.contracts,
+        epoch=frame.epoch,
+        attempt=frame.attempt,
+        previous_manifest_digest=frame.previous_manifest_digest,
+        clock=frame.clock,
+        boundary_block=block_point(frame.boundary),
+        reference_block=block_point(frame.reference),
+        completeness_level=certificate.level,
+        completeness_digest=certificate.digest,
+        completeness_previous=certificate.previous,
+        input_count=inputs.count,
+        input_rolling_hash=inputs.rolling_hash,
         registry_digest=bundle.registry_digest(registry),
         ruleset_name=parameters.ruleset,
         ruleset_parameters_digest=parameters.digest,

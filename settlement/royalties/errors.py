@@ -46,13 +46,13 @@ def agree(what: str, explained: object, computed: object) -> None:
 
 
 class ShardsDisagree(Corrupt):
-    """An epoch that was allocated in shards and as a whole came to two results.
+    """The rows of an epoch's shards, made again, do not sum to the total of these shards.
 
-    Source: `royalties.shard_distribution`. Effect: the epoch is not stored.
+    Source: `royalties.compute_large_epoch`. Effect: the epoch is not stored.
     """
 
     def __init__(self, epoch: Epoch, what: str) -> None:
-        super().__init__(f"epoch {epoch}: its {what} are others in shards than as a whole")
+        super().__init__(f"epoch {epoch}: its {what} do not sum to the total of its shards")
         self.epoch, self.what = epoch, what
 
 

@@ -85,7 +85,7 @@ def explain(computed: ComputedEpoch, work_id: Hash32, asset: Address) -> Explana
     """
     facts = computed.facts
     if work_id not in computed.registry.works:
-        raise UnknownWork(work_id, facts.epoch)
+        raise UnknownWork(work_id, facts.frame.epoch)
     shares = [
         share
         for share in computed.distribution.allocations
@@ -107,8 +107,8 @@ def explain(computed: ComputedEpoch, work_id: Hash32, asset: Address) -> Explana
         sources=sources,
     )
     return Explanation(
-        epoch=facts.epoch,
-        attempt=facts.attempt,
+        epoch=facts.frame.epoch,
+        attempt=facts.frame.attempt,
         manifest_digest=computed.manifest_digest,
         root=computed.manifest.root,
         asset=asset,
@@ -139,8 +139,8 @@ def explain_fees(computed: ComputedEpoch, asset: Address) -> FeeExplanation:
     lines = tuple(fee_lines_of(entries))
     agree_on_lines("fees", lines, _leaves(computed, asset, FEES_ID))
     return FeeExplanation(
-        epoch=facts.epoch,
-        attempt=facts.attempt,
+        epoch=facts.frame.epoch,
+        attempt=facts.frame.attempt,
         manifest_digest=computed.manifest_digest,
         root=computed.manifest.root,
         asset=asset,
@@ -166,8 +166,8 @@ def explain_escrow(computed: ComputedEpoch, leaf_id: Hash32, asset: Address) -> 
     agree(f"escrow {leaf_id}", amount, sum(leaf.amount for leaf in leaves))
     facts = computed.facts
     return EscrowExplanation(
-        epoch=facts.epoch,
-        attempt=facts.attempt,
+        epoch=facts.frame.epoch,
+        attempt=facts.frame.attempt,
         manifest_digest=computed.manifest_digest,
         root=computed.manifest.root,
         asset=asset,
@@ -186,7 +186,7 @@ def _kind(computed: ComputedEpoch, leaf_id: Hash32) -> LeafKind:
     try:
         return leaf_kind(leaf_id)
     except ValueError as error:
-        raise UnknownWork(leaf_id, computed.facts.epoch) from error
+        raise UnknownWork(leaf_id, computed.frame.epoch) from error
 
 
 def _works_of(computed: ComputedEpoch, leaf_id: Hash32) -> list[Hash32]:
@@ -206,7 +206,7 @@ def _works_of(computed: ComputedEpoch, leaf_id: Hash32) -> list[Hash32]:
     else:
         found = [leaf_id] if leaf_id in works else []
     if not found:
-        raise UnknownWork(leaf_id, computed.facts.epoch)
+        raise UnknownWork(leaf_id, computed.frame.epoch)
     return found
 
 
@@ -218,11 +218,11 @@ def _leaves(computed: ComputedEpoch, asset: Address, *leaf_ids: Hash32) -> list[
 
 def _sources(computed: ComputedEpoch, shares: Sequence[SubscriberAllocation]) -> Sources:
     facts = computed.facts
-    parameters = parameters_in_force(facts.parameters, facts.epoch)
+    parameters = parameters_in_force(facts.frame.parameters, facts.frame.epoch)
     plays = (credit.row.plays for share in shares for credit in share.credits)
     return Sources(
-        chain_id=facts.chain_id,
-        scope=facts.scope,
+        chain_id=facts.frame.chain_id,
+        scope=facts.frame.scope,
         parameters=parameters,
         terms=computed.registry.works,
         accounts=computed.registry.accounts,
@@ -234,10 +234,10 @@ def _sources(computed: ComputedEpoch, shares: Sequence[SubscriberAllocation]) ->
 
 def _verdicts(computed: ComputedEpoch) -> dict[Hash32, EventId]:
     """The last placement, for every work that is held."""
-    facts, columns = computed.facts, computed.facts.verdicts
+    facts, columns = computed.facts, computed.frame.verdicts
     return {
         columns.work_id[row]: EventId(
-            chain_id=facts.chain_id,
+            chain_id=facts.frame.chain_id,
             block_number=columns.block_number[row],
             block_hash=facts.blocks[columns.block_number[row]].hash,
             log_index=columns.log_index[row],

@@ -37,7 +37,7 @@ def shadow(computed: ComputedEpoch, other: Parameters) -> Shadow:
     facts = computed.facts
     distribution = settle(inputs_of(facts), other, registry_of(facts))
     return Shadow(
-        present=parameters_in_force(facts.parameters, facts.epoch),
+        present=parameters_in_force(computed.frame.parameters, computed.frame.epoch),
         other=other,
         distribution=distribution,
         difference=difference(distribution, computed.distribution),

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from contracts.evm import Address
 from contracts.packed_usage import Integers
 from contracts.units import PPM_ONE, mul_div_down
+from settlement.royalties.distribution import RowWeights
 from settlement.royalties.fees import charge_column
 from settlement.royalties.half_life import decayed
 from settlement.royalties.rulesets import ruleset_named
@@ -29,7 +30,7 @@ from settlement.royalties.shard_shares import (
     wide_numbers,
 )
 from settlement.royalties.shard_usage import ShardFees
-from settlement.royalties.usercentric_v1 import Usage, share_fee
+from settlement.royalties.usercentric_v1 import Usage, Weights, share_fee
 
 SUBSCRIBERS_PER_RANGE = 8_192
 """Ten rows each: a column of a range is under a megabyte and stays in a core's cache."""
@@ -188,7 +189,8 @@ def _range_shares(
         is_fast = has_paid & group.is_exact & ~asset.is_wide[start + group.who]
         _share_fast(shares, group, np.flatnonzero(is_fast & (group.counted_sum > 0)), asset)
         for line in np.flatnonzero(has_paid & ~is_fast).tolist():
-            raw, counted = plain_weights(rows, first + group.places[line], factors)
+            _, weighed = weighed_rows(rows, first + group.places[line], factors)
+            raw, counted = weighed.weights.raw, weighed.weights.counted
             found = share_fee(asset.shareable[start + group.who[line]], raw, counted)
             _keep_plain(shares, int(group.who[line]), group.places[line], found)
     return shares
@@ -230,10 +232,10 @@ def _keep_plain(
     shares.others.update(zip(places.tolist(), found, strict=True))
 
 
-def plain_weights(
+def weighed_rows(
     rows: CountingRows, chosen: Integers, factors: WorkFactors
-) -> tuple[list[int], list[int]]:
-    """Weights of some rows, before and after credibility, by the ruleset's own functions."""
+) -> tuple[Usage[int], RowWeights]:
+    """Some rows and their weights, by the ruleset's own functions; works are codes."""
     parameters = factors.parameters
     codes = rows.codes[chosen].tolist()
     works = [factors.terms[code] for code in codes]
@@ -251,9 +253,11 @@ def plain_weights(
     weights = ruleset_named(parameters.ruleset).weigh(
         usage, k_ppm=parameters.k_ppm, plays_max=parameters.plays_max
     )
-    if not parameters.has_half_life:
-        return weights.raw, weights.counted
-    return decayed(weights.raw, [factors.factors_ppm[code] for code in codes], credibility)
+    ages_ppm = [factors.factors_ppm[code] for code in codes]
+    if parameters.has_half_life:
+        raw, counted = decayed(weights.raw, ages_ppm, credibility)
+        weights = Weights(raw, counted, weights.discount_ppm)
+    return usage, RowWeights(weights=weights, factors_ppm=ages_ppm)
 
 
 def row_shares(shares: RangeShares) -> list[int]:

@@ -13,34 +13,13 @@ from contracts.evm import Address, Hash32
 from contracts.leaves import Leaf
 from contracts.units import BaseUnits
 from settlement.royalties.charging import fee_leaves
-from settlement.royalties.derivation import ComputedEpoch, inputs_of
 from settlement.royalties.distribution import Distribution, check_funded, epoch_totals
-from settlement.royalties.errors import ShardsDisagree
 from settlement.royalties.inputs import EpochScope
-from settlement.royalties.parameters import Parameters, parameters_in_force
+from settlement.royalties.parameters import Parameters
 from settlement.royalties.reasons import listing_order
 from settlement.royalties.registry import Registry
 from settlement.royalties.resolution import resolve
 from settlement.royalties.shard_result import ShardResult
-
-
-def require_same(total: ShardResult, computed: ComputedEpoch) -> None:
-    """Two ways to one epoch, in shards over columns and row by row, must come to one result.
-
-    Raises:
-        ShardsDisagree: they do not.
-    """
-    facts = computed.facts
-    settled = settle_shards(
-        total,
-        funded=inputs_of(facts).funded,
-        parameters=parameters_in_force(facts.parameters, facts.epoch),
-        registry=computed.registry,
-        scope=facts.scope,
-    )
-    for name in ("totals", "leaves", "quarantine"):
-        if getattr(settled, name) != getattr(computed.distribution, name):
-            raise ShardsDisagree(facts.epoch, name)
 
 
 def settle_shards(

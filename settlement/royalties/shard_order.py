@@ -22,6 +22,7 @@ from settlement.errors import InputsDisagree
 from settlement.royalties.allocate_shards import ShardOrder, shard_key
 from settlement.royalties.compute_epoch import ClockReading
 from settlement.royalties.epoch import Timeline
+from settlement.royalties.frame import EpochFrame
 from settlement.royalties.inputs import EpochScope
 from settlement.royalties.parameters import parameters_in_force, row_in_force
 from settlement.royalties.registry import Registry, registry_in_force
@@ -89,7 +90,6 @@ def shard_order(
     if boundary is None or reference is None:
         raise InputsDisagree(epoch, "a border block is not indexed")
     columns = source.parameters(reference, epoch)
-    parameters = parameters_in_force(columns, epoch)
     before = source.highest_block_before(clock.start_of(epoch), upto)
     row = row_in_force(columns, epoch)
     scope = EpochScope(
@@ -102,7 +102,7 @@ def shard_order(
         payouts=settlement.payouts,
         split_accounts=settlement.contracts[ContractName.SPLIT_ACCOUNTS],
     )
-    registry = _registry(scope, reference, source)
+    parameters, registry = parameters_in_force(columns, epoch), _registry(scope, reference, source)
     vetoes = [event for event in source.commitments(epoch, upto) if isinstance(event, EpochVetoed)]
     key = shard_key(
         chain_id=settlement.chain_id,
@@ -117,6 +117,25 @@ def shard_order(
         key=key, shard_count=shard_count, parameters=parameters, registry=registry, scope=scope
     )
     return OrderedEpoch(order=order, boundary=boundary, reference=reference)
+
+
+def order_in(frame: EpochFrame, registry: Registry) -> ShardOrder:
+    """The order of an attempt that can be computed, uncut; its key is that of `shard_order`.
+
+    Raises:
+        NoParametersInForce, BadParameters: governance set no usable parameters.
+    """
+    scope, parameters = frame.scope, parameters_in_force(frame.parameters, frame.epoch)
+    key = shard_key(
+        chain_id=frame.chain_id,
+        attempt=frame.attempt,
+        boundary=frame.boundary,
+        reference=frame.reference,
+        parameters=parameters,
+        registry=registry,
+        scope=scope,
+    )
+    return ShardOrder(key=key, shard_count=1, parameters=parameters, registry=registry, scope=scope)
 
 
 def _registry(scope: EpochScope, reference: BlockRef, source: RuleSource) -> Registry:

@@ -1,14 +1,24 @@
 """How fast the books take entries, and how fast they say a balance of the past.
 
     python -m tests.bench.bench_ledger [--entries N] [--writers N] [--kind K…] [--postings N…]
+    python -m tests.bench.bench_ledger --entries 1000000 --kind mixed --postings
 
-**Entries.** Each writer is a process with a book of its own, as the worker posts them. `tips`, as
-the relay receives them, are the dearest kind: two postings (amount and fee), an account and a line
-of its own for each; `sales`, as a splitter passes them on, have four postings; `floats` are the
-cheapest, one posting between two busy accounts. They go through the ordinary posting step with all
-that it does: ids and digests, comparison with what is stored, COPY, constraints, triggers, lines,
-totals drawn, cursor, commit. The yardstick, in the same run: the same rows by bare COPY into tables
-without any index, constraint or trigger. CPU is of the writers and of Postgres, per entry.
+**Entries.** Each writer is a process with a book of its own, as the worker posts them, and seals
+them afterwards. They go through the ordinary steps with all that these do: ids and digests,
+comparison with what is stored, COPY, constraints, triggers, lines, totals drawn, cursor, commit;
+then read back, checked, numbered, chained and sealed. Facts are in memory.
+
+    tips       received by the relay: two postings, an account and a line of its own for each
+    payouts    tips, and the lines that pay them
+    sales      passed on by a splitter: four postings
+    floats     one posting between two busy accounts
+    gas        of a payout wallet: one posting
+    royalties  leaves that become payable, and each of their two lines paid
+    mixed      tips, their payouts, sales and floats in turn
+
+`total` is CPU of the writers and of Postgres for one entry, posted and sealed: two cores have
+200 µs for it at 10,000 entries a second. The yardstick, in the same run: the same rows by bare COPY
+into tables without any index, constraint or trigger.
 
 **Balances.** A journal with so many postings on one busy account is made by Postgres itself, past
 the triggers; totals are drawn as the books draw them, and balances of random blocks asked; each is
@@ -16,6 +26,7 @@ compared with the sum that made it.
 """
 
 import argparse
+import gc
 import json
 import multiprocessing
 import os
@@ -23,31 +34,18 @@ import random
 import statistics
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
-from itertools import accumulate
+from itertools import accumulate, pairwise
 from pathlib import Path
 from typing import Any, LiteralString
 
 import psycopg
 from sqlalchemy import Connection, Engine, text
 
-from contracts.evm import (
-    ZERO_ADDRESS,
-    Address,
-    BlockNumber,
-    BlockRef,
-    Hash32,
-    LogIndex,
-    LogRef,
-    Timestamp,
-    keccak,
-)
-from contracts.operations import tip_operation_id
-from contracts.payment_events import ContentPaid, FloatReceived, TipReceived
-from contracts.units import BaseUnits
+from contracts.evm import ZERO_ADDRESS, Address, BlockNumber
 from scripts.bootstrap import migrate, open_database
 from scripts.embedded.places import scratch_directory
 from scripts.embedded.postgres import running_postgres
@@ -56,100 +54,18 @@ from settlement.ledger.adapters.checkpoints import Drawing, draw_totals, totals_
 from settlement.ledger.adapters.reads import LedgerReads
 from settlement.ledger.adapters.seals import SealStore
 from settlement.ledger.adapters.store import LedgerStore
+from settlement.ledger.post import post_step
 from settlement.ledger.post_payments import post_payments_step
 from settlement.ledger.sealing import seal_step
+from tests.bench.ledger_events import BLOCK_TIME, EVENTS_PER_BLOCK, START, Events, Royalties
 from tests.bench.processes import cpu_s
 from tests.ledger_builders import CHAIN_ID
 
-KINDS = ("tips", "sales", "floats")
+KINDS = ("tips", "payouts", "sales", "floats", "gas", "royalties", "mixed")
 BUSY = Book(chain_id=CHAIN_ID, contract=Address(b"\xe2" * 20))
-TIPS_PER_BLOCK = 100
 POSTINGS_PER_BLOCK = 200
 SELDOM = 500
-CONTENTS = 2_000
-START = 1_780_000_000
-BLOCK_TIME = 12
 ASKED = 300
-
-
-Received = TipReceived | ContentPaid | FloatReceived
-
-
-class Tips:
-    """Blocks of a hundred events; serves `post_payments.PaymentFacts`."""
-
-    def __init__(self, count: int, book: Book, kind: str) -> None:
-        self._book = book
-        makers: dict[str, Callable[[int], Received]] = {
-            "tips": self._tip,
-            "sales": self._sale,
-            "floats": self._float,
-        }
-        self.tips = [makers[kind](number) for number in range(count)]
-        self._last = BlockNumber(count // TIPS_PER_BLOCK)
-
-    def finalized(self) -> BlockRef | None:
-        """The last block."""
-        return block(self._last)
-
-    def block(self, number: BlockNumber) -> BlockRef | None:
-        """A block by number."""
-        return block(number)
-
-    def highest_block_before(self, timestamp: Timestamp, upto: BlockRef) -> BlockRef | None:
-        """By the constant block time."""
-        return block(BlockNumber(min(upto.number, (timestamp - START - 1) // BLOCK_TIME)))
-
-    def events(self, after: BlockNumber, upto: BlockRef) -> Sequence[Received]:
-        """Events of blocks (after, upto]."""
-        return self.tips[after * TIPS_PER_BLOCK : upto.number * TIPS_PER_BLOCK]
-
-    def _float(self, number: int) -> FloatReceived:
-        place, at = self._place(number)
-        return FloatReceived(
-            ref=place,
-            block_hash=at.hash,
-            timestamp=at.timestamp,
-            sender=Address(bytes(20)),
-            amount=BaseUnits(10**15 + number),
-        )
-
-    def _sale(self, number: int) -> ContentPaid:
-        place, at = self._place(number)
-        content = keccak(b"content %d" % (number % CONTENTS))
-        return ContentPaid(
-            ref=place,
-            block_hash=at.hash,
-            timestamp=at.timestamp,
-            order_id=Hash32.from_int(number),
-            payer=Address(keccak(b"payer %d" % number)[:20]),
-            creator=Address(content[:20]),
-            content_id=content,
-            asset=Address(b"\xa5" * 20),
-            price=BaseUnits(10**15 + number),
-            fee=BaseUnits(5 * 10**14),
-        )
-
-    def _place(self, number: int) -> tuple[LogRef, BlockRef]:
-        """Writers share a chain, but no log."""
-        at = block(BlockNumber(number // TIPS_PER_BLOCK + 1))
-        index = number % TIPS_PER_BLOCK + self._book.contract[0] * TIPS_PER_BLOCK
-        return LogRef(CHAIN_ID, at.number, LogIndex(index)), at
-
-    def _tip(self, number: int) -> TipReceived:
-        place, at = self._place(number)
-        return TipReceived(
-            ref=place,
-            block_hash=at.hash,
-            timestamp=at.timestamp,
-            order_id=Hash32.from_int(number),
-            creator=Address(keccak(b"creator %d" % (number % 5_000))[:20]),
-            payer=Address(keccak(b"payer %d" % number)[:20]),
-            op_id=tip_operation_id(number, chain_id=CHAIN_ID, contract=self._book.contract),
-            number=number,
-            amount=BaseUnits(10**15 + number),
-            fee=BaseUnits(5 * 10**14),
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,14 +77,22 @@ class Share:
     batch: int
 
 
-def block(number: BlockNumber) -> BlockRef:
-    """A made-up block."""
-    return BlockRef(
-        number=number,
-        hash=keccak(b"block %d" % number),
-        parent_hash=keccak(b"block %d" % (number - 1)),
-        timestamp=Timestamp(START + number * BLOCK_TIME),
-    )
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """Seconds until all writers were done, CPU seconds of writers and of Postgres; entries."""
+
+    wall: float
+    ours: float
+    postgres: float
+    entries: int
+
+    def of_entry(self) -> dict[str, int]:
+        """What one entry took."""
+        return {
+            "per_second": round(self.entries / self.wall),
+            "writers_us": round(self.ours / self.entries * 1e6),
+            "postgres_us": round(self.postgres / self.entries * 1e6),
+        }
 
 
 def book_of(writer: int) -> Book:
@@ -176,47 +100,77 @@ def book_of(writer: int) -> Book:
     return Book(chain_id=CHAIN_ID, contract=Address(bytes([writer]) * 20))
 
 
-def recorded(url: str, kind: str, options: argparse.Namespace) -> tuple[float, float]:
-    """Seconds from a common start until all writers have posted, and CPU seconds of the writers."""
+def recorded(
+    url: str, postgres: int, kind: str, options: argparse.Namespace
+) -> tuple[Spent, Spent]:
+    """What posting and then sealing took; all writers post, and then all of them seal."""
     context = multiprocessing.get_context("spawn")
     share = Share(kind, options.entries // options.writers, options.batch)
-    ready, spent = context.Barrier(options.writers), context.SimpleQueue()
+    ready, spent = context.Barrier(options.writers + 1), context.SimpleQueue()
     writers = [
         context.Process(target=_write, args=(url, writer, share, ready, spent))
         for writer in range(1, options.writers + 1)
     ]
     for each in writers:
         each.start()
+    marks: list[tuple[float, float]] = []
+    for _ in range(3):  # before, between, and after
+        ready.wait()
+        marks.append((time.perf_counter(), cpu_s(postgres)))
     for each in writers:
         each.join()
     if any(each.exitcode for each in writers):
         raise RuntimeError("a writer failed")
-    times: list[tuple[float, float]] = [spent.get() for _ in writers]
-    return max(wall for wall, _ in times), sum(cpu for _, cpu in times)
+    answers: list[tuple[int, float, float]] = [spent.get() for _ in writers]
+    entries = sum(each[0] for each in answers)
+    posted, sealed = (
+        Spent(
+            wall=after[0] - before[0],
+            ours=sum(each[phase] for each in answers),
+            postgres=after[1] - before[1],
+            entries=entries,
+        )
+        for phase, (before, after) in enumerate(pairwise(marks), start=1)
+    )
+    return posted, sealed
 
 
 def _write(url: str, writer: int, share: Share, ready: Any, spent: Any) -> None:
+    try:
+        spent.put(_written(url, writer, share, ready))
+    except BaseException:
+        ready.abort()  # nobody waits for a writer that failed
+        raise
+
+
+def _written(url: str, writer: int, share: Share, ready: Any) -> tuple[int, float, float]:
     book, engine = book_of(writer), open_database(url)
-    tips = Tips(share.entries, book, share.kind)
+    made = Royalties(share.entries, book) if share.kind == "royalties" else None
+    events = made or Events(share.entries, book, share.kind)
+    gc.freeze()  # what is posted from is not the poster's garbage
     ready.wait()
-    started, cpu_started = time.perf_counter(), time.process_time()
-    post(engine, tips, book, batch=share.batch)
-    spent.put((time.perf_counter() - started, time.process_time() - cpu_started))
+    started = time.process_time()
+    post(engine, events, book, batch=share.batch)
+    between = time.process_time()
+    ready.wait()
+    count = sealed(engine, book)
+    ended = time.process_time()
+    ready.wait()
     engine.dispose()
+    return count, between - started, ended - between
 
 
-def post(engine: Engine, tips: Tips, book: Book, *, batch: int) -> None:
-    """Post all tips."""
+def post(engine: Engine, events: Events | Royalties, book: Book, *, batch: int) -> None:
+    """Post all events."""
+    place: dict[str, Any] = {"start_block": BlockNumber(1), "blocks_max": batch // EVENTS_PER_BLOCK}
     is_caught_up = False
     while not is_caught_up:
         with engine.begin() as connection:
-            is_caught_up = post_payments_step(
-                tips,
-                (),
-                LedgerStore(connection, book),
-                start_block=BlockNumber(1),
-                blocks_max=batch // TIPS_PER_BLOCK,
-            ).is_caught_up
+            books = LedgerStore(connection, book)
+            if isinstance(events, Royalties):
+                is_caught_up = post_step(events, events, books, **place).is_caught_up
+            else:
+                is_caught_up = post_payments_step(events, (), books, **place).is_caught_up
 
 
 def copied(url: str) -> float:
@@ -239,14 +193,14 @@ def copied(url: str) -> float:
     return taken
 
 
-def sealed(engine: Engine) -> tuple[int, float]:
-    """Entries that were numbered, chained and sealed, and the seconds that took."""
-    started, count, is_caught_up = time.perf_counter(), 0, False
+def sealed(engine: Engine, book: Book) -> int:
+    """How many entries were numbered, chained and sealed."""
+    count, is_caught_up = 0, False
     while not is_caught_up:
         with engine.begin() as connection:
-            step = seal_step(SealStore(connection, book_of(1)), Epochs(), entries_max=5_000)
+            step = seal_step(SealStore(connection, book), Epochs(), entries_max=5_000)
         count, is_caught_up = count + step.numbered, step.is_caught_up
-    return count, time.perf_counter() - started
+    return count
 
 
 class Epochs:
@@ -398,26 +352,26 @@ def _pages(connection: Connection, account: Account, number: int) -> int:
 
 
 def measured_entries(url: str, postgres: int, kind: str, options: argparse.Namespace) -> Any:
-    """Post entries of one kind into an empty database."""
+    """Post and seal entries of one kind in an empty database."""
     migrate(url)
-    engine = open_database(url)
-    before = cpu_s(postgres)
-    taken, ours = recorded(url, kind, options)
-    theirs = cpu_s(postgres) - before
+    posted, sealed_too = recorded(url, postgres, kind, options)
     bare = copied(url)
-    numbered, sealing = sealed(engine)
-    engine.dispose()
+    whole = Spent(
+        wall=posted.wall + sealed_too.wall,
+        ours=posted.ours + sealed_too.ours,
+        postgres=posted.postgres + sealed_too.postgres,
+        entries=posted.entries,
+    )
     return {
-        "entries": options.entries,
+        "entries": whole.entries,
         "writers": options.writers,
-        "per_second": round(options.entries / taken),
-        "bare_copy_per_second": round(options.entries / bare),
-        "share_of_bare_copy": round(bare / taken, 3),
-        "cpu_us_per_entry": {
-            "writers": round(ours / options.entries * 1e6),
-            "postgres": round(theirs / options.entries * 1e6),
-        },
-        "sealed_per_second": round(numbered / sealing),
+        "load": os.getloadavg()[0],
+        "per_second": round(whole.entries / whole.wall),
+        "total_cpu_us": round((whole.ours + whole.postgres) / whole.entries * 1e6),
+        "posted": posted.of_entry(),
+        "sealed": sealed_too.of_entry(),
+        "bare_copy_per_second": round(whole.entries / bare),
+        "posted_share_of_bare_copy": round(bare / posted.wall, 3),
     }
 
 

@@ -145,7 +145,7 @@ class ReadyChain:
     def balances(self, at: BlockRef, pairs: Collection[Any]) -> dict[Any, int]:
         return {}
 
-    def wallet(self, records: WalletRecords, at: BlockRef) -> WalletHistory:
+    def wallet(self, records: WalletRecords, at: BlockRef, *, proven_upto: int) -> WalletHistory:
         raise AssertionError("there are no wallets")
 
     def log_at(self, block_number: int, log_index: int) -> RawLog | None:

@@ -39,7 +39,7 @@ def result() -> dict[str, Any]:
         papers = path / "papers"
         process = start(path, *SMALL, "--papers", str(papers))
         document: dict[str, Any] = json.loads(printed(process))
-        with urllib.request.urlopen(document["api"] + "/v1/epochs", timeout=10) as answer:  # noqa: S310
+        with urllib.request.urlopen(document["api"] + "/v1/epochs", timeout=60) as answer:  # noqa: S310
             document["states"] = {
                 item["epoch"]: item["state"] for item in json.load(answer)["items"]
             }
@@ -188,7 +188,7 @@ def test_demo__kill_9__leaves_nothing_running(directory: Path) -> None:
     process.send_signal(signal.SIGKILL)
     process.communicate()
 
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + LIMIT_S
     while (left := processes_of(directory)) and time.monotonic() < deadline:
         time.sleep(0.2)
     assert left == {}

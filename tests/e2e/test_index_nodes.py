@@ -33,9 +33,9 @@ from scripts.devnet import offices
 from scripts.devnode import Call, DevNode, account_from_seed, address_of
 from scripts.embedded.anvil import AnvilNode
 from scripts.embedded.places import scratch_directory
-from scripts.errors import ScriptError
 from scripts.governance import Change, govern
 from tests.ganache_node import running_ganache
+from tests.services import needed_service
 
 LIMIT_S = 60
 DEPTH = 12
@@ -62,13 +62,8 @@ def node(request: pytest.FixtureRequest) -> Iterator[Node]:
         anvil: AnvilNode = request.getfixturevalue("anvil")
         yield Node(anvil.url, "eth_getBlockReceipts", 12)
         return
-    try:
-        with scratch_directory() as directory, running_ganache(directory) as url:
-            yield Node(url, "eth_getTransactionReceipt", 0)
-    except ScriptError as error:
-        if os.environ.get("CI"):
-            raise
-        pytest.skip(str(error))
+    with needed_service(), scratch_directory() as directory, running_ganache(directory) as url:
+        yield Node(url, "eth_getTransactionReceipt", 0)
 
 
 class Door:

@@ -62,7 +62,7 @@ def test_epoch_paid_on_chain__every_paper__ties_to_chain_and_books(
     month = date_of(now)[:7]
 
     papers = {
-        paper.name: paper for paper in write_papers(house.engine, settlement, month, tmp_path)
+        paper.name: paper for paper in write_papers(house.engine, settlement, month, tmp_path, {})
     }
 
     # The journal passes bean-check, and reads back to what it asserts.

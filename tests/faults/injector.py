@@ -1,36 +1,32 @@
-"""Faults of sixteen types, each in three places of a live chain and its books.
+"""Faults of sixteen types, and of payout wallets, each in three places of a chain and its books.
 
 Imports nothing of what is supposed to find them: types are words here.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from eth_abi.abi import encode
 from eth_account import Account
 
 from contracts.calls import expire_escrow_call, withdraw_call
 from contracts.evm import Address, Hash32, keccak
+from tests.faults.forgeries import (
+    Fault,
+    left_out,
+    of_another_contract,
+    of_entry,
+    of_failed,
+    uncaused,
+    waiting,
+)
 from tests.faults.journal import Entry, Journal, at
-from tests.faults.liar import Lie, hidden_log, other_balance, other_block
+from tests.faults.liar import hidden_log, other_balance, other_block
 from tests.payouts_settlement import CHAIN_ID, SENDER_KEY, escrow_leaf, withdrawal_of, withdrawals
 from tests.reconciled_settlement import SENDER, World
 
 ESCROW_OVER_S, UNCLAIMED_OVER_S = 5_001, 20_001
 STRANGER = Address(b"\x99" * 20)
 OTHER_ASSET = Address(b"\x77" * 20)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Fault:
-    """What was done, in words that its finder must come to: its type, and where it is."""
-
-    type: str
-    entry_id: bytes | None = None
-    transaction_hash: bytes | None = None
-    block_number: int | None = None
-    log_index: int | None = None
-    lie: Lie | None = None
 
 
 class Injector:
@@ -44,10 +40,7 @@ class Injector:
     # Books
 
     def missing_on_chain(self, place: int) -> Fault:
-        model = self._moved(place)
-        posting: dict[str, object] = {"amount": model.amount + 13}
-        forged = self.journal.forge(model, posting, **at(model, 900 + place))
-        return Fault(type="missing_on_chain", entry_id=forged, block_number=model.block_number)
+        return uncaused(self.journal, self._moved(place), 900 + place)
 
     def missing_in_books(self, place: int) -> Fault:
         if place == 2:
@@ -56,37 +49,26 @@ class Injector:
             self.world.post()
             hashed = bytes.fromhex(block["transactions"][0][2:])
             return Fault(type="missing_in_books", transaction_hash=hashed)
-        gone = self._moved(place)
-        self.journal.delete(gone)
-        return Fault(
-            type="missing_in_books", block_number=gone.block_number, log_index=gone.log_index
-        )
+        return left_out(self.journal, self._moved(place))
 
     def amount(self, place: int) -> Fault:
         entry = self._moved(place)
         self.journal.add_to_amount(entry, 7)
-        return self._of_entry("amount", entry)
+        return of_entry("amount", entry)
 
     def payee(self, place: int) -> Fault:
         kinds = (("payable", "cash", "debit"), ("payable", "unclaimed", "credit"))
         source, target, side = (*kinds, ("unclaimed", "cash", "debit"))[place]
         entry = self.journal.entries(source, target)[0]
         self.journal.set_payee(entry, side, STRANGER)
-        return self._of_entry("payee", entry)
+        return of_entry("payee", entry)
 
     def asset_or_contract(self, place: int) -> Fault:
         entry = self._moved(place)
         if place < 2:
             self.journal.set_asset(entry, OTHER_ASSET)
-            return self._of_entry("asset_or_contract", entry)
-        logs = self.node.call(
-            "eth_getLogs",
-            {"fromBlock": hex(entry.block_number or 0), "toBlock": hex(entry.block_number or 0)},
-        )
-        foreign = next(log for log in logs if log["address"].lower() == self.token.lower())
-        index = int(foreign["logIndex"], 16)
-        forged = self.journal.forge(entry, {"amount": entry.amount + 1}, **at(entry, index))
-        return Fault(type="asset_or_contract", entry_id=forged, log_index=index)
+            return of_entry("asset_or_contract", entry)
+        return of_another_contract(self.journal, self.node, entry, self.token)
 
     def duplicate(self, place: int) -> Fault:
         model = self._moved(place)
@@ -115,6 +97,33 @@ class Injector:
             return Fault(type="gas", entry_id=forged, transaction_hash=unknown)
         return Fault(type="gas", entry_id=model.id, transaction_hash=model.source_id)
 
+    def wallet_opening(self, place: int) -> Fault:
+        """What a wallet's book begins with is left out, too much, or too little."""
+        opening = self.journal.entries("wallet", "float", kind="opening")[0]
+        if place == 0:
+            self.journal.delete(opening)
+        else:
+            self.journal.add_to_amount(opening, (5, -5)[place - 1])
+        kind = "unauthorised_outflow" if place == 1 else "gas"
+        return Fault(type=kind, block_number=self.cursor_of(SENDER))
+
+    def wallet_coins(self, place: int) -> Fault:
+        """Coins come that nobody booked: as if from nowhere, from somebody; or are only booked."""
+        if place == 2:
+            opening = self.journal.entries("wallet", "float", kind="opening")[0]
+            invented = bytes(keccak(b"invented"))
+            self.journal.forge(opening, {"amount": 9}, source_kind="manual", source_id=invented)
+            return Fault(type="unauthorised_outflow", block_number=self.cursor_of(SENDER))
+        if place == 0:
+            held = int(self.node.call("eth_getBalance", str(SENDER), "latest"), 16)
+            self.node.call("anvil_setBalance", str(SENDER), hex(held + 700))
+        else:
+            gift = {"from": self.node.admin, "to": str(SENDER), "value": "0x1"}
+            self.node.call("eth_sendTransaction", gift)
+        self.node.mine()
+        self.world.post()
+        return Fault(type="gas", block_number=self.cursor_of(SENDER))
+
     # Time
 
     def timing(self, place: int) -> Fault:
@@ -123,26 +132,12 @@ class Injector:
             self.journal.execute(
                 "UPDATE journal_entry SET effective_at = effective_at - 60 WHERE id = %s", entry.id
             )
-            return self._of_entry("timing", entry)
+            return of_entry("timing", entry)
         if place == 1:
             self.node.advance(3_001)
             return Fault(type="timing", block_number=self._cursor())
         paid = self.journal.entries("payable", "cash")[0]
-        op_id = bytes(keccak(b"waiting"))
-        forged = self.journal.forge(
-            paid,
-            {},
-            status="pending",
-            source_kind="reservation",
-            source_id=op_id + bytes(4),
-            effective_at=paid.effective_at - 60_000,
-        )
-        self.journal.execute(
-            "INSERT INTO reservation (op_id, version, attempt, entry_id, is_line)"
-            " VALUES (%s, 0, 1, %s, false)",
-            *(op_id, forged),
-        )
-        return Fault(type="timing", entry_id=forged)
+        return waiting(self.journal, paid, is_line=False)
 
     def unclaimed_or_expired(self, place: int) -> Fault:
         self.node.advance(ESCROW_OVER_S)
@@ -166,7 +161,7 @@ class Injector:
                 "UPDATE journal_entry SET block_hash = %s WHERE id = %s",
                 *(bytes(keccak(b"gone")), entry.id),
             )
-            return self._of_entry("reorged", entry)
+            return of_entry("reorged", entry)
         if place == 1:
             self._fund(1, 11)
         else:
@@ -185,17 +180,7 @@ class Injector:
         if place != 2:
             return Fault(type="reverted", transaction_hash=hashed, block_number=block_number)
         paid = self.journal.entries("payable", "cash")[0]
-        block = self.node.call("eth_getBlockByNumber", hex(block_number), False)
-        place_of_it = paid.source_id[:8] + block_number.to_bytes(8, "big") + bytes(8)
-        forged = self.journal.forge(
-            paid,
-            {"amount": paid.amount + 3},
-            source_id=place_of_it,
-            block_number=block_number,
-            effective_block=block_number,
-            block_hash=bytes.fromhex(block["hash"][2:]),
-        )
-        return Fault(type="reverted", entry_id=forged, transaction_hash=hashed)
+        return of_failed(self.journal, self.node, paid, hashed, block_number)
 
     def failed_payment(self, fate: str | None) -> tuple[bytes, int]:
         """A transaction of ours that fails, with what our records say of it; hash and block."""
@@ -264,11 +249,12 @@ class Injector:
         return Fault(type="source_divergence", lie=lie, block_number=where)
 
     def all(self) -> dict[str, Callable[[int], Fault]]:
-        """Every type of fault."""
+        """Every type of fault; a wallet's are told as gas, or as an outflow."""
         names = (
             *("missing_on_chain", "missing_in_books", "amount", "payee", "asset_or_contract"),
             *("duplicate", "timing", "reorged", "reverted", "gas", "dust", "root_mismatch"),
             *("unauthorised_outflow", "insolvency", "source_divergence", "unclaimed_or_expired"),
+            *("wallet_opening", "wallet_coins"),
         )
         return {name: getattr(self, name) for name in names}
 
@@ -287,14 +273,6 @@ class Injector:
         """A funding, a payment to a payee, a payment set aside."""
         sides = (("cash", "paid_in"), ("payable", "cash"), ("payable", "unclaimed"))[place]
         return self.journal.entries(*sides)[0]
-
-    def _of_entry(self, kind: str, entry: Entry) -> Fault:
-        return Fault(
-            type=kind,
-            entry_id=entry.id,
-            block_number=entry.block_number,
-            log_index=entry.log_index,
-        )
 
     def set_token_balance(self, holder: Address, units: int) -> None:
         """Storage of the token, changed under its feet."""

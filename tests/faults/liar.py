@@ -12,6 +12,10 @@ Lie = Callable[[str, list[Any], Any], Any]
 """Method, parameters and true result to what is answered."""
 
 
+class NoSuchMethodError(Exception):
+    """Raised by a lie: the node knows no such method."""
+
+
 @contextmanager
 def lying(url: str, lie: Lie) -> Iterator[str]:
     """The URL of the proxy, while the context lasts."""
@@ -23,9 +27,16 @@ def lying(url: str, lie: Lie) -> Iterator[str]:
             with urllib.request.urlopen(request, timeout=30) as response:  # noqa: S310
                 answers = json.loads(response.read())
             calls = json.loads(body)
-            for call, answer in zip(calls, answers, strict=True):
-                if "result" in answer:
+            is_batch = isinstance(calls, list)
+            pairs = zip(calls, answers, strict=True) if is_batch else [(calls, answers)]
+            for call, answer in pairs:
+                if "result" not in answer:
+                    continue
+                try:
                     answer["result"] = lie(call["method"], call["params"], answer["result"])
+                except NoSuchMethodError:
+                    del answer["result"]
+                    answer["error"] = {"code": -32601, "message": "the method does not exist"}
             data = json.dumps(answers).encode()
             self.send_response(200)
             self.send_header("Content-Length", str(len(data)))

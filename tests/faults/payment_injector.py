@@ -9,7 +9,16 @@ from typing import Any
 
 from contracts.event_spec import ContractName
 from contracts.evm import ZERO_ADDRESS, keccak
-from tests.faults.injector import STRANGER, Fault, Injector
+from tests.faults.forgeries import (
+    Fault,
+    left_out,
+    of_another_contract,
+    of_entry,
+    of_failed,
+    uncaused,
+    waiting,
+)
+from tests.faults.injector import STRANGER, Injector
 from tests.faults.journal import Entry, at
 from tests.faults.liar import Lie, hidden_log
 from tests.faults.payment_world import (
@@ -37,10 +46,7 @@ class PaymentInjector:
     # Books
 
     def missing_on_chain(self, place: int) -> Fault:
-        model = self._moved(place)
-        posting: dict[str, object] = {"amount": model.amount + 13}
-        forged = self.journal.forge(model, posting, **at(model, 900 + place))
-        return Fault(type="missing_on_chain", entry_id=forged, block_number=model.block_number)
+        return uncaused(self.journal, self._moved(place), 900 + place)
 
     def missing_in_books(self, place: int) -> Fault:
         if place == 2:
@@ -48,11 +54,7 @@ class PaymentInjector:
             self.node.send(self.world.money.functions.mint(relay, 5))
             self.world.post()
             return Fault(type="missing_in_books", block_number=self._cursor(RELAY))
-        gone = self._moved(place)
-        self.journal.delete(gone)
-        return Fault(
-            type="missing_in_books", block_number=gone.block_number, log_index=gone.log_index
-        )
+        return left_out(self.journal, self._moved(place))
 
     def amount(self, place: int) -> Fault:
         ordered = self.journal.entries("documents", "owed", kind="document")[0]
@@ -63,20 +65,14 @@ class PaymentInjector:
     def payee(self, place: int) -> Fault:
         entry = self._moved(place)
         self.journal.set_payee(entry, ("credit", "debit", "credit")[place], STRANGER)
-        return self._of_entry("payee", entry)
+        return of_entry("payee", entry)
 
     def asset_or_contract(self, place: int) -> Fault:
         if place < 2:
             entry = self._moved(place)
             self.journal.set_asset(entry, bytes(STRANGER))
-            return self._of_entry("asset_or_contract", entry)
-        entry = self._moved(2)
-        number = hex(entry.block_number or 0)
-        logs = self.node.call("eth_getLogs", {"fromBlock": number, "toBlock": number})
-        token = self.epochs.token.lower()
-        index = next(int(log["logIndex"], 16) for log in logs if log["address"].lower() == token)
-        forged = self.journal.forge(entry, {"amount": entry.amount + 1}, **at(entry, index))
-        return Fault(type="asset_or_contract", entry_id=forged, log_index=index)
+            return of_entry("asset_or_contract", entry)
+        return of_another_contract(self.journal, self.node, self._moved(2), self.epochs.token)
 
     def duplicate(self, place: int) -> Fault:
         model = self._moved(place)
@@ -99,26 +95,12 @@ class PaymentInjector:
             self.journal.execute(
                 "UPDATE journal_entry SET effective_at = effective_at - 60 WHERE id = %s", entry.id
             )
-            return self._of_entry("timing", entry)
+            return of_entry("timing", entry)
         if place == 1:
             self.node.advance(BEHIND_S)
             self.world.post(but=[BATCH])
             return Fault(type="timing")
-        model, op_id = self._moved(1), bytes(keccak(b"waiting"))
-        forged = self.journal.forge(
-            model,
-            {},
-            status="pending",
-            source_kind="reservation",
-            source_id=op_id + bytes(4),
-            effective_at=model.effective_at - 60_000,
-        )
-        self.journal.execute(
-            "INSERT INTO reservation (op_id, version, attempt, entry_id, is_line)"
-            " VALUES (%s, 0, 1, %s, true)",
-            *(op_id, forged),
-        )
-        return Fault(type="timing", entry_id=forged)
+        return waiting(self.journal, self._moved(1), is_line=True)
 
     def unclaimed_or_expired(self, place: int) -> Fault:
         """All but one of the pull balances are taken."""
@@ -152,23 +134,13 @@ class PaymentInjector:
         self.journal.execute(
             "UPDATE journal_entry SET block_hash = %s WHERE id = %s", gone, entry.id
         )
-        return self._of_entry("reorged", entry)
+        return of_entry("reorged", entry)
 
     def reverted(self, place: int) -> Fault:
         """A payment is booked from a transaction of ours that failed."""
         hashed, number = self.epochs.failed_payment("reverted")
         self.world.post()
-        model = self._moved(place)
-        block = self.node.call("eth_getBlockByNumber", hex(number), False)
-        forged = self.journal.forge(
-            model,
-            {"amount": model.amount + 3},
-            source_id=model.source_id[:8] + number.to_bytes(8, "big") + bytes(8),
-            block_number=number,
-            effective_block=number,
-            block_hash=bytes.fromhex(block["hash"][2:]),
-        )
-        return Fault(type="reverted", entry_id=forged, transaction_hash=hashed)
+        return of_failed(self.journal, self.node, self._moved(place), hashed, number)
 
     def insolvency(self, place: int) -> Fault:
         relay, batch = (self.world.payments[name] for name in (RELAY, BATCH))
@@ -208,14 +180,6 @@ class PaymentInjector:
         sides = (("cash", "owed"), ("owed", "cash"), ("cash", "earned"))[place]
         contract = bytes(self.world.payments[(RELAY, BATCH, SPLITTER)[place]])
         return next(one for one in self.journal.entries(*sides) if one.contract == contract)
-
-    def _of_entry(self, kind: str, entry: Entry) -> Fault:
-        return Fault(
-            type=kind,
-            entry_id=entry.id,
-            block_number=entry.block_number,
-            log_index=entry.log_index,
-        )
 
     def _cursor(self, name: ContractName) -> int:
         return self.epochs.cursor_of(self.world.payments[name])

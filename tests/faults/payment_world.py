@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Engine
 
 from contracts.event_spec import ContractName
-from contracts.evm import ZERO_ADDRESS, Address, BlockNumber, Hash32, keccak
+from contracts.evm import ZERO_ADDRESS, Address, BlockNumber, Hash32, Timestamp, keccak
 from contracts.orders import Order, pay_call
 from contracts.units import BaseUnits
 from indexer.adapters.store import owned_chain
@@ -131,7 +131,7 @@ class PaymentWorld(World):
             tier_id=0,
             price=BaseUnits(PRICE),
             max_fee=BaseUnits(PRICE),
-            deadline=self.head().timestamp + 10**6,  # type: ignore[arg-type]
+            deadline=Timestamp(self.head().timestamp + 10**6),
         )
         self.call(pay_call(order), splitter)
 

@@ -1,4 +1,4 @@
-"""Sixteen types of fault, each in three places: found, typed rightly, located, and nothing else.
+"""Sixteen types of fault, and those of wallets, in three places: found, typed, located, alone.
 
 Subjects: reconciliation.reconcile, reconciliation.lines, reconciliation.matching,
 reconciliation.checks, reconciliation.wallets, reconciliation.overdue, reconciliation.divergence.
@@ -6,26 +6,30 @@ reconciliation.checks, reconciliation.wallets, reconciliation.overdue, reconcili
 
 import ast
 from collections.abc import Iterator
-from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+from sqlalchemy import Engine
 
 from contracts.calls import release_escrow_call, withdraw_call
 from reconciliation.discrepancy import Kind
 from reconciliation.overdue import Tolerances
-from scripts.embedded.anvil import DevChain, running_anvil
-from scripts.embedded.places import scratch_directory
 from scripts.embedded.postgres import PostgresServer
 from tests.faults.injector import Injector
 from tests.faults.liar import lying
-from tests.faults.site import Site, copy_database, missed, precision_and_recall, reconciled
+from tests.faults.site import (
+    Site,
+    Told,
+    found_with,
+    missed,
+    reconciled,
+    require_all_told,
+    settled_site,
+)
 from tests.payouts_settlement import (
     BENEFICIARY_DELAY,
-    CHAIN_ID,
     VETO_WINDOW,
     DevNode,
-    database_engine,
     fee_leaf,
     payee,
     suspense_leaf,
@@ -39,23 +43,20 @@ PLACES = range(3)
 TOLERANCES = Tolerances(
     books_behind_s=3_000, reservation_s=50_000, unrecorded_s=1_000, unclaimed_s=20_000
 )
-TOLD: list[tuple[str, list[str]]] = []
-"""What was made, and what was found, of every case."""
+TOLD: Told = []
 
 
 @pytest.fixture(scope="module")
 def site(postgres_server: PostgresServer, _migrated_template: str) -> Iterator[Site[World]]:
     """One epoch: committed and mostly withdrawn by the submitter, two pull balances waiting."""
-    template = "faults"
-    copy_database(postgres_server, _migrated_template, template)
-    chain = DevChain(chain_id=CHAIN_ID, slots_in_an_epoch=6)
-    engine = database_engine(postgres_server.url(template))
-    with scratch_directory() as directory, running_anvil(directory, chain) as anvil:
-        world = World(DevNode(anvil.url), engine)
-        _settle(world)
-        assert reconciled(world, TOLERANCES).discrepancies == ()
-        engine.dispose()
-        yield Site(world, postgres_server, template, world.node.call("evm_snapshot"))
+    with settled_site(postgres_server, _migrated_template, "faults", _settled, TOLERANCES) as made:
+        yield made
+
+
+def _settled(node: DevNode, engine: Engine) -> World:
+    world = World(node, engine)
+    _settle(world)
+    return world
 
 
 def _settle(world: World) -> None:
@@ -80,17 +81,13 @@ def _settle(world: World) -> None:
 
 
 @pytest.mark.parametrize("place", PLACES)
-@pytest.mark.parametrize("kind", [one.value for one in Kind])
+@pytest.mark.parametrize("kind", [*(one.value for one in Kind), "wallet_opening", "wallet_coins"])
 def test_reconcile__one_fault__found_with_its_type_and_place(
     site: Site[World], kind: str, place: int
 ) -> None:
-    with site.fresh() as (world, url), ExitStack() as stack:
+    with site.fresh() as (world, url):
         fault = Injector(world, url).all()[kind](place)
-        others = (
-            [] if fault.lie is None else [stack.enter_context(lying(world.node.url, fault.lie))]
-        )
-        found = reconciled(world, TOLERANCES, *others).discrepancies
-        TOLD.append((fault.type, [one.kind.value for one in found]))
+        found = found_with(world, fault, TOLERANCES, TOLD)
 
     assert [one.kind.value for one in found] == [fault.type], found
     assert missed(found[0], fault) == []
@@ -109,15 +106,10 @@ def test_reconcile__no_fault__two_honest_endpoints__nothing_found(site: Site[Wor
 
 
 def test_faults__precision_and_recall__told(capsys: pytest.CaptureFixture[str]) -> None:
-    made, reported, right = precision_and_recall(TOLD)
+    line = require_all_told("faults", TOLD)
 
     with capsys.disabled():
-        print(  # noqa: T201
-            f"\nfaults {made}, reported {reported}, right {right}:"
-            f" precision {right}/{reported}, recall {right}/{made}"
-        )
-
-    assert right == made == reported
+        print(f"\n{line}")  # noqa: T201
 
 
 def test_injector__imports__nothing_of_the_reconciliation() -> None:

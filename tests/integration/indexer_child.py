@@ -34,7 +34,7 @@ def main() -> None:
 
     # The server notices a killed predecessor within moments, not at once.
     until_free = Retrying(
-        retry=retry_if_exception_type(ChainOwned), wait=wait_fixed(0.1), stop=stop_after_delay(10)
+        retry=retry_if_exception_type(ChainOwned), wait=wait_fixed(0.1), stop=stop_after_delay(60)
     )
     with fact_engine(database_url, is_new=False) as engine:
         until_free(index, engine)

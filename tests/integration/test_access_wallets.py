@@ -1,17 +1,19 @@
 """Contract wallets that sign in, on a real chain: api.adapters.contract_wallets."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 
 import pytest
 from eth_abi.abi import encode
 from sqlalchemy import create_engine
+from sqlalchemy import text as sql_text
 
 from api.adapters.contract_wallets import NOT_DEPLOYED, WALLET_LIMITS, RPCContractWallets
 from api.adapters.tables import ACCESS_NONCE, ACCESS_SESSION
 from api.auth_signatures import personal_digest
 from api.errors import ChainSilent
-from api.sessions import SEEN_STEP_S
-from contracts.evm import Address, Hash32, keccak
+from api.sessions import SEEN_STEP_S, SESSIONS_MAX
+from contracts.evm import Address, ChainId, Hash32, keccak
 from indexer.adapters.json_rpc import JSONRPC
 from scripts.embedded.anvil import AnvilNode
 from scripts.embedded.postgres import PostgresServer
@@ -22,6 +24,7 @@ from tests.access_builders import (
     Person,
     access_deps,
     changed,
+    cookie_of,
     new_message,
 )
 from tests.api_client import APIClient, problem_of, running_api
@@ -78,11 +81,22 @@ def clock() -> Clock:
 
 @pytest.fixture
 def api(rpc: JSONRPC, clock: Clock, postgres_server: PostgresServer) -> Iterator[APIClient]:
-    url = postgres_server.url("access_wallets")
+    with wallet_api(postgres_server, clock, {CHAIN_ID: rpc}) as client:
+        yield client
+
+
+@contextmanager
+def wallet_api(
+    server: PostgresServer, clock: Clock, rpcs: Mapping[ChainId, JSONRPC]
+) -> Iterator[APIClient]:
+    """An app that asks wallets, with nobody signed in."""
+    url = server.url("access_wallets")
     engine = create_engine(url.replace("postgresql://", "postgresql+psycopg://", 1))
     ACCESS_SESSION.metadata.create_all(engine, [ACCESS_NONCE, ACCESS_SESSION])
+    with engine.begin() as connection:
+        connection.execute(sql_text("TRUNCATE access_nonce, access_session"))
     engine.dispose()
-    wallets = RPCContractWallets({CHAIN_ID: rpc})
+    wallets = RPCContractWallets(rpcs)
     with running_api(access_deps(url, clock, wallets=wallets)) as client:
         yield client
 
@@ -192,6 +206,51 @@ def test_wallet__changes_its_owner__sessions_of_the_old_one_end(
     assert not_asked_yet.status_code == 200
     assert problem_of(ended) == (401, "no-session", ["cookie"])
     assert problem_of(afterwards) == (401, "no-session", ["cookie"])
+
+
+def test_wallet__another_contract_at_its_address_elsewhere__ends_and_sees_nothing_of_it(
+    rpc: JSONRPC, clock: Clock, postgres_server: PostgresServer
+) -> None:
+    """Who deploys a contract of their own at the address on a second chain is somebody else."""
+    with wallet_api(postgres_server, clock, {CHAIN_ID: rpc, OTHER_CHAIN: rpc}) as api:
+        ours = wallet_session(api, rpc)
+        (session,) = api.get("/v1/sessions", headers=ours).json()["items"]
+        of_another = OF_ITS_OWNER.replace(OWNER.address.hex(), STRANGER.address.hex())
+        rpc.call("anvil_setCode", str(WALLET), "0x" + of_another)
+        text = new_message(api, WALLET, chain_id=OTHER_CHAIN)
+        theirs = {"cookie": cookie_of(api.post("/v1/sessions", json=STRANGER.signed(text)))}
+
+        seen = api.get("/v1/sessions", headers=theirs).json()["items"]
+        one = api.delete(f"/v1/sessions/{session['id']}", headers=theirs)
+        for _ in range(SESSIONS_MAX):  # nor does it make room for itself
+            text = new_message(api, WALLET, chain_id=OTHER_CHAIN)
+            last = api.post("/v1/sessions", json=STRANGER.signed(text))
+        everything = api.delete("/v1/sessions", headers={"cookie": cookie_of(last)})
+
+        assert [each["chain_id"] for each in seen] == [OTHER_CHAIN]
+        assert problem_of(one) == (404, "not-found", ["session"])
+        assert everything.status_code == 204
+        assert api.get("/v1/sessions", headers=ours).json()["items"] == [session]
+
+
+def test_key__code_that_it_delegates_to_signed_in__its_sessions_are_the_keys(
+    api: APIClient, rpc: JSONRPC
+) -> None:
+    """A key rules its address (EIP-7702): it sees and ends what its contract code opened."""
+    code = OF_ITS_OWNER.replace(OWNER.address.hex(), STRANGER.address.hex())
+    rpc.call("anvil_setCode", str(OWNER.address), "0x" + code)
+    text = new_message(api, OWNER.address)
+    delegated = {"cookie": cookie_of(api.post("/v1/sessions", json=STRANGER.signed(text)))}
+    text = new_message(api, OWNER.address)
+    own = {"cookie": cookie_of(api.post("/v1/sessions", json=OWNER.signed(text)))}
+
+    of_code = api.get("/v1/sessions", headers=delegated).json()["items"]
+    of_key = api.get("/v1/sessions", headers=own).json()["items"]
+    ended = api.delete(f"/v1/sessions/{of_code[0]['id']}", headers=own)
+
+    assert [len(of_code), len(of_key)] == [1, 2]
+    assert ended.status_code == 204
+    assert api.get("/v1/sessions", headers=delegated).status_code == 401
 
 
 def test_wallet__chain_does_not_answer__session_lives_on_and_is_not_prolonged(

@@ -50,6 +50,7 @@ def block(number: int) -> BlockRef:
 
 @pytest.fixture
 def engine(database: str) -> Iterator[Engine]:
+    """As the owner of the tables, whose triggers alone refuse a change."""
     engine = database_engine(database)
     yield engine
     engine.dispose()

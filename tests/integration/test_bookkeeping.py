@@ -38,7 +38,7 @@ from scripts.bookkeeping import (
 from scripts.bootstrap import open_database
 from scripts.wallets import wallet_sources
 from settlement.errors import Overdrawn
-from settlement.ledger.accounts import CASH, FLOAT, GAS, PLATFORM_FEES, UNEXPLAINED, Book
+from settlement.ledger.accounts import CASH, FLOAT, GAS, PLATFORM_FEES, UNEXPLAINED, Account, Book
 from settlement.ledger.accounts import WALLET as COINS
 from settlement.ledger.adapters.reads import LedgerReads, books_of
 from settlement.ledger.adapters.seals import SealReads
@@ -81,10 +81,10 @@ class Facts:
             row = place | {"address": address} | values | known
             connection.execute(insert(table).values(**row))
 
-    def balance(self, name: ContractName, account: object, asset: Address) -> int:
+    def balance(self, name: ContractName, account: Account, asset: Address) -> int:
         book = Book(chain_id=CHAIN_ID, contract=DEPLOYED.payments[name])
         with self.engine.connect() as connection:
-            found = LedgerReads(connection, book).balances_at(account, None)  # type: ignore[arg-type]
+            found = LedgerReads(connection, book).balances_at(account, None)
         debits, credits = found.get(asset, (0, 0))
         return debits - credits
 

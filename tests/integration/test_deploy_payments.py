@@ -1,7 +1,5 @@
 """The payment contracts handed over, and the fee of each against our own function."""
 
-import os
-from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
@@ -21,9 +19,7 @@ from scripts.deploy_payments import (
 )
 from scripts.devnet import officials, payment_plan_of, plan_of
 from scripts.devnode import DevNode, account_from_seed, address_of
-from scripts.embedded.anvil import DevChain, running_anvil
-from scripts.embedded.places import scratch_directory
-from scripts.errors import ScriptError
+from scripts.embedded.anvil import AnvilNode
 from scripts.governance import ADMIN_ROLE, Change, RolesDiffer, govern, role_id
 from settlement.payments.fees import FeeTerms, fee_of
 
@@ -35,21 +31,8 @@ PLAN = payment_plan_of(SEED, fee_delay_s=1_000)
 
 
 @pytest.fixture(scope="module")
-def anvil_url() -> Iterator[str]:
-    """One chain for all tests here: what a test changes, it changes back."""
-    chain = DevChain(chain_id=31337, slots_in_an_epoch=6)
-    try:
-        with scratch_directory() as directory, running_anvil(directory, chain) as anvil:
-            yield anvil.url
-    except ScriptError as error:
-        if os.environ.get("CI"):
-            raise
-        pytest.skip(str(error))
-
-
-@pytest.fixture(scope="module")
-def deployed(anvil_url: str) -> tuple[DevNode, Deployment]:
-    node = DevNode(anvil_url)
+def deployed(module_anvil: AnvilNode) -> tuple[DevNode, Deployment]:
+    node = DevNode(module_anvil.url)
     node.fund([*officials(SEED), STRANGER], 10**21)
     _, now = node.head()
     plan = plan_of(

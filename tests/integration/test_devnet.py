@@ -1,6 +1,5 @@
 """The development chain: deployed once, kept over restarts, with the roles that it promises."""
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,9 +13,9 @@ from scripts.demo.population import tier_id_of
 from scripts.devnet import CHAIN_ID, FINALITY_DEPTH_BLOCKS, SEED, running_devnet
 from scripts.devnode import Call, DevNode, NodeRefused, account_from_seed, address_of
 from scripts.embedded.places import scratch_directory
-from scripts.errors import ScriptError
 from scripts.governance import ADMIN_ROLE, Change, govern, roles_held
 from scripts.settings import ChainSettings, load_settings
+from tests.services import needed_service
 
 ADMIN = account_from_seed(SEED, "admin")
 WATCHER = account_from_seed(SEED, "watcher")
@@ -26,15 +25,10 @@ PRICE = 5_000
 @pytest.fixture(scope="module")
 def directory() -> Iterator[Path]:
     """A folder in which the chain has run once, with one block more than its deployment."""
-    try:
-        with scratch_directory() as scratch:
-            with running_devnet(scratch / "devnet") as config:
-                node_of(config).mine()
-            yield scratch / "devnet"
-    except ScriptError as error:
-        if os.environ.get("CI"):
-            raise
-        pytest.skip(str(error))
+    with needed_service(), scratch_directory() as scratch:
+        with running_devnet(scratch / "devnet") as config:
+            node_of(config).mine()
+        yield scratch / "devnet"
 
 
 @pytest.fixture(scope="module")

@@ -15,7 +15,7 @@ from scripts.embedded.launch import LAST_BYTES_MAX, Program, kept, last_lines
 from scripts.embedded.ownership import OwnedDirectory, sole_owner
 from scripts.errors import ServerFailed
 
-LIMIT_S = 20
+LIMIT_S = 60
 
 
 @pytest.fixture
@@ -174,8 +174,10 @@ def test_shut_down__signals_ignored__next_one_is_sent(
         assert program.stdout
         program.stdout.readline()
         started = time.monotonic()
+        # What it heeds may take as long as the machine is busy; what it ignores need not.
+        both = (signal.SIGTERM, signal.SIGQUIT)
 
-        shut_down(program, ((signal.SIGTERM, 0.3), (signal.SIGQUIT, 0.3)))
+        shut_down(program, tuple((one, 0.3 if one in ignored else LIMIT_S) for one in both))
 
     assert program.returncode == -ended_by
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < LIMIT_S

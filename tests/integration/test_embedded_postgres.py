@@ -51,6 +51,23 @@ def test_postgres__restarted__keeps_data(cluster: Path) -> None:
     assert rows == [(42,)]
 
 
+def test_postgres__without_durability__writes_little_ends_at_once_and_recovers(
+    cluster: Path,
+) -> None:
+    with running_postgres(cluster, is_durable=False) as server:
+        names = ("fsync", "full_page_writes", "synchronous_commit", "wal_level")
+        found = [execute(server.url(), f"SHOW {name}")[0][0] for name in names]
+        execute(server.url(), "CREATE TABLE committed AS SELECT 43 AS answer")
+    log = (cluster / "postgres.log").read_text()
+
+    with running_postgres(cluster) as server:
+        rows = execute(server.url(), "SELECT answer FROM committed")
+
+    assert found == ["off", "off", "on", "minimal"]
+    assert "immediate shutdown" in log
+    assert rows == [(43,)]
+
+
 def test_postgres__body_raises__stopped_in_order(cluster: Path) -> None:
     with pytest.raises(ZeroDivisionError), running_postgres(cluster):
         raise ZeroDivisionError

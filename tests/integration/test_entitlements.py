@@ -7,13 +7,17 @@ settlement.payments.adapters.gate_store, settlement.payments.adapters.gate_table
 """
 
 from collections.abc import Iterator
+from threading import Lock
+from time import sleep
 
 import pytest
-from sqlalchemy import create_engine
+from sqlalchemy import create_engine, select
 from sqlalchemy.exc import DBAPIError
 
+from api.entitlements import ASKED_MAX
 from api.schemas.entitlements import EntitlementAnswer, FindingOut
 from contracts.evm import ZERO_ADDRESS, Address
+from indexer.adapters.gate_tables import GATE_READING
 from settlement.payments.adapters.gate_tables import CONTENT_ALIAS, CONTENT_GATE, CONTENT_OFFER
 from settlement.payments.errors import BadGate
 from settlement.payments.gates import WINDOW_S, Gate, GateKind
@@ -554,6 +558,56 @@ def test_archive__reorg_takes_the_admission__denied(
     world.reorg(1, [], [])
 
     assert told(api, ALICE, ARCHIVE) == (False, "below_minimum")
+
+
+def test_gate__many_wallets_were_asked_about__readings_go_with_their_window(
+    world: EntitlementWorld, api: APIClient
+) -> None:
+    """Anybody may ask about any wallet: what that leaves behind is gone after a day."""
+    world.add_gate(gate(FILM, GateKind.ERC721, STRANGE_NFT))
+    world.held[ALICE, STRANGE_NFT] = 1
+    world.mine()
+    for name in ("a", "b", "c"):
+        assert told(api, wallet(name), FILM) == (False, "below_minimum")
+    assert told(api, ALICE, FILM) == (True, "gate_met")
+    world.mine(seconds=WINDOW_S - 1)
+    told(api, wallet("d"), FILM)
+    before = readings_of(world)
+    world.mine(seconds=1)
+    told(api, wallet("e"), FILM)
+
+    assert before == {wallet(name) for name in ("a", "b", "c", "alice", "d")}
+    assert readings_of(world) == {wallet("d"), wallet("e")}
+
+
+def readings_of(world: EntitlementWorld) -> set[Address]:
+    with world.engine.connect() as connection:
+        return set(connection.execute(select(GATE_READING.c.wallet)).scalars())
+
+
+def test_gate__chain_answers_slowly__few_threads_wait_for_it(
+    world: EntitlementWorld, api: APIClient
+) -> None:
+    """The others are free for what has nothing to do with gates."""
+    waiting, most, lock = [0], [0], Lock()
+
+    def slowly() -> None:
+        with lock:
+            waiting[0] += 1
+            most[0] = max(most[0], waiting[0])
+        sleep(0.02)
+        with lock:
+            waiting[0] -= 1
+
+    world.before_answer = slowly
+    world.add_gate(gate(FILM, GateKind.ERC721, STRANGE_NFT))
+    world.mine()
+    path = f"/v1/entitlements/{{}}/{FILM}"
+
+    answers = api.at_once([("GET", path.format(wallet(str(n))), {}) for n in range(20)])
+
+    assert {one.status_code for one in answers} == {200}
+    assert most[0] <= ASKED_MAX
 
 
 def test_entitlement__unchanged__not_modified(world: EntitlementWorld, api: APIClient) -> None:

@@ -5,9 +5,8 @@ what the real contracts emit.
 """
 
 import json
-import os
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +16,7 @@ from typer.testing import CliRunner
 from api.auth_access import Access
 from api.context import Deps, Limits
 from api.rate_limits import Rates
-from contracts.addresses import Settlement, settlements_to_json
-from contracts.event_spec import ContractName
+from contracts.addresses import settlements_to_json
 from contracts.evm import ZERO_ADDRESS, Address, BlockNumber, Hash32, Timestamp
 from contracts.orders import Payment, event_id_of, redeem_call, refund_call
 from contracts.units import BaseUnits
@@ -28,9 +26,7 @@ from indexer.errors import RPCFailed, RPCUnreachable
 from scripts.bootstrap import open_database
 from scripts.cli.endings import ending_of
 from scripts.cli.entitlement import app
-from scripts.embedded.anvil import DevChain, running_anvil
-from scripts.embedded.places import scratch_directory
-from scripts.errors import ScriptError
+from scripts.embedded.anvil import AnvilNode
 from scripts.gates import BalancesOfChains
 from settlement.payments.adapters.gate_store import ContentRecords, Offer
 from settlement.payments.gates import Gate, GateKind
@@ -46,17 +42,7 @@ NOWHERE = "http://127.0.0.1:1"
 
 
 class EntitlementSite(Site):
-    """The payment contracts, with the tickets that the sale made."""
-
-    @property
-    def settlement(self) -> Settlement:
-        one = super().settlement
-        return replace(one, payments={**one.payments, ContractName.TICKET: self.tickets})
-
-    @property
-    def tickets(self) -> Address:
-        sale = self.node.contract("TicketSale", self.sale).functions
-        return Address.from_hex(sale.ticket().call())
+    """The payment contracts, and wallets that are asked about."""
 
     @property
     def wallets(self) -> tuple[Address, Address]:
@@ -109,16 +95,9 @@ class EntitlementSite(Site):
 
 
 @pytest.fixture(scope="module")
-def deployed() -> Iterator[EntitlementSite]:
-    """One chain for all tests, which begin where it was deployed."""
-    chain = DevChain(chain_id=31337, slots_in_an_epoch=6)
-    try:
-        with scratch_directory() as directory, running_anvil(directory, chain) as node:
-            yield EntitlementSite(node.url)
-    except ScriptError as error:
-        if os.environ.get("CI"):
-            raise
-        pytest.skip(str(error))
+def deployed(module_anvil: AnvilNode) -> EntitlementSite:
+    """Where all tests begin."""
+    return EntitlementSite(module_anvil.url)
 
 
 @pytest.fixture

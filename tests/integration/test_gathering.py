@@ -169,6 +169,30 @@ def test_gathering__statement_too_slow__who_asks_next_is_answered(server_url: st
     asyncio.run(work())
 
 
+def test_gathering__one_question_spoils_the_statement__its_neighbours_are_answered(
+    server_url: str,
+) -> None:
+    """Of those who asked together only the poisonous one is told that there is no answer."""
+
+    async def answer(connection: AsyncConnection[Any], asked: Sequence[str]) -> list[str]:
+        for one in asked:
+            query = {"slow": "SELECT pg_sleep(5)", "wrong": "SELECT 1 / 0"}.get(one, "SELECT 1")
+            await direct_rows(connection, query, ())
+        return [f"of {one}" for one in asked]
+
+    async def work() -> None:
+        async with direct_pool(server_url, timeout_ms=50) as pool:
+            gathering = Gathering(pool, answer)
+            asks = (answer_to(gathering, one) for one in ("a", "slow", "b", "wrong", "c"))
+            found = await asyncio.gather(*asks, return_exceptions=True)
+
+        assert [one for one in found if isinstance(one, str)] == ["of a", "of b", "of c"]
+        assert isinstance(found[1], DatabaseUnavailable)
+        assert isinstance(found[3], psycopg.errors.DivisionByZero)
+
+    asyncio.run(work())
+
+
 def test_statement__plan__index_look_ups_alone(database: str) -> None:
     async def plan() -> str:
         async with direct_pool(database) as pool, pool.connection() as connection:

@@ -4,7 +4,7 @@ Subjects: indexer.adapters.status, scripts.status_reporter.
 """
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 from sqlalchemy import Engine, RowMapping, delete, insert, select, text, update
@@ -23,14 +23,7 @@ from scripts.status_reporter import CoverageCount, Reporter
 
 CHAIN_ID, OTHER_CHAIN = ChainId(31337), ChainId(5)
 NOTHING = Coverage(end_block=BlockNumber(0))
-LIMIT_S = 20
-
-
-@pytest.fixture
-def engine(database: str) -> Iterator[Engine]:
-    engine = open_database(database)
-    yield engine
-    engine.dispose()
+LIMIT_S = 60
 
 
 @pytest.fixture

@@ -6,7 +6,6 @@ settlement.ledger.adapters.period_tables.
 """
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,6 @@ from sqlalchemy.exc import DBAPIError
 from typer.testing import CliRunner
 
 from contracts.addresses import settlements_to_json
-from scripts.bootstrap import open_database
 from scripts.cli.ledger import app
 from scripts.cli.problems import CHECK_FAILED, BadInput
 from settlement.ledger.errors import AlreadyDecided, ManualRefused, PeriodRefused
@@ -43,13 +41,6 @@ class Ledger:
         code, answer = self.run(*arguments)
         assert code == 0, answer
         return answer
-
-
-@pytest.fixture
-def engine(database: str) -> Iterator[Engine]:
-    engine = open_database(database)
-    yield engine
-    engine.dispose()
 
 
 @pytest.fixture
@@ -196,6 +187,37 @@ def test_period__closed__late_entries_count_for_the_next(
             *("manual", "reject", made["id"], "--by", "eve", "--reason", "x", "--book", WALLET)
         )
     assert len(ledger.json("manual", "list", "--book", WALLET)["proposals"]) == 1
+
+
+def test_verify__month_that_was_reported_closed__must_be(ledger: Ledger) -> None:
+    ledger.json("period", "close", JANUARY, "--by", "ann", "--book", WALLET)
+
+    right = ledger.run("verify", "--book", WALLET, "--closed", JANUARY)
+    wrong = ledger.run("verify", "--book", WALLET, "--closed", FEBRUARY)
+
+    assert (right[0], wrong[0]) == (0, CHECK_FAILED)
+    with pytest.raises(BadInput):
+        ledger.run("verify", "--closed", JANUARY)
+
+
+def test_manual__that_would_overdraw_an_account__refused_and_nothing_kept(
+    ledger: Ledger, tmp_path: Path
+) -> None:
+    document = tmp_path / "invoice.txt"
+    document.write_text("coins that never came")
+    made = ledger.json(
+        *("manual", "propose", "--debit", "float", "--credit", "surplus", "--amount", "9" * 30),
+        *("--asset", f"0x{'00' * 20}", "--document", document, "--by", "ann", "--reason", "oops"),
+        *("--at-block", ledger.world.chain.blocks[1].number, "--book", WALLET),
+    )
+
+    with pytest.raises(ManualRefused, match="it would leave -9"):
+        ledger.run(
+            *("manual", "approve", made["id"], "--by", "ben", "--reason", "x", "--book", WALLET)
+        )
+
+    (kept,) = ledger.json("manual", "list", "--book", WALLET)["proposals"]
+    assert kept["decision"] is None
 
 
 @pytest.mark.parametrize(

@@ -195,7 +195,7 @@ def test_raw_sql__posting_without_its_entry__refused_at_commit(
     engine: Engine, settled: MoneyChain
 ) -> None:
     with (
-        pytest.raises(DBAPIError, match="posting_is_of_its_entry"),
+        pytest.raises(DBAPIError, match="postings without their journal entry"),
         engine.begin() as connection,
     ):
         raw_posting(connection)

@@ -112,6 +112,16 @@ TAMPERED: dict[str, tuple[str, str]] = {
             (SELECT id FROM ledger_account WHERE kind = 'surplus')
         WHERE entry_id = {e} AND ordinal = 0""",
     ),
+    "account of the same name in another book": (
+        "entry",
+        """INSERT INTO ledger_account (id, chain_id, contract, kind)
+        SELECT {ab}, chain_id, decode(repeat('0b', 20), 'hex'), kind
+        FROM ledger_account WHERE kind = 'cash';
+        UPDATE posting SET debit_account = {ab} WHERE entry_id = {e} AND debit_account =
+            (SELECT id FROM ledger_account WHERE kind = 'cash' AND id <> {ab});
+        UPDATE posting SET credit_account = {ab} WHERE entry_id = {e} AND credit_account =
+            (SELECT id FROM ledger_account WHERE kind = 'cash' AND id <> {ab})""",
+    ),
     "posting removed": ("entry", "DELETE FROM posting WHERE entry_id = {e}"),
     "posting of another version": ("entry", "UPDATE posting SET version = 1 WHERE entry_id = {e}"),
     "time": (

@@ -92,7 +92,7 @@ def test_migrate__database_at_an_older_revision__brought_to_the_newest(empty_dat
     assert schema_of(empty_database)["columns"]
 
 
-@pytest.mark.parametrize("also", ["0006", "of another product"])
+@pytest.mark.parametrize("also", ["0007", "of another product"])
 def test_migrate__newest_revision_and_one_that_we_do_not_know__refused(
     database: str, also: str
 ) -> None:

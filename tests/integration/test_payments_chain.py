@@ -5,26 +5,24 @@ scripts.cli.payment.
 """
 
 import json
-import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 from typer.testing import CliRunner
 
 from contracts.addresses import settlements_to_json
-from contracts.evm import Address, Hash32
+from contracts.evm import Address, Hash32, Timestamp
 from contracts.orders import Payment, event_id_of, pay_call, refund_call
 from contracts.units import BaseUnits
 from scripts.bootstrap import open_database
 from scripts.bootstrap_settlement import SettlementJobs
 from scripts.cli.endings import ending_of
 from scripts.cli.payment import app
-from scripts.embedded.anvil import DevChain, running_anvil
-from scripts.embedded.places import scratch_directory
-from scripts.errors import ScriptError
+from scripts.embedded.anvil import AnvilNode
 from scripts.jobs import JobName
 from scripts.settings import load_settings
 from settlement.payments.evidence import Source
@@ -40,16 +38,9 @@ from tests.payments_site import CONTENT, CREATOR, PROVIDER, TREASURY, UNIT, Sent
 
 
 @pytest.fixture(scope="module")
-def deployed() -> Iterator[Site]:
-    """One chain for all tests, which begin where it was deployed."""
-    chain = DevChain(chain_id=31337, slots_in_an_epoch=6)
-    try:
-        with scratch_directory() as directory, running_anvil(directory, chain) as node:
-            yield Site(node.url)
-    except ScriptError as error:
-        if os.environ.get("CI"):
-            raise
-        pytest.skip(str(error))
+def deployed(module_anvil: AnvilNode) -> Site:
+    """Where all tests begin."""
+    return Site(module_anvil.url)
 
 
 @pytest.fixture
@@ -148,7 +139,7 @@ def test_payment__relayer_named_as_payer__refused(site: Site) -> None:
         until=intent.until,
     )
 
-    assert failed(submitted(site, claimed, sent.tx_hash)) == (Check.PAYER,)
+    assert failed(submitted(site, claimed, sent.tx_hash)) == (Check.PAYER, Check.CLAIM)
 
 
 def test_payment__smart_account_pays_two_orders_at_once__each_has_its_own_log(site: Site) -> None:
@@ -335,21 +326,31 @@ def test_tips__through_splitter_and_relay__verified(site: Site) -> None:
     assert [one.fee for one in paid if one is not None] == [UNIT, 5 * 10**14]
 
 
-def test_ticket__price_raised_after_the_purchase__verified_at_its_own(site: Site) -> None:
-    host = Address.from_hex(site.host.address)
-    event_id = event_id_of(host, digest("salt"))
+def on_sale(site: Site, *, lasts_s: int) -> tuple[Hash32, Callable[[int], bytes]]:
+    """An event whose only tier costs ten dollars, and how to set another price."""
+    event_id = event_id_of(Address.from_hex(site.host.address), digest("salt"))
     sale = site.node.contract("TicketSale", site.sale).functions
     starts = site.now + 10_000
-    for function in (
-        sale.createEvent(bytes(digest("salt")), starts, starts + 3_600, "Concert", "Live"),
-        sale.setTier(bytes(event_id), 1, 10 * UNIT, 5),
-        sale.activateEvent(bytes(event_id)),
+
+    def priced(dollars: int) -> bytes:
+        return data_of(sale.setTier(bytes(event_id), 1, dollars * UNIT, 5))
+
+    for call in (
+        data_of(
+            sale.createEvent(bytes(digest("salt")), starts, starts + lasts_s, "Concert", "Live")
+        ),
+        priced(10),
+        data_of(sale.activateEvent(bytes(event_id))),
     ):
-        assert site.send(site.host, site.sale, data_of(function)).is_success
-    intent = site.intent("ticket", payee=host, subject=event_id)
+        assert site.send(site.host, site.sale, call).is_success
+    return event_id, priced
+
+
+def test_ticket__price_raised_after_the_purchase__verified_at_its_own(site: Site) -> None:
+    event_id, priced = on_sale(site, lasts_s=3_600)
+    intent = site.intent("ticket", payee=Address.from_hex(site.host.address), subject=event_id)
     sent = site.pay(intent)
-    raised = data_of(sale.setTier(bytes(event_id), 1, 12 * UNIT, 5))
-    assert site.send(site.host, site.sale, raised).is_success
+    assert site.send(site.host, site.sale, priced(12)).is_success
     by_node = site.desk().inspect(intent, sent.tx_hash, needed=Level.RECEIVED)
     site.index()
 
@@ -358,6 +359,25 @@ def test_ticket__price_raised_after_the_purchase__verified_at_its_own(site: Site
     found = submitted(site, intent, sent.tx_hash)
     assert found.is_verified
     assert Check.PRICE in {one.check for one in (found.verdict.findings if found.verdict else ())}
+
+
+def test_ticket__paid_too_late_and_sold_on__nothing_is_due_back(site: Site) -> None:
+    event_id, _ = on_sale(site, lasts_s=90_000)
+    intent = site.intent("ticket", payee=Address.from_hex(site.host.address), subject=event_id)
+    site.node.advance(40_000)
+    sent = site.pay(intent)
+    site.index()
+    held = submitted(site, intent, sent.tx_hash).ruling
+    moves = site.node.contract("Ticket", site.tickets).functions
+    sold = data_of(moves.transferFrom(site.payer.address, site.host.address, 1))
+    assert site.send(site.payer, site.tickets, sold).is_success
+    site.index()
+    given_up = submitted(site, intent, sent.tx_hash).ruling
+
+    assert held is not None
+    assert given_up is not None
+    assert (held.outcome, held.due_back) == (Outcome.UNTIMELY, 11 * UNIT)
+    assert (given_up.outcome, given_up.due_back) == (Outcome.UNTIMELY, 0)
 
 
 def test_offramp_send__two_announced_one_sent__bound_to_one(site: Site) -> None:
@@ -505,7 +525,7 @@ def test_command__file_that_is_not_stored__every_failed_check_named(
     code, found, said = command.run("verify", command.written(**asked), sent.tx_hash, "--json")
 
     assert (code, found["is_verified"]) == (1, False)
-    assert found["failed"] == ["payee", "amount"]
+    assert found["failed"] == ["payee", "amount", "claim"]  # it pays who asked for the order
     assert "payee" in said
     assert "amount" in said
 
@@ -541,6 +561,34 @@ def test_job__payment_that_nobody_told_of__looked_at(site: Site, command: Comman
     )
 
     assert states(site, intent, sent) == [State.RECEIVED]
+
+
+def test_job__intent_that_nobody_paid_a_hundred_days_ago__forgotten(
+    site: Site, command: Command
+) -> None:
+    long_ago = Timestamp(site.now - 100 * 86_400)
+    old = site.intent("ppv", since=Timestamp(long_ago - 3_600), until=long_ago)
+    open_one = site.intent("ppv")
+    for _ in range(40):
+        site.node.mine()
+    site.index()
+    with site.engine.begin() as connection:
+        connection.execute(text("RESET ROLE"))  # only the owner can make it look older
+        connection.execute(text("ALTER TABLE payment_intent DISABLE TRIGGER USER"))
+        aged = "UPDATE payment_intent SET recorded_at = now() - interval '100 days'"
+        connection.execute(text(aged))
+        connection.execute(text("ALTER TABLE payment_intent ENABLE TRIGGER USER"))
+    jobs = SettlementJobs(load_settings(command.environ), site.engine).all()
+    store = site.desk().store
+
+    jobs[JobName.FORGET_INTENTS]("site")
+    nothing_noted_yet = store.intent(old.intent_id)
+    jobs[JobName.VERIFY_PAYMENTS]("site")
+    jobs[JobName.FORGET_INTENTS]("site")
+
+    assert nothing_noted_yet == old
+    assert store.intent(old.intent_id) is None
+    assert store.intent(open_one.intent_id) == open_one
 
 
 def test_command__bad_arguments__exit_two(site: Site, command: Command) -> None:

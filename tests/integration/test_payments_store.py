@@ -2,7 +2,8 @@
 
 Subjects: settlement.payments.adapters.store, settlement.payments.adapters.watch,
 settlement.payments.adapters.rows, settlement.payments.adapters.tables,
-settlement.payments.adapters.retraction.
+settlement.payments.adapters.retraction, settlement.payments.adapters.forgetting,
+settlement.payments.forgetting.
 """
 
 from collections import Counter
@@ -21,6 +22,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlmodel import SQLModel
 
 from contracts.evm import BlockNumber, Hash32, Timestamp
+from settlement.payments.adapters.forgetting import SqlUnpaidIntents
 from settlement.payments.adapters.retraction import reopen_verdicts, verdicts_above
 from settlement.payments.adapters.store import SqlPayments
 from settlement.payments.adapters.tables import APPEND_ONLY, EXTRA_DDL, PAYMENT_INTENT, TABLES
@@ -28,10 +30,11 @@ from settlement.payments.adapters.watch import ASKERS_MAX, SqlWatch
 from settlement.payments.errors import IntentConflict, TooManySubmissions, UnknownIntent
 from settlement.payments.evidence import Source
 from settlement.payments.families import FAMILIES, family_named
+from settlement.payments.forgetting import forget_unpaid
 from settlement.payments.intent import PaymentIntent
 from settlement.payments.look_again import look_again
 from settlement.payments.naming import Place
-from settlement.payments.policies import Outcome
+from settlement.payments.policies import OF_MONEY, Outcome
 from settlement.payments.ports import PaymentFacts, RecordedVerdict, Submission
 from settlement.payments.states import State
 from settlement.payments.verification import Check
@@ -501,9 +504,142 @@ def test_look_again__ten_thousand_that_only_a_node_can_tell_of__some_are_asked_a
 
 @pytest.mark.parametrize("table", [table.name for table in APPEND_ONLY])
 @pytest.mark.parametrize("change", ["UPDATE {} SET recorded_at = now()", "DELETE FROM {}"])
-def test_tables__change__refused(engine: Engine, table: str, change: str) -> None:
+def test_tables__change__refused(
+    engine: Engine, sql_store: SqlPayments, table: str, change: str
+) -> None:
+    fill(sql_store, INTENT, line())
+    sql_store.bind(INTENT.intent_id, place(), attempt=0)
+    age(engine)
+
     with pytest.raises(DBAPIError, match="append-only"), engine.begin() as connection:
         connection.execute(text(change.format(table)))
+
+
+def fill(store: SqlPayments, intent: PaymentIntent, verdict: RecordedVerdict | None) -> None:
+    """Store an intent, and if there is a verdict, a submission that is at its end by it."""
+    store.declare(intent)
+    if verdict is not None:
+        one = replace(verdict, intent_id=intent.intent_id)
+        store.submit(Submission(intent.intent_id, TX), at_most=None)
+        store.record(one, after=None, next_look=None)
+
+
+def age(engine: Engine) -> None:
+    """Let everything have been recorded a hundred days ago."""
+    with engine.begin() as connection:
+        connection.execute(text("ALTER TABLE payment_intent DISABLE TRIGGER USER"))
+        aged = "UPDATE payment_intent SET recorded_at = now() - interval '100 days'"
+        connection.execute(text(aged))
+        connection.execute(text("ALTER TABLE payment_intent ENABLE TRIGGER USER"))
+
+
+NOT_OURS = line(state=State.REFUSED, is_terminal=True, outcome=Outcome.NOT_OURS)
+DAY_S = 86_400
+
+
+def forgotten(engine: Engine, before: int = 4_000, kept_days: int = 90) -> int:
+    unpaid = SqlUnpaidIntents(engine, CHAIN_ID, CONTRACTS)
+    done = unpaid.forget(Timestamp(before), kept_days * DAY_S, after=None, limit=100)
+    assert done.last is None
+    return done.count
+
+
+@pytest.mark.parametrize("verdict", [None, NOT_OURS, replace(NOT_OURS, outcome=None)])
+def test_forget__nobody_paid__gone_and_the_same_again_when_it_is_said_again(
+    engine: Engine, sql_store: SqlPayments, verdict: RecordedVerdict | None
+) -> None:
+    fill(sql_store, INTENT, verdict)
+    age(engine)
+
+    assert forgotten(engine) == 1
+    assert sql_store.intent(INTENT.intent_id) is None
+    assert sql_store.history(Submission(INTENT.intent_id, TX)) == []
+    assert sql_store.declare(INTENT)
+    assert sql_store.intent(INTENT.intent_id) == INTENT
+
+
+@pytest.mark.parametrize("outcome", sorted(OF_MONEY))
+def test_forget__money_came__kept_with_every_verdict(
+    engine: Engine, sql_store: SqlPayments, outcome: Outcome
+) -> None:
+    fill(sql_store, INTENT, line(is_terminal=True, outcome=outcome))
+    gone = line(state=State.GONE, is_terminal=True, outcome=None)
+    last = sql_store.last_verdict(Submission(INTENT.intent_id, TX))
+    sql_store.record(gone, after=last, next_look=None)
+    age(engine)
+
+    assert forgotten(engine) == 0
+    assert len(sql_store.history(Submission(INTENT.intent_id, TX))) == 2
+
+
+def test_forget__claimed_open_young_or_in_time__kept(
+    engine: Engine, sql_store: SqlPayments
+) -> None:
+    claimed, open_one, in_time, young = (
+        intent_of(PPV, reference=name) for name in ("claimed", "open", "in time", "young")
+    )
+    fill(sql_store, claimed, NOT_OURS)
+    sql_store.bind(claimed.intent_id, place(), attempt=0)
+    sql_store.declare(open_one)
+    sql_store.submit(Submission(open_one.intent_id, TX), at_most=None)
+    age(engine)
+
+    assert forgotten(engine) == 0
+    sql_store.declare(in_time)
+    age(engine)
+    assert forgotten(engine, before=2_999) == 0
+    sql_store.declare(young)
+    assert forgotten(engine) == 1  # the one that was in time before
+    assert [sql_store.intent(one.intent_id) for one in (claimed, open_one, young)] == [
+        *(claimed, open_one, young)
+    ]
+
+
+def test_forget__many__a_page_at_a_time_in_turn(engine: Engine, sql_store: SqlPayments) -> None:
+    for number in range(5):
+        sql_store.declare(intent_of(PPV, reference=f"order {number}"))
+    paid = intent_of(PPV, reference="order 5")
+    fill(sql_store, paid, line(is_terminal=True))
+    age(engine)
+    unpaid = SqlUnpaidIntents(engine, CHAIN_ID, CONTRACTS)
+
+    first = unpaid.forget(Timestamp(3_100), 0, after=None, limit=4)
+    second = unpaid.forget(Timestamp(3_100), 0, after=first.last, limit=4)
+
+    assert first.count + second.count == 5
+    assert (first.last is not None, second.last) == (True, None)
+    assert sql_store.intent(paid.intent_id) == paid
+
+
+def test_forget__index_that_is_behind__nothing(engine: Engine, sql_store: SqlPayments) -> None:
+    """What was not looked through may hold the payment."""
+    sql_store.declare(INTENT)
+    age(engine)
+    index = FakeIndex(reached=heights(head=500, final=400))
+    desk = desk_over(sql_store, SqlWatch(engine, CHAIN_ID, CONTRACTS), index)
+    unpaid = SqlUnpaidIntents(engine, CHAIN_ID, CONTRACTS)
+    counts = []
+    for noted in (199, 209, 210):  # an intent ends in block 200, and is kept for 100 seconds more
+        desk.watch.move_to(BlockNumber(noted))
+        counts.append(forget_unpaid(desk, unpaid, kept_s=100, after=None).count)
+
+    assert counts == [0, 0, 1]
+
+
+def test_forget__submitted_at_the_same_moment__one_of_both(
+    engine: Engine, sql_store: SqlPayments
+) -> None:
+    sql_store.declare(INTENT)
+    age(engine)
+    with engine.begin() as other:
+        other.execute(
+            text("SELECT FROM payment_intent WHERE intent_id = :id FOR UPDATE"),
+            {"id": bytes(INTENT.intent_id)},
+        )
+        assert forgotten(engine) == 0
+
+    assert sql_store.submit(Submission(INTENT.intent_id, TX), at_most=None)
+    assert forgotten(engine) == 0
 
 
 def test_reopen__verdict_above_the_block__looked_at_again(

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, create_engine, text
+from sqlalchemy import Engine, text
 from sqlalchemy.exc import DBAPIError
 from typer.testing import CliRunner
 
@@ -26,6 +26,7 @@ from settlement.payouts.adapters.document_file import read_document
 from settlement.payouts.adapters.documents import SqlDocuments
 from settlement.payouts.documents import PayoutDocument
 from settlement.payouts.errors import BadDocument, DocumentConflict, DocumentDiffers, NotAcceptable
+from tests.payouts_settlement import database_engine
 from tests.royalties_builders import SETTLEMENT
 
 CHAIN = SETTLEMENT.chain_id
@@ -50,7 +51,8 @@ def document(amount: int = 5, *, name: str = "grants") -> PayoutDocument:
 
 @pytest.fixture
 def engine(database: str) -> Iterator[Engine]:
-    engine = create_engine(database.replace("postgresql:", "postgresql+psycopg:", 1))
+    """As the owner of the tables, whose triggers alone refuse a change."""
+    engine = database_engine(database)
     yield engine
     engine.dispose()
 

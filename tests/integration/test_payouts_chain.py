@@ -1,21 +1,24 @@
 """The node adapter against a real node."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from contracts.calls import Refusal, veto_call, withdraw_batch_call
-from contracts.evm import Address, Epoch, Hash32
+from contracts.evm import Address, ChainId, Epoch, Hash32
 from scripts.embedded.anvil import AnvilNode
 from settlement.errors import ChainUnavailable
 from settlement.payouts.adapters.chain import OP_STACK_ORACLE, NodePayoutChain
 from settlement.payouts.adapters.endpoint import BATCH_MAX
 from settlement.payouts.adapters.signer import LocalSigner
 from settlement.payouts.broadcast import Answer
+from settlement.payouts.errors import NoBaseFee, OtherChain
 from settlement.payouts.gas import NOOP_GAS, Fee, FeeCaps, FeeQuote, replacement_fee
 from settlement.payouts.obligations import withdraw_operation
 from settlement.payouts.operation import Kind, SignedTransaction, TransactionDraft
 from settlement.payouts.view import Backing, Fund, Objection, Usage
+from tests.faults.liar import NoSuchMethodError, lying
 from tests.payouts_settlement import CHAIN_ID, SENDER_KEY, DevNode, Place, deployed, withdrawals
 
 SIGNER = LocalSigner.from_hex(SENDER_KEY)
@@ -28,6 +31,10 @@ class Site:
         self.node = node
         self.place: Place = deployed(node)
         self.chain = NodePayoutChain(node.url, CHAIN_ID, [self.place.payouts], timeout_s=10)
+
+    def through(self, url: str) -> NodePayoutChain:
+        """The same chain by way of another endpoint."""
+        return NodePayoutChain(url, CHAIN_ID, [self.place.payouts], timeout_s=10)
 
     def noop(self, nonce: int, *, fee: Fee) -> SignedTransaction:
         return SIGNER.sign(
@@ -259,6 +266,40 @@ def test_fees__head__base_fee_of_the_block(site: Site) -> None:
     block = site.node.call("eth_getBlockByHash", str(head.hash), False)
 
     assert site.chain.fees(head).base_fee_wei == int(block["baseFeePerGas"], 16)
+
+
+def test_fees__node_without_a_suggestion_for_tips__what_its_gas_price_is_above_the_base_fee(
+    site: Site,
+) -> None:
+    def lie(method: str, _: list[Any], result: Any) -> Any:
+        if method == "eth_maxPriorityFeePerGas":
+            raise NoSuchMethodError
+        return result
+
+    head = site.chain.head()
+    price_wei = int(site.node.call("eth_gasPrice"), 16)
+    with lying(site.node.url, lie) as url:
+        quote = site.through(url).fees(head)
+
+    assert quote.tip_wei == price_wei - quote.base_fee_wei > 0
+
+
+def test_fees__chain_without_a_base_fee__says_so_and_is_not_called_unavailable(site: Site) -> None:
+    def lie(method: str, _: list[Any], result: Any) -> Any:
+        if method == "eth_getBlockByHash":
+            del result["baseFeePerGas"]
+        return result
+
+    with lying(site.node.url, lie) as url, pytest.raises(NoBaseFee, match="EIP-1559"):
+        site.through(url).fees(site.chain.head())
+
+
+def test_head__endpoint_of_another_chain__refused_before_anything_is_signed(site: Site) -> None:
+    """A gateway may be switched over while the worker runs."""
+    other = NodePayoutChain(site.node.url, ChainId(1), [site.place.payouts], timeout_s=10)
+
+    with pytest.raises(OtherChain, match=f"of chain {CHAIN_ID}, payouts are made on 1"):
+        other.head()
 
 
 def test_nobody_listens__reads_and_broadcast__unavailable_and_unclear() -> None:

@@ -2,8 +2,9 @@
 
 from collections.abc import Iterator, Sequence
 
+import psycopg
 import pytest
-from sqlalchemy import Connection, Engine, insert, text
+from sqlalchemy import Connection, Engine, NullPool, create_engine, insert, text
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from contracts.calls import Refusal
@@ -13,6 +14,7 @@ from settlement.payouts.adapters.ownership import PayoutsOwner, payouts_owner
 from settlement.payouts.adapters.rows import operation_row
 from settlement.payouts.adapters.store import SqlHistories, SqlPayoutStore
 from settlement.payouts.adapters.tables import PAYOUT_OPERATION, TABLES
+from settlement.payouts.errors import SessionShared
 from settlement.payouts.obligations import commit_operation
 from settlement.payouts.operation import (
     Adoption,
@@ -391,6 +393,32 @@ def test_payouts_owner__left__next_one_may_enter(engine: Engine) -> None:
     for _ in range(2):
         with payouts_owner(engine, CHAIN_ID, sender=SENDER, contracts=[CONTRACT]):
             pass
+
+
+def test_payouts_owner__pooler_that_gives_one_session_to_everybody__refused(
+    empty_database: str,
+) -> None:
+    """The lock is the session's: two processes in one session would both hold it."""
+    session = psycopg.connect(empty_database)
+    shared = create_engine("postgresql+psycopg://", creator=lambda: session, poolclass=NullPool)
+    with (
+        payouts_owner(shared, CHAIN_ID, sender=SENDER, contracts=[CONTRACT]),
+        pytest.raises(SessionShared, match=f"the lock of {min(SENDER, CONTRACT)} already"),
+        payouts_owner(shared, CHAIN_ID, sender=SENDER, contracts=[CONTRACT]),
+    ):
+        pass
+    shared.dispose()
+
+
+def test_payouts_owner__transaction_in_another_session_than_the_locks__stores_nothing(
+    engine: Engine,
+) -> None:
+    with (
+        engine.connect() as connection,
+        pytest.raises(SessionShared, match="session 1 has the locks"),
+        PayoutsOwner(connection, session=1).transaction(),
+    ):
+        pytest.fail("the transaction began")
 
 
 def test_payouts_owner__session_ended_by_the_server__can_store_nothing(

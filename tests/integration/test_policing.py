@@ -6,7 +6,6 @@ settlement.royalties.adapters.funding.
 """
 
 import json
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -23,7 +22,6 @@ from contracts.evm import Address, BlockRef, ChainId, Hash32, Timestamp, keccak
 from contracts.holds import HOLD_DURATION_MAX_S, place_hold_call
 from contracts.leaves import FEES_ID, Leaf
 from contracts.operations import remainder_operation_id
-from scripts.bootstrap import open_database
 from scripts.bootstrap_settlement import SettlementJobs, book_of, policy_gate
 from scripts.cli.books import payout
 from scripts.errors import NotConfigured, Rejected
@@ -91,13 +89,6 @@ payee_day_max = "unlimited"
 settlement_day_max = "unlimited"
 unapproved_max = "500"
 """
-
-
-@pytest.fixture
-def engine(database: str) -> Iterator[Engine]:
-    engine = open_database(database)
-    yield engine
-    engine.dispose()
 
 
 @pytest.fixture

@@ -10,7 +10,6 @@ from sqlalchemy import Connection, Engine, func, select, text
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from contracts.evm import Address, ChainId, Hash32, keccak
-from scripts.bootstrap import open_database
 from settlement.payouts.adapters.policy_store import PolicyRecords
 from settlement.payouts.adapters.policy_tables import RETENTION, TABLES
 from settlement.payouts.approval import PayoutApproval, PayoutToApprove
@@ -19,13 +18,6 @@ from settlement.payouts.errors import BadScreeningList, HoldStands, ListDiffers
 ANN, BEN = Address(b"\xa1" * 20), Address(b"\xa2" * 20)
 OLD, NEW = f"{ANN} first\n".encode(), f"{BEN} second\n".encode()
 CHAIN_ID, CONTRACT = ChainId(8453), Address(b"\x0c" * 20)
-
-
-@pytest.fixture
-def engine(database: str) -> Iterator[Engine]:
-    engine = open_database(database)
-    yield engine
-    engine.dispose()
 
 
 @pytest.fixture

@@ -19,7 +19,6 @@ from indexer.adapters.status import INDEXER_STATUS
 from indexer.adapters.store import owned_chain
 from indexer.adapters.tables import BLOCK
 from indexer.errors import ChainOwned, IndexDamaged, RPCUnreachable, WrongChain
-from scripts.bootstrap import open_database
 from scripts.devnode import DevNode
 from scripts.embedded.anvil import AnvilNode
 from scripts.errors import IndexingStalled, NotConfigured
@@ -32,14 +31,7 @@ from scripts.settings import ChainSettings, Settings, load_settings
 from tests.royalties_builders import SETTLEMENT
 
 BLOCKS = 30
-LIMIT_S = 20
-
-
-@pytest.fixture
-def engine(database: str) -> Iterator[Engine]:
-    engine = open_database(database)
-    yield engine
-    engine.dispose()
+LIMIT_S = 60
 
 
 @pytest.fixture

@@ -13,9 +13,9 @@ from api.rate_limits import Rate, RateClass, Rates, Taken
 from contracts.evm import Timestamp
 from scripts.embedded.places import scratch_directory
 from scripts.embedded.redis import RedisServer, running_redis
-from scripts.errors import ProgramMissing
 from tests.access_builders import NOON, Clock, access_deps
 from tests.api_client import APIClient, problem_of, running_api
+from tests.services import needed_service
 
 RATE = Rate(3)
 RATES = Rates(authentication=RATE, payments=RATE, reads=Rate(1_000))
@@ -30,11 +30,8 @@ def directory() -> Iterator[Path]:
 
 @pytest.fixture
 def redis(directory: Path) -> Iterator[RedisServer]:
-    try:
-        with running_redis(directory) as server:
-            yield server
-    except ProgramMissing as error:
-        pytest.skip(str(error))
+    with needed_service(), running_redis(directory) as server:
+        yield server
 
 
 def windows_take(server: RedisServer, *moments: int) -> list[Taken | None]:
@@ -96,10 +93,8 @@ def test_redis__two_processes__count_together_but_reads_apart(redis: RedisServer
 def test_redis__killed_midway__still_limited_and_reads_go_on(directory: Path) -> None:
     clock = Clock()
     with ExitStack() as stack:
-        try:
+        with needed_service():
             server = stack.enter_context(running_redis(directory))
-        except ProgramMissing as error:
-            pytest.skip(str(error))
         deps = access_deps("host=/nonexistent", clock, rates=RATES, redis_url=server.url)
         with running_api(deps) as api:
             before = [posted(api) for _ in range(2)]
@@ -142,8 +137,6 @@ def test_redis__comes_back__asked_again_after_a_pause(directory: Path) -> None:
         return found
 
     with ExitStack() as stack:
-        try:
+        with needed_service():
             server = stack.enter_context(running_redis(directory))
-        except ProgramMissing as error:
-            pytest.skip(str(error))
         assert asyncio.run(answers(server.url)) == [True, False, False, False, True]

@@ -8,55 +8,17 @@ import io
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from contracts.addresses import settlements_to_json
 from contracts.evm import BlockNumber
 from reconciliation.discrepancy import Discrepancy, Kind
 from reconciliation.ports import Run
-from scripts.cli.app import app, expected_errors_end
 from scripts.embedded.anvil import AnvilNode
 from scripts.reconciling import register_of, stops_of
 from tests.payouts_settlement import DevNode, database_engine, withdrawals
+from tests.reconcile_command import Command
 from tests.reconciled_settlement import World
-
-
-class Command:
-    """`quittance reconcile …`, in this process."""
-
-    def __init__(
-        self, directory: Path, url: str, world: World, capsys: pytest.CaptureFixture[str]
-    ) -> None:
-        self._capsys = capsys
-        addresses = directory / "addresses.json"
-        addresses.write_text(settlements_to_json((world.settlement,)))
-        config = directory / "quittance.toml"
-        config.write_text(
-            f'[[chain]]\nid = 31337\nname = "dev"\nrpc = ["{world.node.url}"]\nstart_block = 0\n'
-            'addresses = "addresses.json"\nfinality = { tag = "none", depth = 0 }\n'
-        )
-        self._environ = {
-            "QUITTANCE_CONFIG": str(config),
-            "QUITTANCE_DATA_DIR": str(directory),
-            "QUITTANCE_DATABASE_URL": url,
-        }
-
-    def run(self, *arguments: str) -> tuple[int, str]:
-        """Exit code and output."""
-        with pytest.MonkeyPatch.context() as patch:
-            for name, value in self._environ.items():
-                patch.setenv(name, value)
-            with pytest.raises(SystemExit) as ending, expected_errors_end():
-                app(["reconcile", *arguments])
-        code = ending.value.code
-        assert isinstance(code, int)
-        return code, self._capsys.readouterr().out
-
-    def json(self, *arguments: str) -> tuple[int, Any]:
-        code, output = self.run(*arguments)
-        return code, json.loads(output)
 
 
 @pytest.fixture
@@ -81,12 +43,15 @@ def test_run__from_chain_only__every_part_with_its_basis_and_no_difference(
     command: Command, world: World
 ) -> None:
     code, answer = command.json("run", "--from-chain-only")
-    parts = {part["name"]: part for part in answer["parts"]}
+    ours = str(world.place.payouts)
+    parts = {part["name"]: part for part in answer["parts"] if part["contract"] == ours}
 
     assert (code, answer["differences"], answer["contradictions"]) == (0, [], [])
     assert parts["balance"]["basis"] == "chain: state, proven"
     assert parts["balance"]["amount"] == parts["cash"]["amount"]
     assert parts["payouts"]["basis"] == "chain: logs"
+    (wallet,) = answer["wallets"]
+    assert (wallet["balance"], wallet["nonces_not_shown"]) == (str(10**19), [])
     assert {part["basis"] for name, part in parts.items() if name.startswith("payable:")} == {
         "document, root on chain"
     }
@@ -106,11 +71,12 @@ def test_report__open_then_explained_then_accepted__each_step_told(
     register = register_of(world.engine, world.settlement)
     block = world.facts.block(BlockNumber(1))
     assert block is not None
+    empty = command.run("export")[1].splitlines()
     register.record(Run(block=block, checks=20, discrepancies=(found,)), lambda _: None)
 
     code, report = command.json("report")
     stopped = stops_of(world.engine, world.settlement).reason(world.place.token)
-    _, explained = command.json("explain", str(found.id), "a rounding", "--by", "ann")
+    _, explained = command.json("explain", str(found.id), "=1+1", "--by", "ann")
     refused = command.run("resolve", str(found.id), "--by", "ann")[0]
     _, resolved = command.json("resolve", str(found.id), "--by", "ben")
     _, shown = command.json("show", str(found.id))
@@ -125,6 +91,8 @@ def test_report__open_then_explained_then_accepted__each_step_told(
     assert stops_of(world.engine, world.settlement).reason(world.place.token) is None
     (row,) = csv.DictReader(io.StringIO(command.run("export")[1]))
     assert (row["id"], row["expected"], row["evidence"]) == (str(found.id), "'-5", "entry; log")
+    assert empty == [",".join(row)]
+    assert row["explanation"] == "'=1+1"
     (line,) = command.run("export", "--format", "jsonl")[1].splitlines()
     assert (json.loads(line)["expected"], json.loads(line)["explained_by"]) == ("-5", "ann")
 

@@ -7,11 +7,11 @@ reconciliation.adapters.state_proofs, reconciliation.adapters.wallet_history,
 reconciliation.rebuild.
 """
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import replace
 
 import pytest
-from sqlalchemy import Engine, create_engine, text
+from sqlalchemy import Engine, text
 from sqlalchemy.exc import DBAPIError
 
 from contracts.addresses import Settlement
@@ -23,6 +23,7 @@ from contracts.calls import (
 )
 from contracts.event_spec import ContractName
 from contracts.evm import Address
+from indexer.chain_profiles import chain_profile_named
 from reconciliation.adapters.books import books_of
 from reconciliation.adapters.chain import RPCChain
 from reconciliation.adapters.documents import SqlDocuments
@@ -30,6 +31,7 @@ from reconciliation.adapters.store import SqlRegister
 from reconciliation.adapters.tables import RUN
 from reconciliation.discrepancy import Kind
 from reconciliation.errors import ChainUnavailable, ReconciliationError
+from reconciliation.matching import Booked
 from reconciliation.overdue import Tolerances
 from reconciliation.ports import Run, Sources
 from reconciliation.rebuild import FROM_DOCUMENT, from_chain_only
@@ -49,6 +51,7 @@ from tests.payouts_settlement import (
     UNALLOCATED,
     VETO_WINDOW,
     DevNode,
+    database_engine,
     escrow_leaf,
     fee_leaf,
     leaves,
@@ -58,6 +61,13 @@ from tests.payouts_settlement import (
     withdrawals,
 )
 from tests.reconciled_settlement import World
+
+
+class NoBooks:
+    """Everything that the chain causes is only there."""
+
+    def entries(self, source_kind: str) -> Generator[Booked]:
+        yield from ()
 
 
 class Reconciled(World):
@@ -70,6 +80,7 @@ class Reconciled(World):
             timeout_s=10,
             finality_tag="none",
             finality_depth_blocks=0,
+            profile=chain_profile_named("ethereum"),
         )
 
     def reconcile(self) -> Run:
@@ -89,7 +100,9 @@ class Reconciled(World):
 
     def chain_side(self) -> ChainSide:
         documents = SqlDocuments(self.engine, self.settlement)
-        return chain_side(self.chain(), self.head(), documents, None, settlement=self.settlement)
+        return chain_side(
+            self.chain(), self.head(), documents, NoBooks(), settlement=self.settlement
+        )
 
     def found(self) -> list[tuple[Kind, str, str]]:
         return [(one.kind, one.expected, one.actual) for one in self.reconcile().discrepancies]
@@ -97,7 +110,8 @@ class Reconciled(World):
 
 @pytest.fixture
 def engine(database: str) -> Iterator[Engine]:
-    engine = create_engine(database.replace("postgresql:", "postgresql+psycopg:", 1))
+    """As the owner of the tables, whose triggers alone refuse a change."""
+    engine = database_engine(database)
     yield engine
     engine.dispose()
 
@@ -390,6 +404,7 @@ def test_chain__nobody_listens__unavailable(settled: Reconciled) -> None:
         timeout_s=1,
         finality_tag="none",
         finality_depth_blocks=0,
+        profile=chain_profile_named("ethereum"),
     )
 
     with pytest.raises(ChainUnavailable) as caught:

@@ -59,13 +59,6 @@ REASON = "blocks from 11 on were replaced"
 
 
 @pytest.fixture
-def engine(database: str) -> Iterator[Engine]:
-    engine = open_database(database)
-    yield engine
-    engine.dispose()
-
-
-@pytest.fixture
 def chain() -> FakeChain:
     return story()
 
@@ -489,7 +482,7 @@ def test_command__json_and_yes__done_and_told(world: Indexed, command: ChainComm
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (("--to", "10", "--reason", "  ", "--yes"), "--reason: say why"),
+        (("--to", "10", "--reason", "  ", "--yes"), "'--reason': '  ' says nothing"),
         (("--to", "20", "--reason", REASON, "--yes"), "--to 20: the index of chain 31337 ends"),
         (("--to", "10", "--reason", REASON, "--chain", "base"), "--chain: name one of"),
     ],

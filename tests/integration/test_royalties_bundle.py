@@ -165,7 +165,7 @@ def test_bundle__one_digit_changed__verifier_names_the_file(name: str, tmp_path:
 
 def certified_at(facts: EpochFacts, level: Level) -> EpochFacts:
     """The facts with a certificate of another level than their parameters demand."""
-    certified = facts.certified
+    certified = facts.frame.certified
     claims = {
         Claim.PROVED: Claim.UNPROVED if level is Level.HEADERS else Claim.PROVED,
         Claim.EMPTY: Claim.EMPTY,
@@ -173,7 +173,8 @@ def certified_at(facts: EpochFacts, level: Level) -> EpochFacts:
     blocks = tuple(block._replace(claim=claims[block.claim]) for block in certified.blocks)
     digest = keccak(b"".join(keccak(one.header) + bytes([one.claim]) for one in blocks))
     certificate = replace(certified.certificate, level=level, blocks_digest=digest)
-    return replace(facts, certified=replace(certified, certificate=certificate, blocks=blocks))
+    other = replace(certified, certificate=certificate, blocks=blocks)
+    return replace(facts, frame=replace(facts.frame, certified=other))
 
 
 @pytest.mark.parametrize("level", Level)

@@ -12,7 +12,6 @@ from scripts.cli.allocate import allocate
 from scripts.cli.problems import BAD_INPUT, CHECK_FAILED
 from scripts.cli.tree import app as tree
 
-_VECTORS = Path(__file__).parents[3] / "shared" / "vectors" / "dapr"
 TYPES = ["bytes32", "uint256"]
 VALUES: list[list[Any]] = [["0x" + bytes([i] * 32).hex(), (i + 1) * 1000] for i in range(5)]
 GOLDEN_ROOT = "0x1f67751fd0c6185a4eaa08257952fc91aeeb0089570cb472b031386c24663004"
@@ -43,18 +42,6 @@ def dataset(**changes: Any) -> dict[str, Any]:
     row = {"user": "ann", "minutes": 10, "price_ppm": 1_000_000, "region_ppm": 1_000_000}
     usage = [row | {"work": "wA"}, row | {"work": "wB", "plays": 4}]
     return {"tier_fees": {"ann": 1_000_000}, "usage": usage} | changes
-
-
-@pytest.mark.parametrize("name", ["basic", "zero_value"])
-def test_allocate__published_data_set__byte_for_byte(name: str) -> None:
-    source = _VECTORS / f"{name}.json"
-    if not source.exists():
-        pytest.skip(f"published data sets are not at {_VECTORS}")
-
-    code, output, errors = run("allocate", source)
-
-    assert (code, errors) == (0, "")
-    assert output.encode() == (_VECTORS / f"{name}_expected.json").read_bytes()
 
 
 def test_allocate__nothing__empty_maps(tmp_path: Path) -> None:
@@ -121,6 +108,8 @@ def test_allocate__unknown_field__ignored_aloud(tmp_path: Path) -> None:
             "usage[0].minutes: '5' is not an integer",
         ),
         ('{"tier_fees":{},"usage":[],"bandwidth_ppm":5}', "bandwidth_ppm: 5 is not an object"),
+        (f'{{"tier_fees":{{"u":1{"0" * 1000}}},"usage":[]}}', "is not below 10^1000"),
+        (f'{{"tier_fees":{{"u":1{"0" * 5000}}},"usage":[]}}', "content: 'Exceeds the limit"),
     ],
 )
 def test_allocate__bad_data_set__exit_2_naming_field_and_value(

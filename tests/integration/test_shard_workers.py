@@ -9,9 +9,7 @@ from contextlib import contextmanager
 import pytest
 from sqlalchemy import Engine
 
-from scripts.embedded.places import scratch_directory
-from scripts.embedded.redis import running_redis
-from scripts.errors import ProgramMissing
+from scripts.embedded.redis import RedisServer
 from scripts.jobs import JobName, hint, make_broker
 from settlement.royalties.adapters.shard_store import SqlShards
 from settlement.royalties.shard_result import ShardResult, merged, result_document
@@ -30,12 +28,8 @@ def engine(empty_database: str) -> Iterator[Engine]:
 
 
 @pytest.fixture
-def broker_url() -> Iterator[str]:
-    try:
-        with scratch_directory() as directory, running_redis(directory / "redis") as server:
-            yield server.url
-    except ProgramMissing as error:
-        pytest.skip(str(error))
+def broker_url(redis: RedisServer) -> str:
+    return redis.url
 
 
 @contextmanager

@@ -1,7 +1,6 @@
 """The job of shards on the facts of a scripted chain: which epoch, which rules, which total."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -13,8 +12,7 @@ from scripts.sharding import ShardedAllocation
 from settlement.royalties.adapters import shard_tables, tables
 from settlement.royalties.allocate_shards import shard_bounds
 from settlement.royalties.derivation import derive
-from settlement.royalties.errors import ShardsDisagree
-from settlement.royalties.shard_order import shard_order
+from settlement.royalties.shard_order import order_in, shard_order
 from tests.postgres_facts import FACT_DATABASE
 from tests.royalties_builders import (
     FIRST_EPOCH,
@@ -44,7 +42,7 @@ def job(engine: Engine, *, submissions_min: int = 1, shard_count: int = 3) -> Sh
         engine=engine,
         settlement=SETTLEMENT,
         submissions_min=submissions_min,
-        shard_count=shard_count,
+        shard_count_min=shard_count,
     )
 
 
@@ -118,30 +116,21 @@ def test_shard_bounds__all_shards__every_address_once(shard_count: int) -> None:
         assert high == low
 
 
-def test_check__same_facts__agrees(engine: Engine) -> None:
-    chain, shards = chain_in(engine), job(engine)
+def test_is_large__by_submissions__from_the_minimum_on(engine: Engine) -> None:
+    chain = chain_in(engine)
+    submissions = len(facts_of(chain, FIRST_EPOCH).consumption)
+
+    assert job(engine, submissions_min=submissions).is_large(FIRST_EPOCH)
+    assert not job(engine, submissions_min=submissions + 1).is_large(FIRST_EPOCH)
+
+
+def test_order_in__frame_of_the_attempt__the_key_that_shards_are_stored_under() -> None:
+    chain = sample_chain()
     computed = derive(facts_of(chain, FIRST_EPOCH))
+    due = shard_order(FIRST_EPOCH, settlement=SETTLEMENT, source=chain, shard_count=1)
 
-    assert not shards.is_allocated(FIRST_EPOCH)
-    shards.check(computed)  # nothing to compare with yet
-    shards.look()
+    order = order_in(computed.frame, computed.registry)
 
-    assert shards.is_allocated(FIRST_EPOCH)
-    shards.check(computed)
-
-
-@pytest.mark.parametrize("what", ["totals", "leaves", "quarantine"])
-def test_check__another_result__refused(engine: Engine, what: str) -> None:
-    chain, shards = chain_in(engine), job(engine)
-    computed = derive(facts_of(chain, FIRST_EPOCH))
-    shards.look()
-    changed = replace(computed.distribution, **{what: getattr(computed.distribution, what)[:-1]})
-
-    with pytest.raises(ShardsDisagree, match=f"its {what} are others"):
-        shards.check(replace(computed, distribution=changed))
-
-
-def test_is_allocated__small_epoch__without_shards(engine: Engine) -> None:
-    chain_in(engine)
-
-    assert job(engine, submissions_min=10**6).is_allocated(FIRST_EPOCH)
+    assert due is not None
+    assert (order, computed.frame.boundary) == (due.order, due.boundary)
+    assert computed.frame.reference == due.reference

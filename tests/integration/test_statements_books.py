@@ -15,7 +15,7 @@ import pytest
 from sqlalchemy import Engine, delete, text
 from sqlalchemy.exc import IntegrityError
 
-from contracts.evm import Address, Epoch, Hash32, keccak
+from contracts.evm import Address, Epoch, Hash32, Timestamp, keccak
 from reconciliation.adapters.creator_statement_rows import StatementQuestion
 from reconciliation.adapters.creator_statements import SqlCreatorStatements
 from reconciliation.adapters.journal_reads import settlement_books
@@ -61,12 +61,13 @@ from tests.statement_world import (
     RELAY,
     SETTLEMENT,
     SPLITTER,
+    WALLET,
     WALLET_BOOK,
     StatementWorld,
     transaction_of,
 )
 
-TIMELINE = Timeline(genesis=GENESIS, length=LENGTH, grace=GRACE)  # type: ignore[arg-type]
+TIMELINE = Timeline(genesis=Timestamp(GENESIS), length=LENGTH, grace=GRACE)
 
 
 @pytest.fixture(scope="module")
@@ -204,7 +205,7 @@ def test_statement__empty_books__say_so(database: str) -> None:
 
 def test_statement__all_creators__sum_to_the_close(story: StatementWorld) -> None:
     for period in (JANUARY, FEBRUARY):
-        page = Figures(close_page(story.engine, SETTLEMENT, period, ()))
+        page = Figures(close_page(story.engine, SETTLEMENT, period, (), {}))
         sums: Counter[str] = Counter()
         for payee in (ALICE, BOB, CAROL):
             for asset, statement in statements(story, payee, period).items():
@@ -219,7 +220,7 @@ def test_statement__all_creators__sum_to_the_close(story: StatementWorld) -> Non
 def test_close__figures__tie_to_the_books(story: StatementWorld) -> None:
     page = Figures(
         close_page(
-            story.engine, SETTLEMENT, FEBRUARY, found_discrepancies(story.engine, SETTLEMENT)
+            story.engine, SETTLEMENT, FEBRUARY, found_discrepancies(story.engine, SETTLEMENT), {}
         )
     ).found
 
@@ -234,6 +235,15 @@ def test_close__figures__tie_to_the_books(story: StatementWorld) -> None:
     assert page[f"{ASSET}/owed"] == 250
     assert page[f"{ASSET}/creator:{ALICE}"] == 160
     assert page[f"{NATIVE}/gas"] == 21_000
+    wallet = {name: page[f"{WALLET}/{name}"] for name in ("start", "brought_in", "gas", "end")}
+    assert wallet == {"start": 0, "brought_in": 0, "gas": -21_000, "end": -21_000}
+    # 21,000 by 11 payments are 1,909 each; the unit that is left goes to the first.
+    uses = {name: units for name, units in page.items() if name.startswith(f"{WALLET}/gas:")}
+    assert uses == {
+        f"{WALLET}/gas:withdraw:1": 6 * 1_909 + 1,
+        f"{WALLET}/gas:withdraw:2": 4 * 1_909,
+        f"{WALLET}/gas:tip:": 1_909,
+    }
     assert page["discrepancies:open"] == 0
     with story.engine.connect() as connection:
         query = text(
@@ -483,7 +493,7 @@ def test_statements__books_taken_back_and_posted_again__say_the_same(
 
     assert everything(world) == before
     for period in (JANUARY, FEBRUARY):
-        figures = Figures(close_page(world.engine, SETTLEMENT, period, ())).found
+        figures = Figures(close_page(world.engine, SETTLEMENT, period, (), {})).found
         assert figures[f"{ASSET}/cash_closing"] == {JANUARY: 400, FEBRUARY: 250}[period]
         out = tmp_path / f"{period}.beancount"
         export_journal(

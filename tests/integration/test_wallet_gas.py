@@ -3,7 +3,8 @@
 Subjects: settlement.payouts.record_gas, settlement.payouts.adapters.gas,
 settlement.payouts.adapters.gas_tables, settlement.payouts.adapters.wallet_node,
 settlement.ledger.gas, scripts.wallets, reconciliation.wallet_books,
-reconciliation.adapters.wallet_history.
+reconciliation.adapters.wallet_history, reconciliation.adapters.receipt_proofs,
+contracts.transaction_fees.
 """
 
 import json
@@ -20,15 +21,23 @@ from sqlalchemy import Connection, Engine, insert, text
 from sqlalchemy.exc import DBAPIError
 
 from contracts.addresses import Settlement
+from contracts.calls import pay_tips_call
 from contracts.event_spec import ROYALTY_CONTRACTS
 from contracts.evm import ZERO_ADDRESS, Address, BlockNumber, BlockRef, Hash32, Timestamp
 from contracts.units import BaseUnits
+from indexer.chain_profiles import chain_profile_named
 from reconciliation.adapters.books import SqlBook
 from reconciliation.adapters.chain import RPCChain
-from reconciliation.discrepancy import Kind
+from reconciliation.discrepancy import Discrepancy, Kind
 from reconciliation.overdue import Tolerances
 from reconciliation.wallet_books import wallet_discrepancies
-from reconciliation.wallets import WalletRecords, outflows
+from reconciliation.wallets import (
+    ReceiptBasis,
+    WalletHistory,
+    WalletRecords,
+    contradicted,
+    outflows,
+)
 from scripts.bookkeeping import WalletFacts
 from scripts.bootstrap import open_database
 from scripts.embedded.anvil import AnvilNode
@@ -46,7 +55,7 @@ from settlement.payouts.adapters.gas_tables import PAYOUT_GAS, RETENTION, TABLES
 from settlement.payouts.adapters.tables import PAYOUT_TRANSACTION
 from settlement.payouts.adapters.wallet_node import NodeWallet
 from settlement.payouts.record_gas import Recorded, record_step
-from tests.faults.liar import lying
+from tests.faults.liar import Lie, lying
 from tests.payouts_settlement import CHAIN_ID, SENDER_KEY, DevNode
 from tests.reconciled_settlement import SENDER
 
@@ -127,19 +136,19 @@ class Site:
             self.node.call("eth_sendRawTransaction", raw)
         self.node.mine()
 
-    def record(self) -> int:
-        """Everything final; how many transactions."""
+    def record(self, url: str | None = None) -> int:
+        """Everything final, from this endpoint; how many transactions."""
         count, is_caught_up = 0, False
         while not is_caught_up:
             with self.engine.begin() as connection:
-                step = self.step(connection)
+                step = self.step(connection, url)
             count, is_caught_up = count + step.transactions, step.is_caught_up
         return count
 
-    def step(self, connection: Connection) -> Recorded:
+    def step(self, connection: Connection, url: str | None = None) -> Recorded:
         record = SqlGas(connection, CHAIN_ID, SENDER)
         assert record.is_free()
-        node = NodeWallet(self.node.url, SENDER, timeout_s=10)
+        node = NodeWallet(url or self.node.url, SENDER, timeout_s=10)
         return record_step(node, self.blocks, record, start_block=BlockNumber(1))
 
     def post(self) -> int:
@@ -171,19 +180,28 @@ class Site:
         debits, credits = found.get(ZERO_ADDRESS, (0, 0))
         return account.balance(debits=debits, credits=credits)
 
-    def differences(self) -> list[tuple[Kind, str]]:
-        """What reconciliation says of the wallet."""
+    def differences(self, url: str | None = None) -> list[tuple[Kind, str]]:
+        """What reconciliation says of the wallet, from this endpoint."""
+        return [(one.kind, one.subject) for one in self.discrepancies(url)]
+
+    def history(self, url: str | None = None) -> tuple[RPCChain, WalletHistory, BlockRef]:
+        """The wallet as an endpoint shows it."""
         at = self.blocks.finalized()
         assert at is not None
         chain = RPCChain(
-            self.node.url,
+            url or self.node.url,
             SETTLEMENT,
             timeout_s=10,
             finality_tag="none",
             finality_depth_blocks=self.blocks.depth,
+            profile=chain_profile_named("ethereum"),
         )
+        return chain, chain.wallet(self.records(), at, proven_upto=0), at
+
+    def discrepancies(self, url: str | None = None) -> list[Discrepancy]:
+        """What reconciliation says of the wallet, whole."""
+        chain, history, at = self.history(url)
         records = self.records()
-        history = chain.wallet(records, at)
         with self.engine.connect() as connection:
             found = wallet_discrepancies(
                 chain,
@@ -193,7 +211,7 @@ class Site:
                 at=at,
                 tolerances=Tolerances(),
             )
-        return [(one.kind, one.subject) for one in (*outflows(history, records, at), *found)]
+        return [*contradicted(history), *outflows(history, records, at), *found]
 
     def records(self) -> WalletRecords:
         with self.engine.connect() as connection:
@@ -244,7 +262,7 @@ def site(anvil: AnvilNode, database: str) -> Iterator[Site]:
 
 def eventful(site: Site) -> None:
     """A plain call, one that reverts, one that is replaced, a no-op, and one nobody remembers."""
-    site.send(site.sign(0, data=b"\x01"))
+    site.send(site.sign(0, data=pay_tips_call([1, 2])))
     site.send(site.sign(1, to=None, data=b"\xfd"))
     first, second = site.sign(2, data=b"\x02"), site.sign(2, data=b"\x03", tip=2 * 10**9)
     site.send(first, second)
@@ -274,7 +292,7 @@ def test_gas__database_is_lost__same_entries_found_by_nonces(
     eventful(site)
     site.record()
     site.post()
-    lost = entries(site)
+    lost, paid_for = entries(site), operations(site)
     from scripts.bootstrap import migrate
 
     migrate(empty_database)
@@ -285,6 +303,8 @@ def test_gas__database_is_lost__same_entries_found_by_nonces(
     site.post()
 
     assert entries(site) == lost
+    assert operations(site) == paid_for
+    assert [kind for _, kind, _ in paid_for] == ["tip", "tip"]
     assert site.differences() == []
     with site.engine.connect() as connection:
         assert (
@@ -303,6 +323,14 @@ def entries(site: Site) -> list[tuple[bytes, bytes]]:
             {"wallet": bytes(SENDER)},
         )
         return [(row.id, row.content_digest) for row in rows]
+
+
+def operations(site: Site) -> list[tuple[bytes, str, int]]:
+    with site.engine.connect() as connection:
+        rows = connection.execute(
+            text("SELECT op_id, kind, ordinal FROM payout_gas_operation ORDER BY ordinal")
+        )
+        return [(bytes(row.op_id), row.kind, row.ordinal) for row in rows]
 
 
 def test_gas__coins_sent__unexplained_and_told(site: Site) -> None:
@@ -439,6 +467,120 @@ def test_gas__receipt_of_a_rollup__with_the_fee_of_the_other_layer(site: Site) -
 
     (receipt,) = site.receipts()
     assert (one.l1_fee_wei, hex(one.gas_used)) == (7, receipt["gasUsed"])
+
+
+OPERATOR = {"operatorFeeScalar": "0x7a120", "operatorFeeConstant": "0xe8d4a51000"}
+"""500,000 and a million million wei."""
+
+
+def of_rollup(fields: dict[str, str], extra_data: str) -> Lie:
+    """Receipts and headers with what a rollup writes into them."""
+
+    def lie(method: str, _: list[Any], result: Any) -> Any:
+        if method == "eth_getTransactionReceipt" and result:
+            return result | fields
+        if method.startswith("eth_getBlockBy") and result:
+            return result | {"extraData": extra_data}
+        return result
+
+    return lie
+
+
+def test_gas__receipt_with_an_operator_fee__by_the_fork_of_its_header(site: Site) -> None:
+    """500,000 millionths are a half; since Jovian they are 50 million times the gas."""
+    site.send(site.sign(0))
+    forks = (
+        ("0x00000000fa00000006", 10_500 + 10**12),
+        ("0x01000000fa0000000600000000000f4240", 1_050_000_000_000 + 10**12),
+        ("0x676574682f76312e31", 0),
+    )
+
+    for extra_data, expected in forks:
+        with lying(site.node.url, of_rollup(OPERATOR, extra_data)) as url:
+            (one,) = NodeWallet(url, SENDER, timeout_s=10).mined(site.hashes).values()
+            (seen,) = site.history(url)[1].transactions
+
+        assert (one.gas_used, one.other_fee_wei) == (21_000, expected)
+        assert seen.cost_wei == 21_000 * one.effective_gas_price_wei + expected
+        assert seen.unknown_fees == (() if expected else ("operatorFeeScalar",))
+
+
+def test_gas__chain_that_charges_an_operator_fee__no_outflow(site: Site) -> None:
+    """The node takes what an OP-stack chain would take; books and reconciliation know why."""
+    site.send(site.sign(0))
+    site.node.call("anvil_setBalance", str(SENDER), hex(site.coins() - 10_500 - 10**12))
+
+    with lying(site.node.url, of_rollup(OPERATOR, "0x00000000fa00000006")) as url:
+        site.record(url)
+        site.post()
+        found = site.differences(url)
+
+    assert found == []
+    assert site.balance(WALLET) == site.coins()
+
+
+def test_gas__fee_of_a_chain_that_we_know_nothing_of__a_gas_finding_that_names_it(
+    site: Site,
+) -> None:
+    site.send(site.sign(0))
+    site.node.call("anvil_setBalance", str(SENDER), hex(site.coins() - 77))
+    site.record()
+    site.post()
+    assert {one for one, _ in site.differences()} == {Kind.UNAUTHORISED_OUTFLOW}
+
+    with lying(site.node.url, of_rollup({"sequencerFee": "0x4d"}, "0x")) as url:
+        (found,) = site.discrepancies(url)
+
+    assert (found.kind, found.subject) == (Kind.GAS, f"transaction {site.hashes[0]}")
+    assert int(found.actual) - int(found.expected) == 77
+    assert any("sequencerFee" in line for line in found.evidence)
+
+
+def test_receipts__what_their_headers_rule_out__source_divergence(site: Site) -> None:
+    site.send(site.sign(0))
+    site.record()
+    site.post()
+    names = ("gasUsed", "effectiveGasPrice", "status")
+
+    for name in names:
+        with lying(site.node.url, changed("eth_getTransactionReceipt", name)) as url:
+            told = site.discrepancies(url)
+        (one,) = [each for each in told if each.kind is Kind.SOURCE_DIVERGENCE]
+        assert one.subject == f"receipt of transaction {site.hashes[0]}"
+        assert "committed to" in one.actual
+    with lying(site.node.url, changed("eth_getBlockReceipts", "cumulativeGasUsed")) as url:
+        (whole,) = site.history(url)[1].transactions
+    assert (whole.basis, whole.contradiction) == (ReceiptBasis.STATED, "receipts_root")
+
+
+def changed(told_by: str, field: str) -> Lie:
+    """A receipt with one bit that is not so, alone or in the list of its block."""
+
+    def lie(method: str, _: list[Any], result: Any) -> Any:
+        if method != told_by:
+            return result
+        listed = result if isinstance(result, list) else [result]
+        lies = [one | {field: hex(int(one[field], 16) ^ 1)} for one in listed]
+        return lies if isinstance(result, list) else lies[0]
+
+    return lie
+
+
+def test_receipts__of_earlier_blocks_or_without_whole_blocks__not_proven(site: Site) -> None:
+    eventful(site)
+    site.record()
+
+    def no_receipts(method: str, _: list[Any], result: Any) -> Any:
+        return None if method == "eth_getBlockReceipts" else result
+
+    with lying(site.node.url, no_receipts) as url:
+        stated = site.history(url)[1]
+    chain, proven, at = site.history()
+    earlier = chain.wallet(site.records(), at, proven_upto=at.number)
+
+    bases = [{one.basis for one in each.transactions} for each in (stated, proven, earlier)]
+    assert bases == [{ReceiptBasis.STATED}, {ReceiptBasis.PROVEN}, {ReceiptBasis.EARLIER}]
+    assert not any(one.contradiction for one in proven.transactions)
 
 
 @pytest.mark.parametrize(

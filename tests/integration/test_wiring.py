@@ -1,6 +1,5 @@
 """Where rooms meet: one snapshot, computed distributions for the books, payable leaves."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
@@ -37,13 +36,6 @@ from tests.royalties_fakes import GUARDIANS, GuardianView, standing_of
 
 COMPUTED = derive(facts_of(sample_chain(), FIRST_EPOCH))
 ACTIVE_BLOCK = 16
-
-
-@pytest.fixture
-def engine(database: str) -> Iterator[Engine]:
-    engine = open_database(database)
-    yield engine
-    engine.dispose()
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ indexer.adapters.line_hold_reads.
 
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import pytest
@@ -13,12 +14,19 @@ from sqlalchemy import Engine, insert
 
 from contracts.event_spec import ContractName, EventSpec
 from contracts.evm import ZERO_ADDRESS, Address, BlockRef
-from contracts.payment_event_specs import BATCH_HOLD_LIFTED, BATCH_HOLD_PLACED
+from contracts.payment_event_specs import (
+    BATCH_FLOAT_RECEIVED,
+    BATCH_HOLD_LIFTED,
+    BATCH_HOLD_PLACED,
+    BATCH_LINE_PAID,
+)
 from contracts.units import BaseUnits
+from indexer.adapters.book_reads import finalized_hashes
 from indexer.adapters.tables import FACTS
 from scripts.bookkeeping import payment_sources, post_books
 from scripts.bootstrap import open_database
 from scripts.bootstrap_settlement import book_of
+from scripts.documents import BatchDocuments
 from scripts.policed_chain import PolicedChain
 from scripts.policing import PolicyGate
 from scripts.policy_reports import exposures, holds_to_place
@@ -31,14 +39,17 @@ from scripts.wiring import (
     posted_lines,
     snapshot,
 )
+from settlement.ledger.accounts import UNEXPLAINED
 from settlement.ledger.adapters.reads import LedgerReads
+from settlement.ledger.adapters.verification import verify_book
 from settlement.ledger.documents import DocumentLine
 from settlement.ledger.errors import NothingToReserve
 from settlement.payouts.adapters.documents import SqlDocuments
 from settlement.payouts.adapters.ownership import payouts_owner
 from settlement.payouts.adapters.policy_store import PolicyRecords
 from settlement.payouts.adapters.store import SqlPayoutStore
-from settlement.payouts.documents import PayoutDocument
+from settlement.payouts.documents import PayoutDocument, op_ids_of
+from settlement.payouts.errors import DocumentConflict
 from settlement.payouts.obligations import line_operation
 from settlement.payouts.operation import Kind, Operation
 from settlement.payouts.policy_terms import AssetPolicy, Policy, Rule, Stage
@@ -185,8 +196,8 @@ def test_policy__listed_payee_and_caps__bind_lines_before_plan_and_before_signin
     assert (refused.leaf.contract, refused.leaf.stage) == (BATCH, Stage.OWED)
 
 
-def held(world: World, spec: EventSpec, **columns: object) -> None:
-    """A hold of the payout batch, placed or lifted in the head block."""
+def happened(world: World, spec: EventSpec, **columns: object) -> None:
+    """An event of the payout batch in the head block."""
     place = {"chain_id": CHAIN_ID, "block_number": world.head, "address": BATCH}
     world.log_index += 1
     with world.engine.begin() as connection:
@@ -200,9 +211,9 @@ def test_exposures__lines__with_the_holds_of_their_own_contract_and_the_call_tha
     accept(world)
     end = finalized(world).timestamp + 1_000
     placed = {"reason_digest": DOCUMENT.digest, "expires_at": end}
-    held(world, BATCH_HOLD_PLACED, account=ALICE, **placed)
-    held(world, BATCH_HOLD_PLACED, account=BOB, **placed)
-    held(world, BATCH_HOLD_LIFTED, account=BOB)
+    happened(world, BATCH_HOLD_PLACED, account=ALICE, **placed)
+    happened(world, BATCH_HOLD_PLACED, account=BOB, **placed)
+    happened(world, BATCH_HOLD_LIFTED, account=BOB)
     with world.engine.begin() as connection:
         PolicyRecords(connection).accept(f"{ALICE} a\n{BOB} b\n".encode(), accepted_by="kim")
 
@@ -216,3 +227,72 @@ def test_exposures__lines__with_the_holds_of_their_own_contract_and_the_call_tha
     assert batch.owed == {ALICE: {USD: 30}, BOB: {USD: 70, ZERO_ADDRESS: 5}}
     assert batch.chain_holds == {ALICE: end}
     assert [[(one.contract, one.account) for one in each] for each in calls] == [[], [(BATCH, BOB)]]
+
+
+def paid_on_chain(world: World, index: int, amount: int) -> None:
+    """A line that our key had paid, as the index has it, in a block that is final."""
+    line = DOCUMENT.lines[index]
+    happened(world, BATCH_FLOAT_RECEIVED, sender=BOB, amount=amount)
+    happened(
+        world,
+        BATCH_LINE_PAID,
+        op_id=op_ids_of(DOCUMENT, 3)[index],
+        list_id=DOCUMENT.list_id,
+        index=index,
+        payee=line.payee,
+        asset=ZERO_ADDRESS,
+        amount=amount,
+    )
+    world.mine(world.head + 1)
+    world.finalize(world.head)
+
+
+def unexplained(world: World) -> int:
+    (book,) = line_books(world.settlement)
+    with snapshot(world.engine) as connection:
+        balances = LedgerReads(connection, book).balances()
+    return sum(one.posted for one in balances if one.account == UNEXPLAINED)
+
+
+def test_documents__given_again_after_a_restored_backup__explained_and_nothing_paid_twice(
+    world: World,
+) -> None:
+    """The backup has neither the document nor what was signed for it; the chain has one line."""
+    paid_on_chain(world, 2, 5)
+    post_books(world.engine, world.settlement, payment_sources(world.settlement))
+    assert unexplained(world) == 5
+    desk = BatchDocuments(world.engine, world.settlement, BATCH)
+
+    added = desk.add(DOCUMENT.source, added_by="kim")
+    accepted = desk.accept(DOCUMENT.digest, accepted_by="lee")
+    post_books(world.engine, world.settlement, payment_sources(world.settlement))
+
+    assert accepted is not None
+    assert (added.settled, accepted.settled) == ((2,), (2,))
+    assert unexplained(world) == 0
+    assert [one.index for one in operations(world)] == [0, 1]
+    (book,) = line_books(world.settlement)
+    with snapshot(world.engine) as connection:
+        checked = verify_book(
+            connection,
+            book,
+            published={},
+            finalized=partial(finalized_hashes, connection, CHAIN_ID),
+            told=lambda _done, _all: None,
+        )
+    assert checked.difference is None
+
+
+def test_documents__given_again_otherwise_than_the_chain_paid__refused(world: World) -> None:
+    paid_on_chain(world, 2, 6)
+    desk = BatchDocuments(world.engine, world.settlement, BATCH)
+
+    with pytest.raises(DocumentConflict, match="line 2 was settled in block 16 with 6 of"):
+        desk.add(DOCUMENT.source, added_by="kim")
+    with world.engine.begin() as connection:
+        SqlDocuments(connection, CHAIN_ID, BATCH).add(DOCUMENT, added_by="kim")
+    with pytest.raises(DocumentConflict):
+        desk.accept(DOCUMENT.digest, accepted_by="lee")
+
+    with snapshot(world.engine) as connection:
+        assert SqlDocuments(connection, CHAIN_ID, BATCH).accepted() == []

@@ -25,7 +25,7 @@ from tests.zk_vectors import (
     ProvedStatement,
     point_outside_of_g2,
     proved_statements,
-    published_statement,
+    published_statements,
 )
 
 KEY_TYPE = "(uint256[2],uint256[2][2],uint256[2][2],uint256[2][2],uint256[2][2])"
@@ -165,7 +165,7 @@ def statements() -> list[Any]:
         return [proved_statements(), pytest.param([], id="published", marks=absent)]
     return [
         pytest.param(proved_statements(), id="committed"),
-        pytest.param([published_statement()], id="published"),
+        pytest.param(published_statements(), id="published"),
     ]
 
 

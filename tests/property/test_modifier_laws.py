@@ -348,8 +348,11 @@ def test_settle__subscribers_and_terms_in_another_order__same(
     facts = facts_of(chain, FIRST_EPOCH)
     shuffled = replace(
         facts,
-        work_terms=_shuffled(facts.work_terms, random),
-        split_terms=_shuffled(facts.split_terms, random),
+        frame=replace(
+            facts.frame,
+            work_terms=_shuffled(facts.frame.work_terms, random),
+            split_terms=_shuffled(facts.frame.split_terms, random),
+        ),
         subscribed=_shuffled(facts.subscribed, random),
         consumption=_shuffled(facts.consumption, random),
         funded=_shuffled(facts.funded, random),
@@ -381,7 +384,7 @@ def _shuffled(columns: Columns, random: Random) -> Columns:
 
 
 def _settled(facts: EpochFacts, **changes: object) -> Distribution:
-    data = facts.parameters.parameters[-1]
+    data = facts.frame.parameters.parameters[-1]
     parameters = replace(parameters_from_bytes(data), **changes)  # type: ignore[arg-type]
     return settle(inputs_of(facts), parameters, registry_of(facts))
 
@@ -409,7 +412,7 @@ def test_half_life__any_age__moves_money_between_works_and_to_nobody_else(
             for at, (work_id, terms) in enumerate(registry.works.items())
         },
     )
-    parameters = parameters_from_bytes(facts.parameters.parameters[-1])
+    parameters = parameters_from_bytes(facts.frame.parameters.parameters[-1])
 
     now, new = settle(inputs, parameters, aged), settle(inputs, parameters, registry)
 

@@ -6,12 +6,13 @@ import pytest
 
 from contracts.evm import ChainId, Hash32
 from contracts.leaves import leaf_hash
-from settlement.royalties.allocate_shards import allocation_file, find_couplings
+from settlement.royalties.allocate_shards import allocation_file, credited_shares, find_couplings
 from settlement.royalties.bundle import allocations_file
 from settlement.royalties.distribution import Distribution, settle
 from settlement.royalties.inputs import epoch_inputs
 from settlement.royalties.shard_distribution import settle_shards
 from settlement.royalties.shard_result import merged, result_document, result_from_document
+from settlement.royalties.shares import whole_batch
 from settlement.royalties.tree import leaf_tree
 from settlement.royalties.tree_profiles import QUITTANCE_V1
 from tests.shard_inputs import funded_for
@@ -68,6 +69,27 @@ def test_allocation_file__any_epoch__bytes_of_the_bundle(extreme: str, seed: int
     )
 
     assert actual == expected
+
+
+@pytest.mark.parametrize("extreme", ["usual", "rich", "huge"])
+@pytest.mark.parametrize("seed", range(40))
+def test_credited_shares__any_epoch_and_cut__rows_of_the_whole(extreme: str, seed: int) -> None:
+    world = World(seed, extreme)
+    inputs = epoch_inputs(
+        SCOPE,
+        funded=funded_for(world.events.subscribed),
+        subscribed=world.events.subscribed,
+        consumption=world.events.consumption,
+    )
+    whole = whole_batch(settle(inputs, world.parameters, world.registry).allocations)
+
+    for shard_count in (1, 5):
+        order = world.order(shard_count)
+        coupled = find_couplings(order, world.events)
+        batches = list(credited_shares(order, coupled, facts=world.events))
+
+        assert sorted(fee for one in batches for fee in one.fees) == sorted(whole.fees)
+        assert sorted(row for one in batches for row in one.rows) == sorted(whole.rows)
 
 
 @pytest.mark.parametrize("extreme", ["usual", "huge"])

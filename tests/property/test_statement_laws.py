@@ -149,6 +149,8 @@ def test_law__close__cash_and_every_kind_tie(moves: list[Move]) -> None:
         settlement="main",
         chain_id=1,
         contracts=CONTRACTS,
+        wallets=(),
+        units={},
         period=PERIOD,
         is_over=True,
         closed_by={},
@@ -175,6 +177,7 @@ def test_law__close__cash_and_every_kind_tie(moves: list[Move]) -> None:
         ],
         creators=(),
         days=(),
+        gas=(),
         discrepancies=(),
         solvency=(),
     )

@@ -22,6 +22,11 @@ ERROR_TEXTS: dict[Verdict, tuple[tuple[str, int, str], ...]] = {
         ("a provider", -32603, "Transaction nonce too low"),
         ("hardhat", -32000, "nonce is too low. Expected nonce to be 7 but got 6."),
     ),
+    Verdict.NONCE_AHEAD: (
+        ("geth", -32000, "in-flight transaction limit reached for delegated accounts"),
+        ("geth", -32000, "gapped-nonce tx from delegated accounts"),
+        ("erigon", -32000, "nonce too high"),
+    ),
     Verdict.UNDERPRICED: (
         ("geth", -32000, "replacement transaction underpriced"),
         ("erigon", -32000, "REPLACEMENT_UNDERPRICED: replacement transaction underpriced"),
@@ -49,6 +54,7 @@ ERROR_TEXTS: dict[Verdict, tuple[tuple[str, int, str], ...]] = {
 CLASSES = {
     Verdict.ALREADY_KNOWN: Answer.ALREADY_KNOWN,
     Verdict.NONCE_SPENT: Answer.NONCE_SPENT,
+    Verdict.NONCE_AHEAD: Answer.NONCE_AHEAD,
     Verdict.UNDERPRICED: Answer.UNDERPRICED,
     Verdict.NO_FUNDS: Answer.NO_FUNDS,
     Verdict.REFUSED: Answer.REFUSED,

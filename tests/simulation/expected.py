@@ -70,13 +70,13 @@ def relay_balances(block: Block) -> Balances:
 def batch_balances(block: Block, papers: Papers, booked: Collection[Hash32]) -> Balances:
     """Those of `PayoutBatch`, with the documents that are booked.
 
-    What left for a line that no document has is unexplained: it is what is missing.
+    What left for a line that no booked document has is unexplained: it is what is missing.
     """
     state, found = block.state, Counter[AssetAccount]()
     for asset in (ASSET, NATIVE):
         found[CASH, asset] = state.holdings[BATCH, asset]
         found[FLOAT, asset] = state.floats[asset]
-    for document in papers.documents:
+    for document in papers.accepted():
         is_owed = document.list_id in booked and document.accepted_at <= block.ref.timestamp
         for line in document.lines if is_owed else ():
             op_id = line_op_id(document.list_id, line.index)

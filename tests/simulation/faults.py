@@ -50,6 +50,9 @@ class Fault(StrEnum):
     NONCE_USED_ELSEWHERE = "nonce of ours spent elsewhere"
     INDEX_LAGS = "index behind the chain"
     BACKUP_RESTORED = "older backup restored"
+    FAILED_OVER = "failover to an older replica, during a call"
+    DOCUMENT_LOST = "accepted document lost with a backup"
+    DELEGATED = "signer delegated: one transaction at a time"
 
 
 class Kill(BaseException):
@@ -58,6 +61,7 @@ class Kill(BaseException):
 
 _SHARE_OF_FAULTS = 0.5
 _RARELY, _SOMETIMES, _OFTEN = (0.003, 0.01, 0.03), (0.02, 0.06, 0.15), (0.1, 0.25, 0.5)
+_SELDOM = (0.0005, 0.001, 0.003)
 
 RATES: dict[Fault, tuple[float, ...]] = {
     Fault.KILL_AT_CALL: _RARELY,
@@ -67,6 +71,7 @@ RATES: dict[Fault, tuple[float, ...]] = {
     Fault.OTHER_FORK: _SOMETIMES,
     Fault.TWO_SCHEDULERS: _RARELY,
     Fault.BACKUP_RESTORED: _RARELY,
+    Fault.FAILED_OVER: _SELDOM,
     Fault.WORLD_MOVED: _SOMETIMES,
     Fault.KILL_AFTER_ARRIVAL: _OFTEN,
     Fault.SEND_NEVER_ARRIVES: _OFTEN,

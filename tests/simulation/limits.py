@@ -9,5 +9,6 @@ LIMITS = SubmitLimits(
     in_flight_max=4,
     open_operations_max=100,
     nonces_per_operation_max=1_000,
+    retry_after_blocks=50,
     replace_after_blocks=4,
 )

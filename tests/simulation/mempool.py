@@ -18,6 +18,7 @@ class Verdict(StrEnum):
     ADDED = "added"
     ALREADY_KNOWN = "already_known"
     NONCE_SPENT = "nonce_spent"
+    NONCE_AHEAD = "nonce_ahead"
     UNDERPRICED = "underpriced"
     NO_FUNDS = "no_funds"
     REFUSED = "refused"
@@ -25,9 +26,13 @@ class Verdict(StrEnum):
 
 @dataclass
 class Mempool:
-    """Waiting transactions of one sender, by nonce; gaps are allowed."""
+    """Waiting transactions of one sender, by nonce; gaps are allowed.
+
+    Where the sender's account has code (EIP-7702), only what is next to be mined is taken.
+    """
 
     waiting: dict[int, Transaction] = field(default_factory=dict)
+    is_delegated: bool = False
 
     def add(self, one: Transaction, state: State) -> Verdict:
         """Take it, or say why not: a replacement raises both fees, each by a tenth."""
@@ -50,6 +55,8 @@ class Mempool:
             return Verdict.UNDERPRICED
         if rival is None and len(self.waiting) >= WAITING_MAX:
             return Verdict.REFUSED
+        if self.is_delegated and rival is None and one.nonce > state.counts[one.sender]:
+            return Verdict.NONCE_AHEAD
         return Verdict.ADDED
 
     def holds(self, tx_hash: Hash32) -> bool:

@@ -61,8 +61,8 @@ MUTATIONS = (
     Mutation(
         "trust depth 0",
         f"{_PAYOUTS}/submit.py",
-        "        histories, sighting = self._observe(finalized, counts)\n",
-        "        histories, sighting = self._observe(head, counts)\n",
+        "        histories, others, sighting = self._observe(finalized, counts)\n",
+        "        histories, others, sighting = self._observe(head, counts)\n",
     ),
     Mutation(
         "forget one hash",
@@ -119,6 +119,18 @@ MUTATIONS = (
         "payee=first.payee, amount=line.amount) for line in lines",
     ),
     Mutation(
+        "a document given again owes what was paid",
+        f"{_LEDGER}/payment_rules.py",
+        "        postings=(owed_now, *explained),\n",
+        "        postings=(owed_now,),\n",
+    ),
+    Mutation(
+        "a document given again is settled twice",
+        f"{_LEDGER}/post_payments.py",
+        "            is_open = event.op_id not in told\n",
+        "            is_open = True\n",
+    ),
+    Mutation(
         "a line's reservation never ends",
         f"{_LEDGER}/post_payments.py",
         "    books.post_reservations(settled)\n",
@@ -166,7 +178,7 @@ GUARDS = (
     Mutation(
         "rrelayer_113_funds",
         f"{_PAYOUTS}/sign.py",
-        "            elif money_wei < 0:\n",
+        "            elif money_wei < cost_wei:\n",
         "            elif money_wei < -(10**30):\n",
     ),
     Mutation(
@@ -188,8 +200,8 @@ GUARDS = (
     Mutation(
         "rbuilder_104",
         f"{_PAYOUTS}/submit.py",
-        "            spent={sender: counts.finalized},\n",
-        "            spent={sender: counts.head},\n",
+        "            spent={**others.spent, sender: counts.finalized},\n",
+        "            spent={**others.spent, sender: counts.head},\n",
     ),
     Mutation(
         "bitcoin_mobile_2601",
@@ -224,7 +236,7 @@ GUARDS = (
     Mutation(
         "midaz_2485",
         f"{_LEDGER}/journal.py",
-        """keccak(source.kind.value.encode() + b":" + source.id""",
+        """keccak(source.kind.encode() + b":" + source.id""",
         """keccak(id(source).to_bytes(16, "big") + source.id""",
     ),
 )

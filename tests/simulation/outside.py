@@ -108,6 +108,9 @@ class Outside:
         if strikes(Fault.FEE_SPIKE):
             network.base_fee_wei = random.choice((10**10, 8 * 10**10, 5 * 10**11))
             self._note(f"base fee {network.base_fee_wei}")
+        if strikes(Fault.DELEGATED):
+            network.pool.is_delegated = not network.pool.is_delegated
+            self._note(f"signer delegated: {network.pool.is_delegated}")
         if strikes(Fault.PAID_IN_PART):
             self._pay_in_part()
         for external in (*self._ends(), *self._externals()):

@@ -1,9 +1,11 @@
 """What people say is owed: documents of lines, accepted by two of them, and kept on paper.
 
-A backup that is restored has lost what was accepted since; the paper says it, and when, so it is
-accepted again as it was.
+A backup that is restored has lost what was accepted since. The paper is there still, so it is
+accepted again, sooner or later, as of then: what was paid meanwhile must not be paid again, and
+must be explained.
 """
 
+from dataclasses import replace
 from random import Random
 
 from contracts.calls import LinePayment
@@ -21,15 +23,28 @@ LINES_MAX = 6
 
 
 class Papers:
-    """`AcceptedDocuments` of the batch."""
+    """`AcceptedDocuments` of the batch: on paper, and as far as the database has them now."""
 
     def __init__(self, seed: int) -> None:
         self._seed = seed
         self.documents: list[AcceptedDocument] = []
+        self.kept: tuple[AcceptedDocument, ...] = ()
 
     def accepted(self) -> list[AcceptedDocument]:
-        """All that were ever accepted, in the order of acceptance."""
-        return sorted(self.documents, key=lambda one: (one.accepted_at, one.digest))
+        """All that the database says were accepted, in the order of acceptance."""
+        return sorted(self.kept, key=lambda one: (one.accepted_at, one.digest))
+
+    @property
+    def lost(self) -> list[AcceptedDocument]:
+        """What is on paper alone."""
+        kept = {one.digest for one in self.kept}
+        return [one for one in self.documents if one.digest not in kept]
+
+    def accept_again(self, at: Timestamp) -> int:
+        """Accept everything that is lost, as of now; how many documents that were."""
+        found = tuple(replace(one, accepted_at=at) for one in self.lost)
+        self.kept = (*self.kept, *found)
+        return len(found)
 
     def accept(self, at: Timestamp) -> AcceptedDocument:
         """Another document, owed from this time on."""
@@ -53,6 +68,7 @@ class Papers:
             digest=document.digest, list_id=document.list_id, accepted_at=at, lines=lines
         )
         self.documents.append(accepted)
+        self.kept = (*self.kept, accepted)
         return accepted
 
     def open_sum(self, asset: Address, state: State) -> int:

@@ -19,8 +19,8 @@ _VIOLATIONS = (AssertionError, SettlementError, LookupError, TypeError, ValueErr
 _SHARE_WARM = 0.7
 """Runs that begin with an epoch that is active and not paid yet."""
 
-_SHARE_OWING, _SHARE_BACKED_UP = 0.1, 0.1
-"""Steps that begin with another tip or document, or with a backup."""
+_SHARE_OWING, _SHARE_BACKED_UP, _SHARE_ACCEPTED_AGAIN = 0.1, 0.1, 0.1
+"""Steps that begin with another tip or document, a backup, or lost documents given again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,6 +119,8 @@ def story(world: World) -> Iterator[None]:
             world.outside.owe_lines()
         if random.random() < _SHARE_BACKED_UP:
             world.back_up()
+        if random.random() < _SHARE_ACCEPTED_AGAIN:
+            world.accept_again()
         _step(world)
         yield
     world.note(f"calm after {steps} steps")

@@ -12,7 +12,7 @@ from contracts.calls import EpochStatus, GuardianSignature, Withdrawal
 from contracts.evm import Address, BlockNumber, BlockRef, Epoch, Hash32, Timestamp
 from contracts.leaves import FEES_ID, Leaf, SplitLine
 from contracts.money_events import MoneyEvent
-from contracts.payment_events import PaymentEvent
+from contracts.payment_events import LinePaid, LineUnclaimed, PaymentEvent
 from contracts.units import BaseUnits
 from settlement.ledger.commitments import Distribution
 from settlement.payouts.operation import Kind, LineSubject
@@ -97,6 +97,13 @@ class LineFacts(Facts):
             found[:0] = block.line_events.get(self._contract, ())
             block = block.parent
         return found
+
+    def line_ends(self, op_ids: Sequence[Hash32], upto: BlockRef) -> list[LinePaid | LineUnclaimed]:
+        return [
+            one
+            for one in self.events(BlockNumber(-1), upto)
+            if isinstance(one, LinePaid | LineUnclaimed) and one.op_id in op_ids
+        ]
 
 
 class Royalties:

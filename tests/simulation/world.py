@@ -8,6 +8,7 @@ from random import Random
 
 from contracts.evm import Address, Epoch
 from settlement.errors import Transient
+from settlement.ledger.documents import AcceptedDocument
 from settlement.ledger.errors import NothingToReserve
 from settlement.ledger.post import Posted, post_step
 from settlement.ledger.post_payments import post_payments_step
@@ -62,7 +63,7 @@ class World:
         self.killed_mid_payment = False
         self._depth = 0
         self._has_moved = False
-        self._backups: list[tuple[Content, Block]] = []
+        self._backups: list[tuple[Content, Block, tuple[AcceptedDocument, ...]]] = []
 
     # Our processes.
 
@@ -148,6 +149,9 @@ class World:
                 self._has_moved = True
                 self.note(f"during {place}:")
                 self.outside.move()
+            if not self.database.is_writing and faults.strikes(Fault.FAILED_OVER, place):
+                self._has_moved = True
+                self.restore()
             if not self.database.is_writing and faults.strikes(Fault.TWO_SCHEDULERS, place):
                 self._interrupt(place)
         finally:
@@ -170,17 +174,27 @@ class World:
 
     def back_up(self) -> None:
         """Keep the database as it is; the oldest backups are thrown away."""
-        self._backups = [*self._backups, (self.database.content, self.index.block)][-BACKUPS_MAX:]
+        now = (self.database.content, self.index.block, self.papers.kept)
+        self._backups = [*self._backups, now][-BACKUPS_MAX:]
 
     def restore(self) -> None:
-        """All processes end, and begin again with an older database."""
+        """Every session ends, and all begin again with an older database."""
         if not self._backups:
             return
+        if self.database.owner is not None:
+            self.database.owner.is_alive = False
         lost = self.database.store
-        self.database.content, self.index.block = self.random.choice(self._backups)
+        backup = self.random.choice(self._backups)
+        self.database.content, self.index.block, self.papers.kept = backup
         self.database.owner = None
+        self.faults.counts[Fault.DOCUMENT_LOST] += len(self.papers.lost)
         self.invariants.restored(lost)
         self.note(f"backup of block {self.index.block.ref.number} restored")
+
+    def accept_again(self) -> None:
+        """Two people see that documents are gone, and give them again."""
+        if count := self.papers.accept_again(self.index.block.ref.timestamp):
+            self.note(f"{count} lost documents accepted again")
 
     def fund(self, epoch: int) -> None:
         """Subscribers pay for an epoch; it can be committed once that is final."""
@@ -217,6 +231,7 @@ class World:
 
     def calm_round(self) -> TickReport | None:
         """One round in which everybody does what they should."""
+        self.accept_again()
         self.network.deliver_late()
         self.network.externals += self.outside.floats_missing()
         self.network.mine(seconds=30)

@@ -1,15 +1,18 @@
 """Many rows at once: one array per column, unnested in lockstep by Postgres; or COPY."""
 
-from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, TypeVar
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from typing import Any, LiteralString, TypeVar
 
-from sqlalchemy import Column, Connection, Table, func, literal, select
+from psycopg.rows import tuple_row
+from sqlalchemy import Column, Connection, Table, TextClause, func, literal, select, text
 from sqlalchemy.dialects.postgresql import ARRAY, insert
 
 T = TypeVar("T")
 
 ROWS_MAX = 10_000
 """Rows of one statement."""
+
+_MANY_IDS = "SELECT substring(:ids FROM n * 32 - 31 FOR 32) FROM generate_series(1, :count) n"
 
 
 def insert_new(
@@ -36,6 +39,15 @@ def insert_new(
     return inserted
 
 
+def is_one_of(column: Column[Any], ids: Collection[bytes]) -> TextClause:
+    """Whether a column is one of many ids of 32 bytes.
+
+    They are one value: as an array they cost the driver more than Postgres's whole answer.
+    """
+    statement = text(f"{column} IN ({_MANY_IDS})")
+    return statement.bindparams(ids=b"".join(ids), count=len(ids))
+
+
 def chunks(items: Sequence[T]) -> Iterator[Sequence[T]]:
     """The items in parts of at most `ROWS_MAX`."""
     for start in range(0, len(items), ROWS_MAX):
@@ -48,6 +60,16 @@ def copy_in(connection: Connection, statement: str, rows: Iterable[str]) -> None
     driver: Any = connection.connection.dbapi_connection
     with driver.cursor() as cursor, cursor.copy(statement) as copy:
         copy.write("\n".join(rows) + "\n")
+
+
+def rows_of(
+    connection: Connection, query: LiteralString, values: Mapping[str, Any]
+) -> list[tuple[Any, ...]]:
+    """The rows of a query in the caller's transaction, as the driver reads them: plain tuples."""
+    driver: Any = connection.connection.dbapi_connection
+    with driver.cursor(binary=True, row_factory=tuple_row) as cursor:
+        rows: list[tuple[Any, ...]] = cursor.execute(query, values).fetchall()
+    return rows
 
 
 def copied_bytes(value: bytes) -> str:

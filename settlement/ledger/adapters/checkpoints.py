@@ -17,6 +17,7 @@ and it is added by itself. Totals are only read to save time; they say nothing t
 do not say, and `quittance ledger verify` compares them.
 """
 
+import re
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Any, LiteralString
@@ -53,6 +54,8 @@ class Drawing:
 
 _HEAD = 2**62
 
+_PARAMETER = re.compile(r"(?<!:):([a-z]+)")
+
 Key = tuple[Hash32, Address]
 """Account id and asset."""
 
@@ -73,11 +76,13 @@ _SIDE = """
     ) late_{side} ON true
 """
 
-_TOTALS = f"""
+TOTALS = f"""
     SELECT w.id, w.asset,
-           coalesce(c.debits, 0) + coalesce(debit.units, 0) + coalesce(late_debit.units, 0),
+           coalesce(c.debits, 0) + coalesce(debit.units, 0) + coalesce(late_debit.units, 0)
+               AS debits,
            coalesce(c.credits, 0) + coalesce(credit.units, 0) + coalesce(late_credit.units, 0)
-    FROM unnest(:ids, :assets) AS w (id, asset)
+               AS credits
+    FROM unnest(CAST(:ids AS bytea[]), CAST(:assets AS bytea[])) AS w (id, asset)
     LEFT JOIN LATERAL (
         SELECT block_number, debits, credits FROM ledger_checkpoint
         WHERE account_id = w.id AND asset = w.asset AND version = :version
@@ -88,9 +93,9 @@ _TOTALS = f"""
     {_SIDE.format(side="credit")}
 """  # noqa: S608 - of constants
 
-_ASSETS = """
+ASSETS = """
     WITH RECURSIVE sides AS (
-        SELECT w.id, s.side FROM unnest(:ids) AS w (id)
+        SELECT w.id, s.side FROM unnest(CAST(:ids AS bytea[])) AS w (id)
         CROSS JOIN (VALUES ('debit'), ('credit')) s (side)
     ), found AS (
         SELECT id, side, CASE side
@@ -111,6 +116,11 @@ _ASSETS = """
 """
 
 
+def driver_spelled(statement: str) -> str:
+    """A statement with its parameters as the driver names them, for whoever has nothing else."""
+    return _PARAMETER.sub(r"%(\1)s", statement)
+
+
 def totals_at(
     connection: Connection, keys: Collection[Key], *, version: int, block: BlockNumber | None
 ) -> dict[Key, Totals]:
@@ -123,7 +133,7 @@ def assets_of(connection: Connection, accounts: Collection[Hash32]) -> list[Key]
     """The assets that were ever posted on each account, found without a look at every posting."""
     found: list[Key] = []
     for chunk in chunks(list(accounts)):
-        rows = connection.execute(_statement(_ASSETS), {"ids": chunk})
+        rows = connection.execute(_statement(ASSETS), {"ids": chunk})
         found.extend((Hash32(row[0]), Address(row[1])) for row in rows)
     return found
 
@@ -248,7 +258,7 @@ def _totals(
 
 def totals_statement(how: LiteralString = "") -> TextClause:
     """What is asked for totals; `how` is put before it, to have it explained."""
-    return _statement(how + _TOTALS, "assets")
+    return _statement(how + TOTALS, "assets")
 
 
 def _statement(sql: str, *also: str) -> TextClause:

@@ -1,4 +1,4 @@
-"""What the tables of the books share: columns, and the trigger that refuses changes."""
+"""What the tables of the books share: columns, and how triggers are declared."""
 
 from typing import Any
 
@@ -30,4 +30,12 @@ def append_only_ddl(table: Table) -> str:
     return (
         f"CREATE TRIGGER {table.name}_is_append_only BEFORE UPDATE OR DELETE OR TRUNCATE"
         f" ON {table.name} FOR EACH STATEMENT EXECUTE FUNCTION ledger_refuse_change()"
+    )
+
+
+def statement_ddl(table: Table, name: str, function: str) -> str:
+    """The trigger that looks at all rows that a statement has added, as the table `recorded`."""
+    return (
+        f"CREATE TRIGGER {name} AFTER INSERT ON {table.name}"
+        f" REFERENCING NEW TABLE AS recorded FOR EACH STATEMENT EXECUTE FUNCTION {function}()"
     )

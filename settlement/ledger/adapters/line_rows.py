@@ -1,6 +1,6 @@
 """Lines of one book in Postgres: tips that are owed, and lines of documents."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, Row, select
@@ -9,8 +9,8 @@ from sqlalchemy.dialects.postgresql import insert
 from contracts.evm import Hash32
 from contracts.units import BaseUnits
 from settlement.errors import EntryConflict
-from settlement.ledger.accounts import Book
-from settlement.ledger.adapters.bulk import chunks, copied_bytes, copy_in
+from settlement.ledger.accounts import Account, Book
+from settlement.ledger.adapters.bulk import copied_bytes, copy_in, is_one_of
 from settlement.ledger.adapters.line_tables import DOCUMENT, LINE
 from settlement.ledger.adapters.queries import is_current
 from settlement.ledger.documents import AcceptedDocument
@@ -44,9 +44,14 @@ def add_document(
 
 
 def add_lines(
-    connection: Connection, book: Book, new: Sequence[tuple[OwedLine, JournalEntry]]
+    connection: Connection,
+    book: Book,
+    new: Sequence[tuple[OwedLine, JournalEntry]],
+    spelled_id: Callable[[Account], str],
 ) -> None:
     """Insert lines, or verify them, with the entries that owe them.
+
+    `spelled_id` is how COPY reads the id of an account.
 
     Raises:
         EntryConflict: a line of this op-id has other content.
@@ -56,21 +61,18 @@ def add_lines(
     stored = lines(connection, book, [line.op_id for line, _ in new])
     fresh: dict[Hash32, tuple[OwedLine, JournalEntry]] = {}
     for line, entry in new:
-        if line.op_id not in stored:
-            stored[line.op_id], fresh[line.op_id] = line, (line, entry)
-        if stored[line.op_id] != line:
+        if stored.setdefault(line.op_id, line) is line:
+            fresh[line.op_id] = line, entry
+        elif stored[line.op_id] != line:
             raise EntryConflict("line", line.op_id)
     if fresh:
-        copy_in(connection, _LINES, _copied(book, fresh.values()))
+        copy_in(connection, _LINES, _copied(book, fresh.values(), spelled_id))
 
 
 def lines(connection: Connection, book: Book, op_ids: Sequence[Hash32]) -> dict[Hash32, OwedLine]:
     """Lines by op-id, as far as they are known in the current version."""
-    found: dict[Hash32, OwedLine] = {}
-    for chunk in chunks(op_ids):
-        query = select(LINE).where(*is_current(LINE, book), LINE.c.op_id.in_(chunk))
-        found |= {row.op_id: line_from_row(row) for row in connection.execute(query)}
-    return found
+    query = select(LINE).where(*is_current(LINE, book), is_one_of(LINE.c.op_id, op_ids))
+    return {row.op_id: line_from_row(row) for row in connection.execute(query)} if op_ids else {}
 
 
 def line_from_row(row: Row[Any]) -> OwedLine:
@@ -87,7 +89,11 @@ def line_from_row(row: Row[Any]) -> OwedLine:
     )
 
 
-def _copied(book: Book, new: Iterable[tuple[OwedLine, JournalEntry]]) -> Iterator[str]:
+def _copied(
+    book: Book,
+    new: Iterable[tuple[OwedLine, JournalEntry]],
+    spelled_id: Callable[[Account], str],
+) -> Iterator[str]:
     place = f"{book.chain_id}\t{copied_bytes(book.contract)}"
     for line, entry in new:
         payer = "\\N" if line.payer is None else copied_bytes(line.payer)
@@ -95,5 +101,5 @@ def _copied(book: Book, new: Iterable[tuple[OwedLine, JournalEntry]]) -> Iterato
             f"{copied_bytes(line.op_id)}\t{entry.source.version}\t{place}"
             f"\t{copied_bytes(line.list_id)}\t{line.index}\t{copied_bytes(line.payee)}"
             f"\t{copied_bytes(line.asset)}\t{line.amount}\t{payer}\t{line.owed_since}"
-            f"\t{copied_bytes(book.account_id(line.account))}\t{copied_bytes(entry.id)}"
+            f"\t{spelled_id(line.account)}\t{copied_bytes(entry.id)}"
         )

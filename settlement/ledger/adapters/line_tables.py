@@ -1,6 +1,6 @@
 """Tables of lines of lists: tips that are owed, and accepted documents."""
 
-from sqlalchemy import BigInteger, Column, ForeignKey, PrimaryKeyConstraint, Table, UniqueConstraint
+from sqlalchemy import BigInteger, Column, PrimaryKeyConstraint, Table, UniqueConstraint
 from sqlmodel import SQLModel
 
 from contracts.columns import AddressColumn, Hash32Column, Uint256Column
@@ -19,8 +19,8 @@ LINE = Table(
     Column("amount", Uint256Column, nullable=False),
     Column("payer", AddressColumn),
     Column("owed_since", BigInteger, nullable=False),
-    Column("account_id", Hash32Column, ForeignKey("ledger_account.id"), nullable=False),
-    Column("entry_id", Hash32Column, ForeignKey("journal_entry.id"), nullable=False),
+    Column("account_id", Hash32Column, nullable=False),
+    Column("entry_id", Hash32Column, nullable=False),
     PrimaryKeyConstraint("op_id", "version"),
     UniqueConstraint(
         "chain_id", "contract", "list_id", "list_index", "version", name="ledger_line_is_unique"

@@ -20,7 +20,13 @@ from sqlalchemy import (
 from sqlmodel import SQLModel
 
 from contracts.columns import Hash32Column
-from settlement.ledger.adapters.columns import append_only_ddl, book_columns, recorded_at
+from settlement.ledger.adapters.columns import (
+    append_only_ddl,
+    book_columns,
+    recorded_at,
+    statement_ddl,
+)
+from settlement.ledger.adapters.tables import JOURNAL_ENTRY
 
 PERIOD_CLOSE = Table(
     "ledger_period_close",
@@ -88,7 +94,5 @@ END $$
 EXTRA_DDL: tuple[str, ...] = (
     *(append_only_ddl(table) for table in TABLES),
     _REFUSE_CLOSED,
-    "CREATE TRIGGER journal_entry_period_is_open AFTER INSERT ON journal_entry"
-    " REFERENCING NEW TABLE AS recorded FOR EACH STATEMENT"
-    " EXECUTE FUNCTION ledger_refuse_closed_period()",
+    statement_ddl(JOURNAL_ENTRY, "journal_entry_period_is_open", "ledger_refuse_closed_period"),
 )

@@ -5,19 +5,19 @@ given what only its recording decides: the chain time at which the books learned
 goes back; the month it counts for; and whether balances were drawn at a later block before.
 """
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, func, select, text
+from sqlalchemy import Connection, func, select
 
 from contracts.evm import Hash32
 from settlement.errors import BadEntry, EntryConflict
 from settlement.ledger.accounts import Account, Book
-from settlement.ledger.adapters.bulk import copied_bytes, copy_in
+from settlement.ledger.adapters.bulk import copied_bytes, copy_in, is_one_of
 from settlement.ledger.adapters.period_tables import PERIOD_CLOSE
 from settlement.ledger.adapters.queries import is_of
 from settlement.ledger.adapters.seal_tables import CHECKPOINT_MARK
-from settlement.ledger.adapters.tables import CURSOR, JOURNAL_ENTRY
+from settlement.ledger.adapters.tables import ACCOUNT, CURSOR, JOURNAL_ENTRY
 from settlement.ledger.journal import JournalEntry
 from settlement.ledger.periods import assigned_period
 
@@ -35,12 +35,6 @@ _POSTINGS = (
     " debit_account, credit_account, effective_block, is_late) FROM STDIN"
 )
 
-_IDS = "SELECT substring(:ids FROM n * 32 + 1 FOR 32) FROM generate_series(0, :count - 1) n"
-"""Many ids from one value: an array of them costs the driver more than Postgres's whole answer."""
-
-_DIGESTS = f"SELECT id, content_digest FROM journal_entry WHERE id IN ({_IDS})"  # noqa: S608
-_KNOWN = f"SELECT id FROM ledger_account WHERE id IN ({_IDS})"  # noqa: S608
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Clock:
@@ -51,20 +45,30 @@ class _Clock:
     drawn_at: int
 
 
+@dataclass(slots=True)
+class _Known:
+    """An account's id, as it is and as COPY reads it; and whether its row is there."""
+
+    id: Hash32
+    spelled: str
+    is_stored: bool = False
+
+
 class Recorder:
     """Records entries of one book in one transaction; accounts it has seen it knows by heart."""
 
     def __init__(self, connection: Connection, book: Book) -> None:
         self._connection, self._book = connection, book
-        self._ids: dict[Account, Hash32] = {}
-        self._stored: set[Hash32] = set()
+        self._place = f"{book.chain_id}\t{copied_bytes(book.contract)}"
+        self._known: dict[Account, _Known] = {}
 
     def account_id(self, account: Account) -> Hash32:
         """Permanent id of an account."""
-        found = self._ids.get(account)
-        if found is None:
-            found = self._ids[account] = self._book.account_id(account)
-        return found
+        return self._of(account).id
+
+    def spelled_id(self, account: Account) -> str:
+        """The id of an account, as COPY reads it."""
+        return self._of(account).spelled
 
     def record(self, entries: Sequence[JournalEntry]) -> int:
         """Insert entries, or verify that they are stored as they are; the number of new ones.
@@ -72,27 +76,25 @@ class Recorder:
         Raises:
             EntryConflict: an entry of this id has other content.
         """
-        if not entries:
-            return 0
         heads: dict[Hash32, tuple[JournalEntry, Hash32]] = {}
         for entry in entries:
-            entry_id = entry.id
-            digest = entry.digest_under(entry_id)
-            if heads.setdefault(entry_id, (entry, digest))[1] != digest:
-                raise EntryConflict("journal entry", entry_id)
-        for entry_id, digest in self._digests(heads):
-            if heads.pop(entry_id)[1] != digest:
-                raise EntryConflict("journal entry", entry_id)
+            digest = entry.content_digest
+            if heads.setdefault(entry.id, (entry, digest))[1] != digest:
+                raise EntryConflict("journal entry", entry.id)
+        stored = select(JOURNAL_ENTRY.c.id, JOURNAL_ENTRY.c.content_digest)
+        for row in self._connection.execute(stored.where(is_one_of(JOURNAL_ENTRY.c.id, heads))):
+            if heads.pop(row.id)[1] != row.content_digest:
+                raise EntryConflict("journal entry", row.id)
         if heads:
-            self._insert(heads)
+            self._insert(heads.values())
         return len(heads)
 
-    def _insert(self, heads: dict[Hash32, tuple[JournalEntry, Hash32]]) -> None:
-        clock = self._clock({entry.source.version for entry, _ in heads.values()})
+    def _insert(self, heads: Collection[tuple[JournalEntry, Hash32]]) -> None:
+        clock = self._clock({entry.source.version for entry, _ in heads})
         self._add_accounts(
             {
                 account
-                for entry, _ in heads.values()
+                for entry, _ in heads
                 for posting in entry.postings
                 for account in (posting.debit, posting.credit)
             }
@@ -100,11 +102,12 @@ class Recorder:
         copy_in(self._connection, _POSTINGS, self._posting_rows(heads, clock))
         copy_in(self._connection, _ENTRIES, self._entry_rows(heads, clock))
 
-    def _digests(self, ids: Collection[Hash32]) -> Iterable[tuple[Hash32, Hash32]]:
-        """Ids and digests of those entries that are stored."""
-        found = self._connection.execute(text(_DIGESTS), {"ids": b"".join(ids), "count": len(ids)})
-        for row in found:
-            yield Hash32(row[0]), Hash32(row[1])
+    def _of(self, account: Account) -> _Known:
+        found = self._known.get(account)
+        if found is None:
+            account_id = self._book.account_id(account)
+            found = self._known[account] = _Known(account_id, copied_bytes(account_id))
+        return found
 
     def _clock(self, versions: set[int]) -> _Clock:
         (version,) = versions if len(versions) == 1 else (None,)
@@ -135,59 +138,55 @@ class Recorder:
         )
 
     def _add_accounts(self, accounts: Collection[Account]) -> None:
-        unseen = {self.account_id(account): account for account in accounts}
-        for known in self._stored & unseen.keys():
-            del unseen[known]
-        values = {"ids": b"".join(unseen), "count": len(unseen)}
-        for found in map(Hash32, self._connection.execute(text(_KNOWN), values).scalars()):
-            self._stored.add(found)
-            del unseen[found]
-        if unseen:
-            copy_in(self._connection, _ACCOUNTS, self._account_rows(unseen))
-            self._stored |= unseen.keys()
+        unseen = {account: self._of(account) for account in accounts}
+        unseen = {account: one for account, one in unseen.items() if not one.is_stored}
+        ids = [one.id for one in unseen.values()]
+        found = select(ACCOUNT.c.id).where(is_one_of(ACCOUNT.c.id, ids))
+        stored = set(self._connection.execute(found).scalars())
+        new = {account: one for account, one in unseen.items() if one.id not in stored}
+        if new:
+            copy_in(self._connection, _ACCOUNTS, self._account_rows(new))
+        for one in unseen.values():
+            one.is_stored = True
 
-    def _account_rows(self, accounts: dict[Hash32, Account]) -> Iterable[str]:
-        place = f"{self._book.chain_id}\t{copied_bytes(self._book.contract)}"
-        for account_id, account in accounts.items():
-            values = (
-                _NULL if account.epoch is None else str(account.epoch),
-                _NULL if account.work_id is None else copied_bytes(account.work_id),
-                _NULL if account.part is None else str(account.part),
-                _NULL if account.payee is None else copied_bytes(account.payee),
+    def _account_rows(self, accounts: Mapping[Account, _Known]) -> Iterable[str]:
+        for account, one in accounts.items():
+            epoch = _NULL if account.epoch is None else account.epoch
+            work_id = _NULL if account.work_id is None else copied_bytes(account.work_id)
+            part = _NULL if account.part is None else account.part
+            payee = _NULL if account.payee is None else copied_bytes(account.payee)
+            yield (
+                f"{one.spelled}\t{self._place}\t{account.kind}\t{epoch}\t{work_id}\t{part}\t{payee}"
             )
-            yield "\t".join((copied_bytes(account_id), place, account.kind.value, *values))
 
     def _entry_rows(
-        self, heads: dict[Hash32, tuple[JournalEntry, Hash32]], clock: _Clock
+        self, heads: Iterable[tuple[JournalEntry, Hash32]], clock: _Clock
     ) -> Iterable[str]:
-        place = f"{self._book.chain_id}\t{copied_bytes(self._book.contract)}"
-        booked_at = clock.time
-        for entry_id, (entry, digest) in heads.items():
-            source, evidence = entry.source, entry.evidence
-            booked_at = max(booked_at, entry.effective_at)
+        place, booked_at, closed = self._place, clock.time, clock.closed
+        for entry, digest in heads:
+            source, evidence, at = entry.source, entry.evidence, entry.effective_at
+            booked_at = max(booked_at, at)
             proof = f"{_NULL}\t{_NULL}"
             if evidence is not None:
                 proof = f"{evidence.block_number}\t{copied_bytes(evidence.block_hash)}"
             yield (
-                f"{copied_bytes(entry_id)}\t{place}\t{source.kind.value}\t{copied_bytes(source.id)}"
-                f"\t{entry.leg}\t{source.version}\t{entry.status.value}\t{entry.effective_at}"
-                f"\t{proof}\t{len(entry.postings)}\t{copied_bytes(digest)}\t{entry.effective_block}"
-                f"\t{booked_at}"
-                f"\t{assigned_period(entry.effective_at, clock.closed)}"
+                f"{copied_bytes(entry.id)}\t{place}\t{source.kind}\t{copied_bytes(source.id)}"
+                f"\t{entry.leg}\t{source.version}\t{entry.status}\t{at}"
+                f"\t{proof}\t{len(entry.postings)}\t{copied_bytes(digest)}"
+                f"\t{entry.effective_block}\t{booked_at}\t{assigned_period(at, closed)}"
             )
 
     def _posting_rows(
-        self, heads: dict[Hash32, tuple[JournalEntry, Hash32]], clock: _Clock
+        self, heads: Iterable[tuple[JournalEntry, Hash32]], clock: _Clock
     ) -> Iterable[str]:
-        ids = self._ids
-        for entry_id, (entry, _) in heads.items():
-            count = len(entry.postings)
-            head = f"{entry.source.version}\t{entry.status.value}\t{count}"
-            is_late = "t" if entry.effective_block <= clock.drawn_at else "f"
-            tail = f"{entry.effective_block}\t{is_late}"
-            spelled = copied_bytes(entry_id)
+        known = self._known
+        for entry, _ in heads:
+            spelled, block = copied_bytes(entry.id), entry.effective_block
+            head = f"{entry.source.version}\t{entry.status}\t{len(entry.postings)}"
+            tail = f"{block}\t{'t' if block <= clock.drawn_at else 'f'}"
             for ordinal, posting in enumerate(entry.postings):
                 yield (
-                    f"{spelled}\t{ordinal}\t{head}\t{copied_bytes(posting.asset)}\t{posting.amount}"
-                    f"\t{copied_bytes(ids[posting.debit])}\t{copied_bytes(ids[posting.credit])}\t{tail}"
+                    f"{spelled}\t{ordinal}\t{head}\t{copied_bytes(posting.asset)}"
+                    f"\t{posting.amount}\t{known[posting.debit].spelled}"
+                    f"\t{known[posting.credit].spelled}\t{tail}"
                 )

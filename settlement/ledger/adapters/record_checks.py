@@ -10,7 +10,8 @@
 
 What a row says that no entry says, and no op-id covers, cannot be computed again: who sent a tip,
 when a commitment becomes active, that a plan was voided rather than never ended, and the newest
-month that was closed. Chain and intents tell the first three, a report of the close the last.
+month that was closed. Chain and intents tell the first three, a report of the close the last
+(`quittance ledger verify --closed`).
 """
 
 from collections.abc import Iterator
@@ -79,7 +80,7 @@ _DOCUMENTS = """
     FULL JOIN (
         SELECT DISTINCT e.version, substring(e.source_id FOR 32) AS digest, a.work_id AS list_id
         FROM journal_entry e JOIN posting p ON p.entry_id = e.id
-        JOIN ledger_account a ON a.id = p.debit_account
+        JOIN ledger_account a ON a.id = p.debit_account AND a.kind = 'documents'
         WHERE e.chain_id = :chain_id AND e.contract = :contract AND e.source_kind = 'document'
     ) e ON e.list_id = d.list_id AND e.version = d.version
     WHERE d.digest IS DISTINCT FROM e.digest

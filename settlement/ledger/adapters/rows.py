@@ -46,8 +46,14 @@ def account_columns(source: FromClause, prefix: str = "") -> list[ColumnElement[
 
 def account_from_row(row: Row[Any], prefix: str = "") -> Account:
     """Read an account selected by `account_columns`."""
-    values = {name: row._mapping[prefix + name] for name in _ATTRIBUTES}
-    return Account(**values | {"kind": AccountKind(values["kind"])})
+    values = row._mapping
+    return Account(
+        kind=AccountKind(values[prefix + "kind"]),
+        epoch=values[prefix + "epoch"],
+        work_id=values[prefix + "work_id"],
+        part=values[prefix + "part"],
+        payee=values[prefix + "payee"],
+    )
 
 
 def select_entries() -> Select[Any]:

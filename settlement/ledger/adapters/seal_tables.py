@@ -18,15 +18,17 @@ from settlement.ledger.adapters.columns import (
     append_only_ddl,
     book_columns,
     recorded_at,
+    statement_ddl,
     version_column,
 )
+from settlement.ledger.adapters.trigger_functions import LINK_IS_OF_AN_ENTRY
 
 LINK = Table(
     "ledger_link",
     SQLModel.metadata,
     *book_columns(),
     Column("sequence", BigInteger, nullable=False),
-    Column("entry_id", Hash32Column, ForeignKey("journal_entry.id"), nullable=False, unique=True),
+    Column("entry_id", Hash32Column, nullable=False, unique=True),
     Column("leaf", Hash32Column, nullable=False),
     Column("link", Hash32Column, nullable=False),
     PrimaryKeyConstraint("chain_id", "contract", "sequence"),
@@ -74,4 +76,8 @@ CHECKPOINT_MARK = Table(
 
 TABLES = (LINK, SEAL, CHECKPOINT, CHECKPOINT_MARK)
 
-EXTRA_DDL: tuple[str, ...] = tuple(append_only_ddl(table) for table in TABLES)
+EXTRA_DDL: tuple[str, ...] = (
+    *(append_only_ddl(table) for table in TABLES),
+    LINK_IS_OF_AN_ENTRY,
+    statement_ddl(LINK, "ledger_link_is_of_an_entry", "ledger_link_is_of_an_entry"),
+)

@@ -3,19 +3,23 @@
 from collections.abc import Sequence
 from typing import Any
 
+from psycopg.errors import UniqueViolation
 from sqlalchemy import Connection, Row, func, select
 from sqlalchemy.dialects.postgresql import insert
 
 from contracts.evm import Epoch, Hash32, Timestamp, keccak
 from settlement.ledger.accounts import Book
-from settlement.ledger.adapters.bulk import insert_new
+from settlement.ledger.adapters.bulk import copied_bytes, copy_in
 from settlement.ledger.adapters.queries import is_of
-from settlement.ledger.adapters.recorded import recorded_from_rows, select_recorded
+from settlement.ledger.adapters.recorded import recorded_entry, spelled_after
+from settlement.ledger.adapters.rows import checked_entry, select_entries
 from settlement.ledger.adapters.seal_tables import LINK, SEAL
-from settlement.ledger.adapters.tables import CURSOR, JOURNAL_ENTRY
+from settlement.ledger.adapters.tables import CURSOR, JOURNAL_ENTRY, POSTING
 from settlement.ledger.errors import JournalDiffers
-from settlement.ledger.seal import InclusionProof, Link, RecordedEntry, Seal, prove
+from settlement.ledger.seal import InclusionProof, Link, RecordedEntry, Seal, SpelledEntry, prove
 from settlement.ledger.sealing import SealLeaf
+
+_LINKS = "COPY ledger_link (chain_id, contract, sequence, entry_id, leaf, link) FROM STDIN"
 
 
 class SealStore:
@@ -37,36 +41,35 @@ class SealStore:
         row = self._connection.execute(query.order_by(LINK.c.sequence.desc()).limit(1)).first()
         return None if row is None else _link(row)
 
-    def unnumbered(self, *, entries_max: int) -> list[RecordedEntry]:
+    def unnumbered(self, *, entries_max: int) -> list[SpelledEntry]:
         """The next entries in the order of arrival, each checked against its digest."""
         last = self.last_link()
         query = select(JOURNAL_ENTRY.c.arrival).where(
             JOURNAL_ENTRY.c.id == (last.entry_id if last else None)
         )
         after = self._connection.execute(query).scalar()
-        rows = select_recorded(self.book, after=after or 0, entries_max=entries_max)
-        return recorded_from_rows(self._connection.execute(rows))
+        return spelled_after(
+            self._connection, self.book, arrival=after or 0, entries_max=entries_max
+        )
 
     def add_links(self, links: Sequence[Link]) -> None:
         """Insert links.
 
         Raises:
-            JournalDiffers: an entry has another place already.
+            JournalDiffers: an entry, or a place, has a link already.
         """
-        rows = [
-            {
-                "chain_id": self.book.chain_id,
-                "contract": self.book.contract,
-                "sequence": link.sequence,
-                "entry_id": link.entry_id,
-                "leaf": link.leaf,
-                "link": link.link,
-            }
+        if not links:
+            return
+        place = f"{self.book.chain_id}\t{copied_bytes(self.book.contract)}"
+        rows = (
+            f"{place}\t{link.sequence}\t{copied_bytes(link.entry_id)}"
+            f"\t{copied_bytes(link.leaf)}\t{copied_bytes(link.link)}"
             for link in links
-        ]
-        new = insert_new(self._connection, LINK, rows, returning=LINK.c.sequence)
-        if len(new) != len(rows):
-            raise JournalDiffers("number of new links", expected=len(rows), actual=len(new))
+        )
+        try:
+            copy_in(self._connection, _LINKS, rows)
+        except UniqueViolation as error:
+            raise JournalDiffers("place of a new link", expected="free", actual=error) from error
 
     def time(self) -> Timestamp | None:
         """The highest time that any cursor of this book reached."""
@@ -124,17 +127,16 @@ class SealReads:
 
     def recorded(self, entry_id: Hash32) -> tuple[RecordedEntry, int] | None:
         """An entry as it was recorded, with its number in the chain; None without either."""
-        query = (
-            select(JOURNAL_ENTRY.c.arrival, LINK.c.sequence)
-            .join(LINK, LINK.c.entry_id == JOURNAL_ENTRY.c.id)
-            .where(*is_of(JOURNAL_ENTRY, self._book), JOURNAL_ENTRY.c.id == entry_id)
-        )
-        found = self._connection.execute(query).one_or_none()
-        if found is None:
+        query = select(LINK.c.sequence).where(*is_of(LINK, self._book), LINK.c.entry_id == entry_id)
+        sequence = self._connection.execute(query).scalar_one_or_none()
+        if sequence is None:
             return None
-        rows = select_recorded(self._book, after=found.arrival - 1, entries_max=1)
-        (recorded,) = recorded_from_rows(self._connection.execute(rows))
-        return recorded, found.sequence
+        rows = self._connection.execute(
+            select_entries()
+            .where(*is_of(JOURNAL_ENTRY, self._book), JOURNAL_ENTRY.c.id == entry_id)
+            .order_by(POSTING.c.ordinal)
+        ).all()
+        return recorded_entry(rows[0], checked_entry(entry_id, list(rows))), sequence
 
     def proof(self, entry_id: Hash32) -> InclusionProof | None:
         """That an entry is under the seal of its epoch; None while it is not sealed."""

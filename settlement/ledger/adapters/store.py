@@ -21,7 +21,7 @@ from contracts.evm import (
 from contracts.leaves import Leaf, SplitLine
 from settlement.ledger.accounts import AccountKind, AssetAccount, Book
 from settlement.ledger.adapters import commitment_rows, line_rows, manual_rows
-from settlement.ledger.adapters.bulk import chunks, insert_new
+from settlement.ledger.adapters.bulk import insert_new, is_one_of
 from settlement.ledger.adapters.checkpoints import Drawing, draw_totals, totals_at
 from settlement.ledger.adapters.period_tables import PERIOD_CLOSE
 from settlement.ledger.adapters.queries import (
@@ -160,19 +160,18 @@ class LedgerStore:
         """Leaves of active epochs by op-id, as far as they are known."""
         lines: dict[Hash32, list[SplitLine]] = {}
         heads: dict[Hash32, Any] = {}
-        for chunk in chunks(list(op_ids)):
-            query = (
-                select(LEAF, ACCOUNT.c.payee, POSTING.c.amount)
-                .join(POSTING, POSTING.c.entry_id == LEAF.c.entry_id)
-                .join(ACCOUNT, ACCOUNT.c.id == POSTING.c.credit_account)
-                .where(*self._is_current(LEAF), LEAF.c.op_id.in_(chunk))
-                .order_by(LEAF.c.op_id, POSTING.c.ordinal)
+        query = (
+            select(LEAF, ACCOUNT.c.payee, POSTING.c.amount)
+            .join(POSTING, POSTING.c.entry_id == LEAF.c.entry_id)
+            .join(ACCOUNT, ACCOUNT.c.id == POSTING.c.credit_account)
+            .where(*self._is_current(LEAF), is_one_of(LEAF.c.op_id, op_ids))
+            .order_by(LEAF.c.op_id, POSTING.c.ordinal)
+        )
+        for row in self._connection.execute(query) if op_ids else ():
+            heads[row.op_id] = row
+            lines.setdefault(row.op_id, []).append(
+                SplitLine(payee=row.payee or self.book.contract, amount=row.amount)
             )
-            for row in self._connection.execute(query):
-                heads[row.op_id] = row
-                lines.setdefault(row.op_id, []).append(
-                    SplitLine(payee=row.payee or self.book.contract, amount=row.amount)
-                )
         return {
             op_id: Leaf(
                 epoch=head.epoch,
@@ -221,23 +220,20 @@ class LedgerStore:
 
     def post_reservations(self, settled: Mapping[Hash32, LogRef]) -> None:
         """End the open reservations of these op-ids as posted."""
-        rows: list[dict[str, Any]] = []
-        for chunk in chunks(list(settled)):
-            query = select_open_reservations(
-                RESERVATION.c.op_id, RESERVATION.c.version, RESERVATION.c.attempt
-            ).where(RESERVATION.c.op_id.in_(chunk), self._is_current_reservation())
-            found = self._connection.execute(query)
-            rows.extend(
-                {
-                    "op_id": row.op_id,
-                    "version": row.version,
-                    "attempt": row.attempt,
-                    "outcome": ReservationOutcome.POSTED.value,
-                    "block_number": settled[row.op_id].block_number,
-                    "log_index": settled[row.op_id].log_index,
-                }
-                for row in found
-            )
+        query = select_open_reservations(
+            RESERVATION.c.op_id, RESERVATION.c.version, RESERVATION.c.attempt
+        ).where(is_one_of(RESERVATION.c.op_id, settled), self._is_current_reservation())
+        rows = [
+            {
+                "op_id": row.op_id,
+                "version": row.version,
+                "attempt": row.attempt,
+                "outcome": ReservationOutcome.POSTED.value,
+                "block_number": settled[row.op_id].block_number,
+                "log_index": settled[row.op_id].log_index,
+            }
+            for row in (self._connection.execute(query) if settled else ())
+        ]
         if rows:
             self._connection.execute(insert(RESERVATION_OUTCOME), rows)
 
@@ -280,7 +276,7 @@ class LedgerStore:
 
     def add_lines(self, lines: Sequence[tuple[OwedLine, JournalEntry]]) -> None:
         """Insert lines, or verify them, with the entries that owe them."""
-        line_rows.add_lines(self._connection, self.book, lines)
+        line_rows.add_lines(self._connection, self.book, lines, self._recorder.spelled_id)
 
     def lines(self, op_ids: Sequence[Hash32]) -> dict[Hash32, OwedLine]:
         """Lines by op-id, as far as they are known in this version."""

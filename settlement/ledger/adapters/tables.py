@@ -3,11 +3,12 @@
 - **An entry cannot be out of balance.** A row of `posting` is one unsigned amount with a debited
   and a credited account, both required and different. Whatever rows there are, the debits of an
   asset equal its credits, in every entry and in the whole book; no statement can say otherwise.
-- **An entry is whole.** It says how many postings it has. They are inserted before it, and a
-  trigger refuses an entry with fewer; numbered postings leave no room for one more, ever.
-- **A posting stays in its book.** A trigger refuses one between accounts that are not there, or
-  not of one book. Both triggers look at a whole statement: row by row they would take most of the
-  time of a load.
+- **An entry is whole.** It says how many postings it has. They are inserted before it, all by one
+  statement, and triggers refuse some without the others, an entry that says otherwise than they do,
+  and, at commit, postings without their entry; numbered postings leave no room for one more, ever.
+- **Everything stays in its book.** Triggers refuse a posting between accounts that are not there or
+  not of one book, and an entry, line or link of another. They look at a whole statement: row by
+  row they would take most of the time of a load.
 - **Nothing is changed.** UPDATE, DELETE and TRUNCATE are refused on every table but the cursor, by
   triggers, and not granted to the role that processes write as (`writer_role`). The cursor never
   moves back.
@@ -44,13 +45,16 @@ from settlement.ledger.adapters.columns import (
     append_only_ddl,
     book_columns,
     recorded_at,
+    statement_ddl,
     version_column,
 )
 from settlement.ledger.adapters.line_tables import DOCUMENT, LINE
 from settlement.ledger.adapters.trigger_functions import (
-    ACCOUNTS_OF_ONE_BOOK,
     CURSOR_NEVER_BACK,
     ENTRY_IS_WHOLE,
+    LINE_IS_OWED,
+    POSTING_HAS_ITS_ENTRY,
+    POSTINGS_ARE_WHOLE,
     REFUSE_CHANGE,
 )
 
@@ -92,17 +96,17 @@ ACCOUNT = Table(
     UniqueConstraint(
         "chain_id",
         "contract",
-        "epoch",
         "work_id",
-        "part",
         "payee",
+        "epoch",
+        "part",
         "kind",
         name="ledger_account_is_unique",
         postgresql_nulls_not_distinct=True,
     ),
     Index("ledger_account_by_payee", "chain_id", "contract", "payee"),
-    Index("ledger_account_by_work", "chain_id", "contract", "work_id"),
 )
+"""That an account is unique is also the index by which those of a work are found."""
 
 JOURNAL_ENTRY = Table(
     "journal_entry",
@@ -160,13 +164,6 @@ POSTING = Table(
     Column("effective_block", BigInteger, nullable=False),
     Column("is_late", Boolean, nullable=False),
     PrimaryKeyConstraint("entry_id", "ordinal"),
-    ForeignKeyConstraint(
-        ["entry_id"],
-        ["journal_entry.id"],
-        name="posting_is_of_its_entry",
-        deferrable=True,
-        initially="DEFERRED",
-    ),
     CheckConstraint(
         "ordinal >= 0 AND ordinal < posting_count", name="posting_has_a_place_in_its_entry"
     ),
@@ -339,13 +336,15 @@ EXTRA_DDL: tuple[str, ...] = (
     REFUSE_CHANGE,
     *(append_only_ddl(table) for table in APPEND_ONLY),
     ENTRY_IS_WHOLE,
-    "CREATE TRIGGER journal_entry_is_whole AFTER INSERT ON journal_entry"
-    " REFERENCING NEW TABLE AS recorded FOR EACH STATEMENT"
-    " EXECUTE FUNCTION ledger_entry_is_whole()",
-    ACCOUNTS_OF_ONE_BOOK,
-    "CREATE TRIGGER posting_is_between_accounts AFTER INSERT ON posting"
-    " REFERENCING NEW TABLE AS recorded FOR EACH STATEMENT"
-    " EXECUTE FUNCTION ledger_accounts_of_one_book()",
+    statement_ddl(JOURNAL_ENTRY, "journal_entry_is_whole", "ledger_entry_is_whole"),
+    POSTINGS_ARE_WHOLE,
+    statement_ddl(POSTING, "posting_is_whole", "ledger_postings_are_whole"),
+    POSTING_HAS_ITS_ENTRY,
+    "CREATE CONSTRAINT TRIGGER posting_is_of_its_entry AFTER INSERT ON posting"
+    " DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (NEW.ordinal = 0)"
+    " EXECUTE FUNCTION ledger_posting_has_its_entry()",
+    LINE_IS_OWED,
+    statement_ddl(LINE, "ledger_line_is_owed", "ledger_line_is_owed"),
     CURSOR_NEVER_BACK,
     "CREATE TRIGGER ledger_cursor_moves_on BEFORE UPDATE ON ledger_cursor"
     " FOR EACH ROW EXECUTE FUNCTION ledger_cursor_never_back()",

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, select, text
+from sqlalchemy import Connection, Row, and_, func, select, text
 
 from contracts.evm import Address, BlockNumber, BlockRef, Epoch, Hash32
 from settlement.errors import BadEntry
@@ -59,6 +59,7 @@ def verify_book(
     published: Mapping[Epoch, Hash32],
     finalized: FinalizedHashes,
     told: Callable[[int, int], None],
+    closed: int | None = None,
 ) -> Verified:
     """Check everything that the book says against everything else that it says.
 
@@ -68,11 +69,14 @@ def verify_book(
         published: roots of seals that were published before.
         finalized: the finalized chain, to compare evidence with.
         told: is told how many entries of how many are done.
+        closed: a month that was reported as closed: nothing else shows that the newest closes were
+            taken away.
     """
     store, seals = LedgerStore(connection, book), SealReads(connection, book).seals()
     check = BookCheck(book=book, cursor=store.cursor(), version=store.version(), seals=seals)
     difference = (
         check.expected(published)
+        or _closed(store.closed_period(), closed)
         or next(_accounts(connection, book), None)
         or _cursor(check.cursor, finalized)
         or _entries(connection, check, finalized, told)
@@ -93,6 +97,13 @@ def verify_book(
         is_kept_by_permission=all(table.by_permission for table in protections(connection)),
         difference=difference,
     )
+
+
+def _closed(stored: int | None, reported: int | None) -> Difference | None:
+    if reported is None or (stored is not None and stored >= reported):
+        return None
+    wanted, actual = f"{reported} or later", str(stored)
+    return Difference(what="closed period", where="the newest", expected=wanted, actual=actual)
 
 
 def _entries(
@@ -153,8 +164,8 @@ def _stored(connection: Connection, book: Book, heads: list[Row[Any]]) -> Iterat
             *account_columns(_CREDIT, "credit_"),
         )
         .join(POSTING, POSTING.c.entry_id == JOURNAL_ENTRY.c.id)
-        .outerjoin(_DEBIT, _DEBIT.c.id == POSTING.c.debit_account)
-        .outerjoin(_CREDIT, _CREDIT.c.id == POSTING.c.credit_account)
+        .outerjoin(_DEBIT, and_(_DEBIT.c.id == POSTING.c.debit_account, *is_of(_DEBIT, book)))
+        .outerjoin(_CREDIT, and_(_CREDIT.c.id == POSTING.c.credit_account, *is_of(_CREDIT, book)))
         .where(*is_of(JOURNAL_ENTRY, book), JOURNAL_ENTRY.c.arrival >= heads[0].arrival)
         .where(JOURNAL_ENTRY.c.arrival <= heads[-1].arrival)
         .order_by(JOURNAL_ENTRY.c.arrival, POSTING.c.ordinal)
@@ -194,7 +205,7 @@ def _problem(head: Row[Any], rows: list[Row[Any]]) -> str | None:
         return f"{len(rows)} of {head.posting_count} postings"
     for row in rows:
         if row.debit_kind is None or row.credit_kind is None:
-            return f"posting {row.ordinal} of an account that is not there"
+            return f"posting {row.ordinal} of an account that this book does not have"
         repeated = (
             row.posting_version,
             row.posting_status,

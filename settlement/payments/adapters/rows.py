@@ -1,5 +1,6 @@
 """Rows of payments become domain records here, and records rows; nowhere else."""
 
+from dataclasses import fields
 from typing import Any
 
 from sqlalchemy import Row
@@ -13,6 +14,8 @@ from settlement.payments.policies import Outcome
 from settlement.payments.ports import RecordedVerdict
 from settlement.payments.states import State
 from settlement.payments.watching import NextLook
+
+_PLACE = tuple(one.name for one in fields(Place))
 
 
 def intent_row(intent: PaymentIntent) -> dict[str, object]:
@@ -71,27 +74,13 @@ def intent_of(row: Row[Any]) -> PaymentIntent:
 
 
 def place_row(place: Place) -> dict[str, object]:
-    """The columns of a place."""
-    return {
-        "chain_id": place.chain_id,
-        "transaction_hash": place.transaction_hash,
-        "contract": place.contract,
-        "topic0": place.topic0,
-        "key": place.key,
-        "ordinal": place.ordinal,
-    }
+    """The columns of a place, which have the names of its members."""
+    return {name: getattr(place, name) for name in _PLACE}
 
 
 def place_of(row: Row[Any]) -> Place:
     """Read a place."""
-    return Place(
-        chain_id=row.chain_id,
-        transaction_hash=row.transaction_hash,
-        contract=row.contract,
-        topic0=row.topic0,
-        key=row.key,
-        ordinal=row.ordinal,
-    )
+    return Place(**{name: getattr(row, name) for name in _PLACE})
 
 
 def verdict_row(verdict: RecordedVerdict) -> dict[str, object]:

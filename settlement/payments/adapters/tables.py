@@ -1,6 +1,8 @@
 """Tables of payments: intents, submissions, claims, the history of verdicts, and what to look at.
 
-The first four are append-only: triggers refuse UPDATE, DELETE and TRUNCATE.
+The first four are append-only: triggers refuse UPDATE, DELETE and TRUNCATE. Only what is in
+`payment_forgettable` may be deleted: intents of more than a week ago that nobody paid in time, with
+what was told about them (`settlement.payments.forgetting`).
 `payment_claim_place_once` is the rule that a payment serves one order, ever: one row for a log of a
 transaction, by the name that `naming.py` gives it. `attempt` counts the claims of one intent: a
 second one is made only where a reorg took the first, and two requests that make the same one at
@@ -35,6 +37,7 @@ from sqlalchemy import (
 from sqlmodel import SQLModel
 
 from contracts.columns import AddressColumn, Hash32Column, Uint256Column
+from settlement.payments.policies import OF_MONEY
 from settlement.payments.states import State
 
 
@@ -183,7 +186,15 @@ PAYMENT_CURSOR = Table(
 )
 
 APPEND_ONLY = (PAYMENT_INTENT, PAYMENT_SUBMISSION, PAYMENT_CLAIM, PAYMENT_VERDICT)
+FORGETTABLE = (PAYMENT_VERDICT, PAYMENT_SUBMISSION, PAYMENT_INTENT)
+"""Append-only but for what may be forgotten; in the order in which that is deleted."""
+
 TABLES = (*APPEND_ONLY, PAYMENT_OPEN, PAYMENT_CURSOR)
+
+KEPT_DAYS_MIN = 7
+"""So long after it was recorded, and after its end, an intent is kept whatever is configured."""
+
+_OF_MONEY = ", ".join(f"'{name}'" for name in sorted(OF_MONEY))
 
 EXTRA_DDL: tuple[str, ...] = (
     """
@@ -192,9 +203,37 @@ EXTRA_DDL: tuple[str, ...] = (
         RAISE EXCEPTION '% is append-only: % refused', TG_TABLE_NAME, TG_OP;
     END $$
     """,
+    f"CREATE TRIGGER payment_claim_append_only BEFORE UPDATE OR DELETE OR TRUNCATE"
+    f" ON {PAYMENT_CLAIM.name} FOR EACH STATEMENT EXECUTE FUNCTION payment_refuse_change()",
     *(
-        f"CREATE TRIGGER {table.name}_append_only BEFORE UPDATE OR DELETE OR TRUNCATE"
+        f"CREATE TRIGGER {table.name}_append_only BEFORE UPDATE OR TRUNCATE"
         f" ON {table.name} FOR EACH STATEMENT EXECUTE FUNCTION payment_refuse_change()"
-        for table in APPEND_ONLY
+        for table in FORGETTABLE
+    ),
+    f"""
+    CREATE VIEW payment_forgettable AS
+    SELECT i.intent_id FROM payment_intent i
+    WHERE i.recorded_at < now() - interval '{KEPT_DAYS_MIN} days'
+      AND i.until < extract(epoch FROM now() - interval '{KEPT_DAYS_MIN} days')
+      AND NOT EXISTS (SELECT FROM payment_claim c WHERE c.intent_id = i.intent_id)
+      AND NOT EXISTS (SELECT FROM payment_open o WHERE o.intent_id = i.intent_id)
+      AND NOT EXISTS (
+          SELECT FROM payment_verdict v
+          WHERE v.intent_id = i.intent_id AND v.outcome IN ({_OF_MONEY}))
+    """,  # noqa: S608 - of constants
+    """
+    CREATE FUNCTION payment_refuse_loss() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN
+        IF NOT EXISTS (SELECT FROM payment_forgettable f WHERE f.intent_id = OLD.intent_id) THEN
+            RAISE EXCEPTION '% is append-only: intent % is not to be forgotten',
+                TG_TABLE_NAME, encode(OLD.intent_id, 'hex');
+        END IF;
+        RETURN OLD;
+    END $$
+    """,
+    *(
+        f"CREATE TRIGGER {table.name}_kept BEFORE DELETE"
+        f" ON {table.name} FOR EACH ROW EXECUTE FUNCTION payment_refuse_loss()"
+        for table in FORGETTABLE
     ),
 )

@@ -27,6 +27,7 @@ from settlement.payouts.adapters.answers import (
 )
 from settlement.payouts.adapters.endpoint import Endpoint, Json, pinned
 from settlement.payouts.broadcast import SendResult
+from settlement.payouts.errors import NoBaseFee, OtherChain
 from settlement.payouts.gas import FeeQuote
 from settlement.payouts.operation import Kind, LineSubject, Operation
 from settlement.payouts.view import Backing, Fund, Objection, Receipt, Usage
@@ -69,8 +70,16 @@ class NodePayoutChain:
         self._endpoint = Endpoint(url, timeout_s=timeout_s)
 
     def head(self) -> BlockRef:
-        """The newest block of the node."""
-        block = self._endpoint.read("eth_getBlockByNumber", ["latest", False])
+        """The newest block of the node.
+
+        Raises:
+            OtherChain: the endpoint is of another chain.
+        """
+        block, chain_id = self._endpoint.read_many(
+            [("eth_getBlockByNumber", ["latest", False]), ("eth_chainId", [])]
+        )
+        if int(chain_id, 16) != self._chain_id:
+            raise OtherChain(configured=self._chain_id, actual=int(chain_id, 16))
         return BlockRef(
             number=BlockNumber(int(block["number"], 16)),
             hash=Hash32.from_hex(block["hash"]),
@@ -155,14 +164,24 @@ class NodePayoutChain:
         return objection_of(method, response) or int(response["result"], 16)
 
     def fees(self, at: BlockRef) -> FeeQuote:
-        """Base fee of the block, and the tip that the node suggests."""
+        """Base fee of the block, and the tip that the node suggests.
+
+        A node that knows no suggestion for tips suggests what its gas price is above the base fee.
+
+        Raises:
+            NoBaseFee: the chain has none.
+        """
         block = self._endpoint.read("eth_getBlockByHash", [str(at.hash), False])
-        if block is None or "baseFeePerGas" not in block:
-            raise ChainUnavailable("eth_getBlockByHash", f"no base fee of block {at.hash}")
-        return FeeQuote(
-            base_fee_wei=int(block["baseFeePerGas"], 16),
-            tip_wei=int(self._endpoint.read("eth_maxPriorityFeePerGas", []), 16),
-        )
+        if block is None:
+            raise ChainUnavailable("eth_getBlockByHash", f"no block {at.hash}")
+        if block.get("baseFeePerGas") is None:
+            raise NoBaseFee(at.hash)
+        base_fee_wei = int(block["baseFeePerGas"], 16)
+        suggested = self._endpoint.response("eth_maxPriorityFeePerGas", [])
+        if "result" in suggested:
+            return FeeQuote(base_fee_wei=base_fee_wei, tip_wei=int(suggested["result"], 16))
+        price_wei = int(self._endpoint.read("eth_gasPrice", []), 16)
+        return FeeQuote(base_fee_wei=base_fee_wei, tip_wei=max(price_wei - base_fee_wei, 0))
 
     def balance(self, sender: Address, at: BlockRef) -> int:
         """Money of `sender` for gas, in wei."""

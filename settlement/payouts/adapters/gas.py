@@ -19,11 +19,13 @@ from contracts.evm import Address, BlockNumber, BlockRef, ChainId, Hash32, Times
 from settlement.ledger.gas import GasSpent, WalletOpened
 from settlement.payouts.adapters.gas_tables import (
     PAYOUT_GAS,
+    PAYOUT_GAS_OPERATION,
     PAYOUT_WALLET_CURSOR,
     PAYOUT_WALLET_OPENING,
     PAYOUT_WALLET_RETRACTION,
 )
 from settlement.payouts.adapters.tables import PAYOUT_ADOPTION, PAYOUT_TRANSACTION
+from settlement.payouts.gas_operations import operations_of
 from settlement.payouts.record_gas import AccountAt, MinedTransaction, Seen, WalletOpening
 
 _DOMAIN = b"quittance.payouts.gas.v1"
@@ -101,12 +103,31 @@ class SqlGas:
                 "gas_used": one.gas_used,
                 "effective_gas_price_wei": one.effective_gas_price_wei,
                 "l1_fee_wei": one.l1_fee_wei,
+                "other_fee_wei": one.other_fee_wei,
             }
             for one, block in transactions
         ]
         if rows:
             self._connection.execute(insert(PAYOUT_GAS), rows)
+            self._add_operations([one for one, _ in transactions])
         _move(self._connection, self._key | {"version": self._version}, upto)
+
+    def _add_operations(self, transactions: Sequence[MinedTransaction]) -> None:
+        """What transactions were for; one that is mined anew was for the same."""
+        rows = [
+            {
+                "chain_id": self._chain_id,
+                "tx_hash": one.tx_hash,
+                "ordinal": ordinal,
+                "op_id": paid_for.op_id,
+                "kind": paid_for.kind.value,
+                "epoch": paid_for.epoch,
+            }
+            for one in transactions
+            for ordinal, paid_for in enumerate(operations_of(one, self._chain_id))
+        ]
+        if rows:
+            self._connection.execute(insert(PAYOUT_GAS_OPERATION).on_conflict_do_nothing(), rows)
 
     def finalized(self) -> BlockRef | None:
         """The finalized block up to which every transaction of the wallet was observed."""
@@ -237,5 +258,6 @@ def _spent(row: Row[Any]) -> GasSpent:
         gas_used=row.gas_used,
         effective_gas_price_wei=row.effective_gas_price_wei,
         l1_fee_wei=row.l1_fee_wei,
+        other_fee_wei=row.other_fee_wei,
         value_wei=row.value_wei,
     )

@@ -1,4 +1,4 @@
-"""Tables of payout wallets: what each transaction cost, and how far that is recorded.
+"""Tables of payout wallets: what each transaction cost, what for, and how far that is recorded.
 
 All but the cursor are append-only. The opening says from which block and nonce on the record of a
 wallet is whole, the cursor up to which.
@@ -6,6 +6,9 @@ wallet is whole, the cursor up to which.
 Where a finalized block was replaced nevertheless, a retraction takes back what is recorded of the
 blocks above one: a row stands unless a retraction of a later version is of a block below it. What
 is recorded afterwards has that version, and the version has its own cursor.
+
+What a transaction was for follows from its bytes alone, so it has no version: whichever block the
+transaction is in, `payout_gas_operation` names the operations of its calldata.
 """
 
 from datetime import datetime
@@ -21,7 +24,9 @@ from sqlalchemy import (
     Integer,
     PrimaryKeyConstraint,
     Table,
+    Text,
     func,
+    text,
 )
 from sqlmodel import SQLModel
 
@@ -86,12 +91,30 @@ PAYOUT_GAS = Table(
     Column("gas_used", BigInteger, nullable=False),
     Column("effective_gas_price_wei", Uint256Column, nullable=False),
     Column("l1_fee_wei", Uint256Column, nullable=False),
+    Column("other_fee_wei", Uint256Column, nullable=False, server_default=text("0")),
     _recorded_at(),
     PrimaryKeyConstraint("chain_id", "sender", "nonce", "version"),
     CheckConstraint("nonce >= 0 AND gas_used > 0", name="payout_gas_is_of_a_transaction"),
     CheckConstraint("is_success OR value_wei = 0", name="payout_gas_reverted_sends_nothing"),
     Index("payout_gas_by_block", "chain_id", "sender", "block_number"),
 )
+
+PAYOUT_GAS_OPERATION = Table(
+    "payout_gas_operation",
+    SQLModel.metadata,
+    Column("chain_id", BigInteger, nullable=False),
+    Column("tx_hash", Hash32Column, nullable=False),
+    Column("ordinal", Integer, nullable=False),
+    Column("op_id", Hash32Column, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("epoch", BigInteger),
+    _recorded_at(),
+    PrimaryKeyConstraint("chain_id", "tx_hash", "ordinal"),
+    CheckConstraint("ordinal >= 0", name="payout_gas_operation_counts_from_zero"),
+    Index("payout_gas_operation_by_op_id", "op_id"),
+)
+"""Operations of a transaction, ascending by op-id; the cost is theirs in equal parts, and what does
+not divide goes to the first ones. `epoch` is of those that belong to one."""
 
 PAYOUT_WALLET_RETRACTION = Table(
     "payout_wallet_retraction",
@@ -105,7 +128,13 @@ PAYOUT_WALLET_RETRACTION = Table(
 )
 """What was taken back was seen above this block, which is the last one that still stands."""
 
-TABLES = (PAYOUT_WALLET_OPENING, PAYOUT_WALLET_CURSOR, PAYOUT_GAS, PAYOUT_WALLET_RETRACTION)
+TABLES = (
+    PAYOUT_WALLET_OPENING,
+    PAYOUT_WALLET_CURSOR,
+    PAYOUT_GAS,
+    PAYOUT_GAS_OPERATION,
+    PAYOUT_WALLET_RETRACTION,
+)
 
 RETENTION: dict[str, str] = dict.fromkeys(
     (table.name for table in TABLES), "as long as the books: entries of gas are made from it"
@@ -115,6 +144,7 @@ RETENTION: dict[str, str] = dict.fromkeys(
 EXTRA_DDL: tuple[str, ...] = tuple(
     f"CREATE TRIGGER {table.name}_append_only BEFORE UPDATE OR DELETE OR TRUNCATE"
     f" ON {table.name} FOR EACH STATEMENT EXECUTE FUNCTION payout_refuse_change()"
-    for table in (PAYOUT_WALLET_OPENING, PAYOUT_GAS, PAYOUT_WALLET_RETRACTION)
+    for table in TABLES
+    if table is not PAYOUT_WALLET_CURSOR
 )
 """The function is that of `tables.EXTRA_DDL`, which comes before."""

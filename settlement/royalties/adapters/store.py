@@ -20,8 +20,10 @@ from contracts.units import BaseUnits
 from settlement.errors import ComputedElsewhere, ConflictingApproval, ConflictingComputation
 from settlement.royalties.adapters import tables
 from settlement.royalties.approve import SignedApproval
+from settlement.royalties.compute_large_epoch import LargeEpoch
 from settlement.royalties.derivation import ComputedEpoch
 from settlement.royalties.manifest import manifest_digest
+from settlement.royalties.shares import ShareBatch, whole_batch
 from settlement.royalties.tree_flat import FlatTree
 
 TREE_CHUNK_BYTES = 2**20
@@ -42,6 +44,20 @@ class ComputedEpochs:
             ConflictingComputation: another result is stored for this attempt.
             ComputedElsewhere: it was stored after this transaction took its snapshot.
         """
+        self._record(computed, [whole_batch(computed.distribution.allocations)])
+
+    def record_large(self, computed: LargeEpoch, shares: Iterable[ShareBatch], /) -> None:
+        """Keep an attempt and how its fees were shared; the same attempt again must be equal.
+
+        Shares are read only if it is not stored yet; they may be read from this very connection.
+
+        Raises:
+            ConflictingComputation: another result is stored for this attempt.
+            ComputedElsewhere: it was stored after this transaction took its snapshot.
+        """
+        self._record(computed, shares)
+
+    def _record(self, computed: ComputedEpoch | LargeEpoch, shares: Iterable[ShareBatch]) -> None:
         manifest = computed.manifest
         key = {
             "chain_id": manifest.chain_id,
@@ -68,6 +84,8 @@ class ComputedEpochs:
             raise ComputedElsewhere(manifest.epoch, manifest.attempt) from error
         if added is not None:
             self._record_content(computed)
+            for batch in shares:
+                self._record_shares(computed.manifest_digest, batch)
             return
         stored = self._connection.execute(select(table.c.manifest).filter_by(**key)).scalar_one()
         if stored != computed.manifest_bytes:
@@ -137,7 +155,7 @@ class ComputedEpochs:
             for _, lines in groupby(rows, key=attrgetter("work_id", "part", "asset"))
         ]
 
-    def _record_content(self, computed: ComputedEpoch) -> None:
+    def _record_content(self, computed: ComputedEpoch | LargeEpoch) -> None:
         digest, distribution = computed.manifest_digest, computed.distribution
         self._copy(tables.COMPUTED_CERTIFICATE, [_certificate(computed)])
         self._copy(tables.COMPUTED_TOTAL, (_total(digest, row) for row in distribution.totals))
@@ -152,21 +170,10 @@ class ComputedEpochs:
             ),
         )
         self._copy(tables.COMPUTED_QUARANTINE, _quarantine_rows(computed))
-        self._copy(
-            tables.COMPUTED_ALLOCATION,
-            (
-                (
-                    digest,
-                    share.subscriber,
-                    share.asset,
-                    share.fee,
-                    list(share.charged),
-                    share.unallocated,
-                )
-                for share in distribution.allocations
-            ),
-        )
-        self._copy(tables.COMPUTED_CREDIT, _credit_rows(computed))
+
+    def _record_shares(self, digest: Hash32, batch: ShareBatch) -> None:
+        self._copy(tables.COMPUTED_ALLOCATION, ((digest, *fee) for fee in batch.fees))
+        self._copy(tables.COMPUTED_CREDIT, ((digest, *row) for row in batch.rows))
 
     def _copy(self, table: Table, rows: Iterable[tuple[object, ...]]) -> None:
         """COPY rows whose members are in the order of the table's columns."""
@@ -261,8 +268,8 @@ def _leaf(epoch: Epoch, rows: Sequence[Any]) -> Leaf:
     )
 
 
-def _certificate(computed: ComputedEpoch) -> tuple[object, ...]:
-    certificate = computed.facts.certified.certificate
+def _certificate(computed: ComputedEpoch | LargeEpoch) -> tuple[object, ...]:
+    certificate = computed.frame.certified.certificate
     return (
         computed.manifest_digest,
         certificate.digest,
@@ -278,7 +285,7 @@ def _total(digest: Hash32, totals: AssetTotals) -> tuple[object, ...]:
     return digest, *totals.words()
 
 
-def _leaf_rows(computed: ComputedEpoch) -> Iterator[tuple[object, ...]]:
+def _leaf_rows(computed: ComputedEpoch | LargeEpoch) -> Iterator[tuple[object, ...]]:
     for leaf, leaf_hash in zip(computed.distribution.leaves, computed.leaf_hashes, strict=True):
         yield (
             computed.manifest_digest,
@@ -291,13 +298,13 @@ def _leaf_rows(computed: ComputedEpoch) -> Iterator[tuple[object, ...]]:
         )
 
 
-def _tree_rows(computed: ComputedEpoch) -> Iterator[tuple[object, ...]]:
+def _tree_rows(computed: ComputedEpoch | LargeEpoch) -> Iterator[tuple[object, ...]]:
     nodes = computed.tree.nodes
     for chunk, at in enumerate(range(0, len(nodes), TREE_CHUNK_BYTES)):
         yield computed.manifest_digest, chunk, nodes[at : at + TREE_CHUNK_BYTES]
 
 
-def _quarantine_rows(computed: ComputedEpoch) -> Iterator[tuple[object, ...]]:
+def _quarantine_rows(computed: ComputedEpoch | LargeEpoch) -> Iterator[tuple[object, ...]]:
     for ordinal, item in enumerate(computed.distribution.quarantine):
         yield (
             computed.manifest_digest,
@@ -311,27 +318,3 @@ def _quarantine_rows(computed: ComputedEpoch) -> Iterator[tuple[object, ...]]:
             item.asset,
             item.amount,
         )
-
-
-def _credit_rows(computed: ComputedEpoch) -> Iterator[tuple[object, ...]]:
-    for share in computed.distribution.allocations:
-        for credit in share.credits:
-            yield (
-                computed.manifest_digest,
-                share.asset,
-                credit.row.block_number,
-                credit.row.log_index,
-                credit.row.position,
-                share.subscriber,
-                credit.row.work_id,
-                credit.row.minutes,
-                credit.row.plays,
-                credit.price_ppm,
-                credit.region_ppm,
-                credit.discount_ppm,
-                credit.factor_ppm,
-                credit.credibility_ppm,
-                credit.raw,
-                credit.counted,
-                credit.credited,
-            )

@@ -38,15 +38,19 @@ def verifying_key_from_bytes(data: bytes) -> VerifyingKey:
     Raises:
         BadProofDocument: naming the field.
     """
-    length = 3 * _G1_BYTES + 3 * _G2_BYTES + _COUNT_BYTES
+    fixed = _G1_BYTES + 3 * _G2_BYTES
+    count = int.from_bytes(data[fixed : fixed + _COUNT_BYTES], "little")
+    if len(data) == fixed + _COUNT_BYTES + count * _G1_BYTES and count != _PUBLIC_INPUTS + 1:
+        raise BadProofDocument("public inputs", count - 1, f"{_PUBLIC_INPUTS}")
+    length = fixed + _COUNT_BYTES + (_PUBLIC_INPUTS + 1) * _G1_BYTES
     if len(data) != length:
         raise BadProofDocument("verifying key", f"{len(data)} bytes", f"{length} bytes")
+    if count != _PUBLIC_INPUTS + 1:
+        raise BadProofDocument("count", count, f"{_PUBLIC_INPUTS + 1}")
     reader = _Reader(data)
     alpha = reader.g1("alpha")
     beta, gamma, delta = reader.g2("beta"), reader.g2("gamma"), reader.g2("delta")
-    count = int.from_bytes(reader.take(_COUNT_BYTES), "little")
-    if count != _PUBLIC_INPUTS + 1:
-        raise BadProofDocument("count", count, f"{_PUBLIC_INPUTS + 1}")
+    reader.take(_COUNT_BYTES)
     for name, point in (("beta", beta), ("gamma", gamma), ("delta", delta)):
         if not is_on_g2(*point):
             raise BadProofDocument(name, "a point outside of the subgroup", "a point of G2")

@@ -1,7 +1,6 @@
 """One story of a settlement, told once: shared by tests that only read, copied for all others."""
 
 from collections.abc import Iterator
-from itertools import count
 
 import pytest
 from sqlalchemy import Engine, create_engine
@@ -14,9 +13,9 @@ from reconciliation.adapters.tables import REGISTER_VIEW
 from scripts.embedded.postgres import PostgresServer
 from tests.api_client import APIClient, running_api
 from tests.api_world import World, tell, timestamp
+from tests.scratch_databases import scratch_database
 
 _TEMPLATE = "api_story"
-_names = count()
 
 
 @pytest.fixture(scope="session")
@@ -64,16 +63,12 @@ def shared(shared_client: APIClient, story: World) -> APIClient:
 @pytest.fixture
 def world(template: World, postgres_server: PostgresServer) -> Iterator[World]:
     """A copy of the story that the test may go on with."""
-    name = f"api_{next(_names)}"
-    engine = _engine(postgres_server.url(name, template=_TEMPLATE))
-    copy = template.on(engine)
-    copy.report(State.SYNCED)  # the template's report ages while other tests run
-    yield copy
-    engine.dispose()
-    admin = create_engine(_engine(postgres_server.url()).url, isolation_level="AUTOCOMMIT")
-    with admin.connect() as connection:
-        connection.exec_driver_sql(f"DROP DATABASE {name} WITH (FORCE)")
-    admin.dispose()
+    with scratch_database(postgres_server, template=_TEMPLATE) as url:
+        engine = _engine(url)
+        copy = template.on(engine)
+        copy.report(State.SYNCED)  # the template's report ages while other tests run
+        yield copy
+        engine.dispose()
 
 
 @pytest.fixture

@@ -132,7 +132,7 @@ def test_explain__row_of_a_work_under_verdict__weight_counts_and_the_verdict_is_
     song, film = bob["rows"]
     assert (song["verdict"], song["credibility_ppm"]) == (None, "1000000")
     assert (film["credibility_ppm"], film["counted"], film["credited"]) == ("0", "0", "0")
-    verdicts = NEXT.facts.verdicts
+    verdicts = NEXT.facts.frame.verdicts
     place = film["verdict"]["block_number"], film["verdict"]["log_index"]
     assert place == (verdicts.block_number[0], verdicts.log_index[0])
     assert int(bob["unallocated"]) > 0

@@ -1,6 +1,7 @@
 """The journal over HTTP: an auditor recomputes leaves, links and seals from the answers alone.
 
-Subjects: api.ledger, with api.adapters.ledger, api.routes.ledger, api.schemas.ledger.
+Subjects: api.ledger, with api.adapters.ledger, api.adapters.account_totals, api.routes.ledger,
+api.schemas.ledger.
 The check below is spelled from the description of the answers and imports nothing of the books.
 """
 
@@ -182,6 +183,71 @@ def test_journal__of_one_seal__its_entries_alone(api: APIClient) -> None:
         assert {entry["seal"] for entry in entries} == {seal["epoch"]}
 
 
+def summed(entries: list[Any], account: str) -> dict[str, tuple[int, int]]:
+    """Posted debits and credits of an account by asset, as the entries say."""
+    totals: dict[str, tuple[int, int]] = {}
+    for entry in entries:
+        for posting in entry["postings"] if entry["status"] == "posted" else ():
+            debits, credits = totals.get(posting["asset"], (0, 0))
+            debits += int(posting["amount"]) * (posting["debit"] == account)
+            credits += int(posting["amount"]) * (posting["credit"] == account)
+            totals[posting["asset"]] = debits, credits
+    return {asset: both for asset, both in totals.items() if any(both)}
+
+
+def balances(api: APIClient, query: str) -> dict[str, tuple[int, int]]:
+    found = answer(api, f"/balances?{query}")["balances"]
+    return {one["asset"]: (int(one["debits"]), int(one["credits"])) for one in found}
+
+
+@pytest.mark.parametrize("book", [SETTLEMENT.payouts, SPLITTER.contract, RELAY.contract, WALLET])
+def test_balances__of_every_account_at_every_block__what_its_entries_add_up_to(
+    api: APIClient, engine: Engine, book: Address
+) -> None:
+    entries = pages(api, f"/journal?book={book}")
+    blocks = sorted({entry["effective_block"] for entry in entries})
+    indexed(engine, answer(api, "/books")["chain_id"], blocks)
+    accounts = {
+        posting[side]
+        for entry in entries
+        for posting in entry["postings"]
+        for side in ("debit", "credit")
+    }
+
+    for account in accounts:
+        own = pages(api, f"/journal?book={book}&account={account}")
+        assert own == [one for one in entries if account in str(one["postings"])]
+        assert balances(api, f"book={book}&account={account}") == summed(entries, account)
+        for block in blocks:
+            place = f"book={book}&account={account}&at_block={block}"
+            then = [entry for entry in entries if entry["effective_block"] <= block]
+            assert answer(api, f"/balances?{place}")["block"]["number"] == block
+            assert balances(api, place) == summed(then, account)
+            assert pages(api, f"/journal?{place}") == [one for one in own if one in then]
+
+
+def indexed(engine: Engine, chain_id: int, numbers: list[int]) -> None:
+    """Rows of blocks, as far as there are none."""
+    statement = text(
+        "INSERT INTO block"
+        " (chain_id, number, hash, parent_hash, timestamp, header, rows_digest, proof)"
+        " VALUES (:chain_id, :number, :hash, :hash, :number, '', :hash, 0)"
+        " ON CONFLICT DO NOTHING"
+    )
+    with engine.begin() as connection:
+        for number in numbers:
+            values = {"chain_id": chain_id, "number": number, "hash": number.to_bytes(32, "big")}
+            connection.execute(statement, values)
+
+
+@pytest.mark.parametrize("path", ["/balances?account=", "/journal?account="])
+@pytest.mark.parametrize("name", ["purse", "payable:1", "cash:", "CASH"])
+def test_account__that_the_chart_has_not__422(api: APIClient, path: str, name: str) -> None:
+    refused = problem_of(api.get(f"/v1/ledger{path}{name}"))
+
+    assert refused == (422, "bad-value", ["account"])
+
+
 def test_books__listed__how_far_each_is(api: APIClient) -> None:
     books = {one["book"]: one for one in answer(api, "/books")["items"]}
 
@@ -198,6 +264,8 @@ def test_books__listed__how_far_each_is(api: APIClient) -> None:
         (f"/entries/{NO_ENTRY}/proof", "entry"),
         (f"/journal?book=0x{'09' * 20}", "book"),
         ("/journal?seal=9999", "seal"),
+        ("/journal?at_block=99999999", "at_block"),
+        ("/balances?account=cash&at_block=99999999", "at_block"),
     ],
 )
 def test_unknown__404_and_the_field(api: APIClient, path: str, field: str) -> None:

@@ -3,6 +3,7 @@
 Subjects: api.routes.payments, api.payments, api.adapters.payments, api.schemas.payments.
 """
 
+import asyncio
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -12,9 +13,11 @@ import pytest
 from sqlalchemy import delete, insert
 
 from api.context import Deps
+from api.payments import submit_transaction
 from contracts.event_spec import ContractName
 from contracts.events import ERC20_TRANSFER
 from contracts.evm import Address, Hash32, Timestamp
+from contracts.orders import Order, pay_call
 from contracts.payment_event_specs import CONTENT_FEE_TERMS_SET, CONTENT_PAID, CONTENT_REFUNDED
 from contracts.units import BaseUnits
 from indexer.adapters.tables import BLOCK, FACTS, LOG
@@ -23,6 +26,7 @@ from settlement.payments.families import family_named
 from settlement.payments.intent import PaymentIntent
 from settlement.payments.look_again import look_again
 from settlement.payments.ports import Submission
+from settlement.payments.states import State
 from tests.api_client import APIClient, problem_of, running_api
 from tests.api_world import ALICE, BOB, CAROL, CHAIN_ID, SONG, USD, World, address, name_hash
 from tests.payments_builders import log_of, values_of
@@ -150,6 +154,32 @@ def test_create_intent__twice__stored_once_with_the_fee_in_force(shop: Shop) -> 
     assert intent["order_id"] == intent["intent_id"]
 
 
+def test_create_intent__call__pays_it_or_nothing(shop: Shop) -> None:
+    """What a wallet sends unchanged: no more than the quoted fee, and never out of time."""
+    intent = shop.declared()
+    anybodys = shop.declared(payer=None, reference="a gift")
+    asked = _intent(intent)
+    order = Order(
+        order_id=asked.intent_id if asked.order_id is None else asked.order_id,
+        payer=ALICE,
+        creator=BOB,
+        subject=SONG,
+        tier_id=0,
+        price=BaseUnits(25_000_000),
+        max_fee=BaseUnits(2_500_000),
+        deadline=Timestamp(1_999),
+    )
+
+    assert intent["call"] == {
+        "to": str(SPLITTER),
+        "data": "0x" + pay_call(order).hex(),
+        "value": "0",
+        "allowance": "27500000",
+    }
+    assert shop.shown(intent)["intent"] == intent
+    assert anybodys["call"] is None
+
+
 @pytest.mark.parametrize(
     ("changes", "field"),
     [
@@ -163,6 +193,7 @@ def test_create_intent__twice__stored_once_with_the_fee_in_force(shop: Shop) -> 
         ({"payee": str(Address(bytes(20)))}, "payee"),
         ({"until": 1_000}, "until"),
         ({"until": 2**62}, "until"),
+        ({"since": 2**40, "until": 2**40 + 1}, "until"),  # nobody would ever forget it
         ({"reference": ""}, "reference"),
         ({"reference": "a\u0000b"}, "reference"),
         ({"order_id": "0x" + "00" * 32}, "order_id"),
@@ -342,7 +373,7 @@ def test_submission__too_many__refused(shop: Shop) -> None:
     for number in range(16):
         shop.told(intent, name_hash(f"transaction {number}"))
 
-    assert problem_of(shop.told(intent)) == (422, "bad-value", ["transaction_hash"])
+    assert problem_of(shop.told(intent)) == (409, "too-many-transactions", ["transaction_hash"])
     listed = shop.api.get(f"/v1/payments/{intent['intent_id']}/submissions").json()
     assert len(listed["submissions"]) == 16
 
@@ -386,14 +417,12 @@ def test_intent__first_claim_is_gone_and_the_second_stands__received(shop: Shop)
     assert shop.shown(intent)["state"] == "received"
 
 
-def test_offramp_send__announced_and_sent__verified_from_the_index(shop: Shop) -> None:
-    """Its block is known from an earlier look here; a node would say it otherwise."""
-    desk = payment_desk(shop.world.engine, shop.world.settlement, None)
-    sent = PaymentIntent(
+def transfer_of(payer: Address) -> PaymentIntent:
+    return PaymentIntent(
         chain_id=CHAIN_ID,
         family_name=family_named("offramp_send").name,
         contract=USD,
-        payer=ALICE,
+        payer=payer,
         payee=CAROL,
         subject=None,
         tier_id=None,
@@ -405,6 +434,12 @@ def test_offramp_send__announced_and_sent__verified_from_the_index(shop: Shop) -
         since=Timestamp(1_000),
         until=Timestamp(2_000),
     )
+
+
+def test_offramp_send__announced_and_told_of_by_its_payer__awaited(shop: Shop) -> None:
+    """The index alone does not find a transfer: a node would say in which block it is."""
+    desk = payment_desk(shop.world.engine, shop.world.settlement, None)
+    sent = transfer_of(ALICE)
     desk.declare(sent)
     shop.world.mine(32)
     shop.emit(ERC20_TRANSFER, USD, {"source": ALICE, "target": CAROL, "amount": 5}, TX)
@@ -413,4 +448,20 @@ def test_offramp_send__announced_and_sent__verified_from_the_index(shop: Shop) -
 
     assert shown["intent"]["family"] == "offramp_send"
     assert shown["intent"]["order_id"] is None
-    assert shop.told({"intent_id": str(sent.intent_id)}).json()["submission"]["state"] == "awaited"
+    told = submit_transaction(
+        desk, Submission(sent.intent_id, TX), visitor=ALICE, writers=asyncio.Semaphore(1)
+    )
+    assert shop.api.run(told).standing.state is State.AWAITED
+
+
+def test_offramp_send__told_of_by_a_stranger__only_the_payer_may(shop: Shop) -> None:
+    """No event names its order: sixteen transactions of strangers would shut the payer out."""
+    desk = payment_desk(shop.world.engine, shop.world.settlement, None)
+    sent = transfer_of(ALICE)
+    desk.declare(sent)
+
+    strange = shop.told({"intent_id": str(sent.intent_id)})
+
+    assert problem_of(strange) == (403, "not-the-payer", ["payer"])
+    shown = shop.api.get(f"/v1/payments/intents/{sent.intent_id}").json()
+    assert shown["submissions"] == []

@@ -17,6 +17,8 @@ from api.context import Deps, Limits
 from contracts.evm import BlockNumber, ChainId
 from indexer.status import State
 from scripts.embedded.postgres import PostgresServer
+from settlement.payouts.adapters.standing import SqlPayoutStanding
+from settlement.payouts.needs import Need, NeedKind
 from tests.api_client import APIClient, problem_of, running_api
 from tests.api_world import (
     CAROL,
@@ -341,6 +343,9 @@ def test_database__created_after_the_start__served(
 
 def test_metrics__scrape__numbers_of_the_facts(api: APIClient, world: World) -> None:
     world.reconcile(PAID_IN_DIFFERS)
+    one = world.settlement
+    standing = SqlPayoutStanding(world.engine, one.chain_id, one.payouts)
+    standing.write(None, (Need(kind=NeedKind.FLOAT, detail="4 left", count=2),))
     api.get("/v1/epochs/0")
 
     lines = set(api.get("/metrics").text.splitlines())
@@ -365,6 +370,9 @@ def test_metrics__scrape__numbers_of_the_facts(api: APIClient, world: World) -> 
         'quittance_discrepancies{kind="amount",settlement="main"} 1.0',
         'quittance_epochs{settlement="main",state="active"} 1.0',
         'quittance_epochs{settlement="main",state="approved"} 1.0',
+        'quittance_payout_needs{need="float",settlement="main"} 2.0',
+        'quittance_payout_operations_open{settlement="main"} 0.0',
+        'quittance_payout_oldest_open_seconds{settlement="main"} 0.0',
     }
 
 

@@ -5,6 +5,7 @@ from uuid import UUID
 import pytest
 
 from api.auth import Visitor
+from api.sessions import Account
 from contracts.evm import Address, ChainId, Hash32
 
 BASE, ELSEWHERE = ChainId(8453), ChainId(10)
@@ -24,9 +25,7 @@ def test_visitor__contract__speaks_on_its_own_chain_only(
     *, is_contract: bool, chain_id: ChainId, expected: Address | None
 ) -> None:
     visitor = Visitor(
-        address=ACCOUNT,
-        chain_id=BASE,
-        is_contract=is_contract,
+        account=Account(address=ACCOUNT, chain_id=BASE, is_contract=is_contract),
         session=UUID(int=1),
         token_digest=Hash32(bytes(32)),
     )

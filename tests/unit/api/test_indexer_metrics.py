@@ -65,7 +65,7 @@ BUSY = ChainReading(
 
 def shown(*chains: ChainReading) -> set[str]:
     """All lines with a number, without the common beginning of the names."""
-    reading = Reading(chains=chains, epochs=(), discrepancies=())
+    reading = Reading(chains=chains, epochs=(), discrepancies=(), payouts=())
     text = exposition(RequestMetrics(), reading).decode()
     return {
         line.removeprefix("quittance_indexer_")

@@ -1,4 +1,4 @@
-from api.metrics import Reading, RequestMetrics, exposition
+from api.metrics import PayoutReading, Reading, RequestMetrics, exposition
 
 
 def lines(metrics: RequestMetrics, reading: Reading | None) -> set[str]:
@@ -24,6 +24,15 @@ def test_exposition__reading__every_number_once() -> None:
         chains=(),
         epochs=(("main", "active", 4),),
         discrepancies=(("main", "balance", 0),),
+        payouts=(
+            PayoutReading(
+                settlement="main",
+                looked_s_ago=7,
+                needs=(("gas_money", 2),),
+                open_operations=3,
+                oldest_s=90,
+            ),
+        ),
     )
 
     shown = lines(RequestMetrics(), reading)
@@ -32,6 +41,10 @@ def test_exposition__reading__every_number_once() -> None:
         "quittance_database_up 1.0",
         'quittance_epochs{settlement="main",state="active"} 4.0',
         'quittance_discrepancies{kind="balance",settlement="main"} 0.0',
+        'quittance_payout_needs{need="gas_money",settlement="main"} 2.0',
+        'quittance_payout_look_age_seconds{settlement="main"} 7.0',
+        'quittance_payout_operations_open{settlement="main"} 3.0',
+        'quittance_payout_oldest_open_seconds{settlement="main"} 90.0',
     }
 
 

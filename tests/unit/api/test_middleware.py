@@ -11,13 +11,17 @@ import pytest
 
 from api.auth_access import Access
 from api.rate_limits import Rate, Rates
-from api.sessions import new_token, token_digest
-from tests.access_builders import NOON, ORIGIN, Clock, Person, access_deps
+from api.sessions import Account, new_token, token_digest
+from tests.access_builders import CHAIN_ID, NOON, ORIGIN, Clock, Person, access_deps
 from tests.api_client import APIClient, problem_of, running_api
 
 NOWHERE = "host=/nonexistent"
 RATES = Rates(authentication=Rate(2), payments=Rate(3), reads=Rate(4))
 FORM = "application/x-www-form-urlencoded"
+
+
+def account(name: str) -> Account:
+    return Account(address=Person.named(name).address, chain_id=CHAIN_ID, is_contract=False)
 
 
 @contextmanager
@@ -69,10 +73,10 @@ def test_rate__classes__have_windows_of_their_own() -> None:
 
 
 def test_rate__signed_in__counted_by_account_except_for_signing_in() -> None:
-    token, address = new_token(), Person.named("alice").address
+    token = new_token()
     cookie = {"cookie": f"other=1; {Access().cookie_name}={token}; more=2"}
     with running(rates=RATES) as api:
-        api.app.state.context.known.remember(token_digest(token), address, NOON)
+        api.app.state.context.known.remember(token_digest(token), account("alice"), NOON)
         anonymous = [api.get("/v1/settlements").status_code for _ in range(5)]
         as_alice = [api.get("/v1/settlements", headers=cookie).status_code for _ in range(5)]
         nonces = [
@@ -85,24 +89,30 @@ def test_rate__signed_in__counted_by_account_except_for_signing_in() -> None:
     assert nonces[-1] == 429
 
 
-def test_rate__many_accounts_of_one_peer__together_ten_times_as_much_as_one() -> None:
+@pytest.mark.parametrize(
+    ("method", "path", "status", "limit", "of_peer"),
+    [
+        ("DELETE", "/v1/sessions/nothing", 404, 3, "payments-of-peer"),
+        ("GET", "/v1/settlements", 200, 4, "reads-of-peer"),
+    ],
+)
+def test_rate__many_accounts_of_one_peer__together_ten_times_as_much_as_one(
+    method: str, path: str, status: int, limit: int, of_peer: str
+) -> None:
     """Signing in again and again multiplies nobody's allowance without end."""
     cookies = []
     with running(rates=RATES) as api:
         for number in range(12):
-            token = new_token()
-            person = Person.named(f"account {number}").address
-            api.app.state.context.known.remember(token_digest(token), person, NOON)
+            token, known = new_token(), api.app.state.context.known
+            known.remember(token_digest(token), account(f"account {number}"), NOON)
             cookies.append({"cookie": f"{Access().cookie_name}={token}"})
-        answers = [
-            api.delete("/v1/sessions/nothing", headers=cookie)
-            for cookie in cookies
-            for _ in range(3)
-        ]
+        answers = api.at_once(
+            [(method, path, {"headers": cookie}) for cookie in cookies for _ in range(limit)]
+        )
 
-    assert [one.status_code for one in answers] == [404] * 30 + [429] * 6
-    assert answers[-1].headers["ratelimit-policy"] == '"payments-of-peer";q=30;w=60'
-    assert "more than 30 payments-of-peer requests" in answers[-1].json()["detail"]
+    assert [one.status_code for one in answers] == [status] * 10 * limit + [429] * 2 * limit
+    assert answers[-1].headers["ratelimit-policy"] == f'"{of_peer}";q={10 * limit};w=60'
+    assert f"more than {10 * limit} {of_peer} requests" in answers[-1].json()["detail"]
 
 
 @pytest.mark.parametrize("value", ["", "x", "x" * 43, "ä" * 43, "x" * 43 + "; a=b"])

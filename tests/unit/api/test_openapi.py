@@ -1,5 +1,8 @@
 import json
+import re
+from functools import cache
 
+from api.glossary import WORDS
 from api.openapi import PATH, document
 
 PATHS = (
@@ -32,6 +35,7 @@ PATHS = (
     "/reconciliation/register",
     "/reconciliation/register/{discrepancy}",
     "/solvency",
+    "/ledger/balances",
     "/ledger/books",
     "/ledger/journal",
     "/ledger/seals",
@@ -40,12 +44,18 @@ PATHS = (
 )
 
 
+@cache
+def text() -> str:
+    """The document, made once."""
+    return document()
+
+
 def test_openapi__committed_file__is_what_the_app_says() -> None:
-    assert PATH.read_text() == document(), "run: python -m api.openapi"
+    assert PATH.read_text() == text(), "run: python -m api.openapi"
 
 
 def test_openapi__paths__full_and_short_form_of_each() -> None:
-    paths = json.loads(document())["paths"]
+    paths = json.loads(text())["paths"]
 
     assert set(paths) == {
         *("/healthz", "/readyz", "/metrics", "/v1/status", "/v1/settlements"),
@@ -58,7 +68,7 @@ def test_openapi__paths__full_and_short_form_of_each() -> None:
 def test_openapi__operations__have_one_id_and_a_summary() -> None:
     operations = [
         operation
-        for methods in json.loads(document())["paths"].values()
+        for methods in json.loads(text())["paths"].values()
         for operation in methods.values()
     ]
     ids = [operation["operationId"] for operation in operations]
@@ -67,8 +77,35 @@ def test_openapi__operations__have_one_id_and_a_summary() -> None:
     assert all(operation["description"] for operation in operations)
 
 
+def test_openapi__fields_and_parameters__each_says_what_it_means() -> None:
+    """By itself, by its type, by the glossary, or in the description of its schema."""
+    said = json.loads(text())
+    silent = [
+        f"{name}.{field}"
+        for name, schema in said["components"]["schemas"].items()
+        for field, kind in schema.get("properties", {}).items()
+        if not re.search(rf"\b{field}\b", schema.get("description", ""))
+        and not re.search('"(description|[$]ref|const|enum)": ', json.dumps(kind))
+    ]
+    parameters = [
+        parameter["name"]
+        for methods in said["paths"].values()
+        for operation in methods.values()
+        for parameter in operation.get("parameters", ())
+        if '"description": ' not in json.dumps(parameter)
+    ]
+
+    assert (silent, parameters) == ([], [])
+
+
+def test_glossary__every_word__is_used() -> None:
+    said = text()
+
+    assert [word for word, meaning in WORDS.items() if json.dumps(meaning) not in said] == []
+
+
 def test_openapi__money__always_a_string() -> None:
-    schemas = json.loads(document())["components"]["schemas"]
+    schemas = json.loads(text())["components"]["schemas"]
     amounts = ("amount", "paid_in", "withdrawn", "posted", "pending", "unfinalized", "tip_wei")
     found = [
         schema["properties"][name]

@@ -1,5 +1,9 @@
-"""Errors as documents, and the bounds on requests: api.problem_details, api.middleware, api.app."""
+"""Errors as documents, and the bounds on requests.
 
+Subjects: api.problem_details, api.middleware, api.head_requests, api.app.
+"""
+
+import asyncio
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
@@ -11,7 +15,7 @@ from api.problem_details import VALUE_LENGTH_MAX
 from contracts.evm import Timestamp
 from tests.api_client import APIClient, problem_of, running_api
 
-LIMITS = Limits(query_bytes_max=64, body_bytes_max=128)
+LIMITS = Limits(query_bytes_max=64, body_bytes_max=128, body_wait_s=0.1)
 
 
 @pytest.fixture
@@ -51,8 +55,63 @@ def test_problem__wrong_method__says_what_is_allowed(api: APIClient) -> None:
     (of_two_routes,) = api.at_once([("PUT", "/v1/sessions", {})])
 
     assert problem_of(response) == (405, "method-not-allowed", [])
-    assert response.headers["allow"] == "GET"
-    assert of_two_routes.headers["allow"] == "DELETE, GET, POST"
+    assert response.headers["allow"] == "GET, HEAD"
+    assert response.json()["detail"] == "POST is not among GET, HEAD"
+    assert of_two_routes.headers["allow"] == "DELETE, GET, HEAD, POST"
+
+
+def test_head__wherever_get_is__same_answer_without_its_body(api: APIClient) -> None:
+    paths = ("/healthz", "/v1/settlements", "/openapi.json", "/console/verify", "/v2/nothing")
+    for path in paths:
+        got, head = api.at_once([("GET", path, {}), ("HEAD", path, {})])
+        for answer in (got, head):
+            answer.headers.pop("ratelimit", None)
+
+        assert head.status_code == got.status_code
+        assert head.headers == got.headers
+        assert head.content == b""
+        assert got.content
+
+
+def test_head__where_no_get_is__not_allowed(api: APIClient) -> None:
+    (response,) = api.at_once([("HEAD", "/v1/proofs/verify", {})])
+
+    assert (response.status_code, response.headers["allow"]) == (405, "POST")
+
+
+def test_path__slash_at_its_end__is_another_path(api: APIClient) -> None:
+    response = api.get("/healthz/")
+
+    assert problem_of(response) == (404, "no-such-route", [])
+    assert "location" not in response.headers
+
+
+def test_body__type__json_in_utf8_alone(api: APIClient) -> None:
+    statuses = {
+        "application/json": 400,
+        'Application/JSON ; Charset="UTF-8"': 400,
+        "application/json; charset=utf-16": 415,
+        "application/jsonp": 415,
+        "text/plain": 415,
+    }
+    for said, status in statuses.items():
+        answer = api.post("/v1/proofs/verify", content=b"\xff{", headers={"content-type": said})
+
+        assert answer.status_code == status, said
+        assert "b'" not in answer.json()["detail"]
+
+
+def test_body__does_not_arrive__request_timeout(api: APIClient) -> None:
+    async def half() -> AsyncIterator[bytes]:
+        yield b"{"
+        await asyncio.sleep(60)
+
+    answer = api.post(
+        "/v1/proofs/verify", content=half(), headers={"content-type": "application/json"}
+    )
+
+    assert problem_of(answer) == (408, "request-timeout", [])
+    assert "within 0.1 seconds" in answer.json()["detail"]
 
 
 def test_problem__unexpected_error__nothing_leaks(api: APIClient) -> None:

@@ -1,16 +1,20 @@
 """Who a request is counted for: api.rate_limits_clients, api.sessions."""
 
+from dataclasses import replace
 from ipaddress import ip_network
 
 import pytest
 
 from api.rate_limits_clients import Peers
-from api.sessions import KnownSessions, is_token, new_nonce, new_token, token_digest
+from api.sessions import Account, KnownSessions, is_token, new_nonce, new_token, token_digest
 from api.siwe_grammar import NONCE
-from contracts.evm import Address, Timestamp
+from contracts.evm import Address, ChainId, Timestamp
 
 OURS = (ip_network("10.0.0.0/8"), ip_network("fd00::/8"))
-ALICE, BOB = Address(b"a" * 20), Address(b"b" * 20)
+ALICE, BOB = (
+    Account(address=Address(letter * 20), chain_id=ChainId(1), is_contract=False)
+    for letter in (b"a", b"b")
+)
 
 
 def peer(host: str | None, *forwarded: str, trusted: bool = True) -> str:
@@ -91,3 +95,11 @@ def test_nonce__new__as_the_grammar_wants_it() -> None:
 
     assert len(nonces) == 100
     assert all(NONCE.fullmatch(one) for one in nonces)
+
+
+def test_account__key_or_contract__counted_apart() -> None:
+    """Whoever has a contract at somebody's address on another chain uses nobody's allowance up."""
+    contracts = [replace(ALICE, is_contract=True, chain_id=ChainId(one)) for one in (1, 2)]
+
+    assert ALICE.name == replace(ALICE, chain_id=ChainId(2)).name
+    assert len({ALICE.name, *(one.name for one in contracts)}) == 3

@@ -1,7 +1,13 @@
-"""`reconciliation.close_figures`, `close_report` and `close_charts`: figures tie to their books."""
+"""The monthly close: figures tie to their books.
+
+Subjects: reconciliation.close_figures, reconciliation.close_report, reconciliation.close_charts,
+reconciliation.close_books, reconciliation.close_cells, reconciliation.close_words,
+reconciliation.trial_balance.
+"""
 
 from collections.abc import Sequence
 from dataclasses import replace
+from html import escape
 
 import pytest
 
@@ -10,10 +16,13 @@ from contracts.evm import Address, BlockNumber, BlockRef, ChainId, Epoch, Hash32
 from contracts.units import UINT256_MAX
 from reconciliation.close_charts import Bar, DayBars, bar_chart, day_chart, grouped
 from reconciliation.close_figures import (
+    NATIVE_UNIT,
+    AssetUnit,
     CloseSource,
     CreatorTotal,
     DayTotal,
     DiscrepancyLine,
+    GasUse,
     KindBalance,
     KindFlow,
     asset_closes,
@@ -21,11 +30,14 @@ from reconciliation.close_figures import (
 )
 from reconciliation.close_report import close_report
 from reconciliation.creator_statements import MoveKind
+from reconciliation.discrepancy import Kind
 from reconciliation.errors import CloseBroken
 from reconciliation.liability_tree import SumNode
 from reconciliation.period import month_period
 from reconciliation.reading import Reading
+from reconciliation.runbook import RULES
 from reconciliation.solvency import Stated, Subject
+from reconciliation.trial_balance import trial_balances
 from settlement.ledger.accounts import AccountKind as K
 from tests.html_figures import Figures
 
@@ -87,6 +99,8 @@ def discrepancy(number: int, found_at: int, resolved_at: int | None) -> Discrepa
         kind="amount",
         subject="<script>alert(1)</script>",
         severity="critical",
+        owner="creator_support",
+        explanation="a <b>late</b> transfer",
         found_at=Timestamp(found_at),
         resolved_at=None if resolved_at is None else Timestamp(resolved_at),
     )
@@ -117,6 +131,8 @@ SOURCE = CloseSource(
         PAYOUTS: ContractName.EPOCH_PAYOUTS,
         PPV: ContractName.PAY_PER_VIEW_SPLITTER,
     },
+    wallets=[WALLET],
+    units={COIN: NATIVE_UNIT, USD: AssetUnit("USD<", 2)},
     period=MONTH,
     is_over=True,
     closed_by={PAYOUTS: "<finance>"},
@@ -127,6 +143,17 @@ SOURCE = CloseSource(
         CreatorTotal(payee=BOB, asset=USD, earned=324),
     ],
     days=[DayTotal(day=MONTH.start, asset=USD, received=1_020, paid=540)],
+    gas=[
+        GasUse(
+            wallet=WALLET,
+            kind="withdraw",
+            epoch=Epoch(3),
+            amount=20_000,
+            transactions=2,
+            operations=5,
+        ),
+        GasUse(wallet=WALLET, kind=None, epoch=None, amount=900, transactions=1, operations=0),
+    ],
     discrepancies=[
         discrepancy(1, MONTH.start - 9, None),
         discrepancy(2, MONTH.start - 9, MONTH.start + 9),
@@ -177,11 +204,67 @@ def test_report__every_figure__is_exact_and_shown() -> None:
         assert page.shown[name].replace("\u202f", "") == str(amount)
 
 
+def test_report__cash__every_row_adds_up_to_the_end() -> None:
+    found = Figures(close_report(SOURCE)).found
+    rows = {name: units for name, units in found.items() if name.startswith(f"{USD}/cash:")}
+
+    assert rows[f"{USD}/cash:from:paid_in"] == 1_000
+    assert rows[f"{USD}/cash:to:payable"] == -500
+    assert sum(rows.values()) == 2 * rows[f"{USD}/cash:end"]
+    assert found[f"{USD}/cash:end"] == found[f"{USD}/cash_closing"]
+
+
+def test_report__wallet__from_coins_to_coins_and_gas_by_what_it_was_for() -> None:
+    found = Figures(close_report(SOURCE)).found
+    rows = [found[f"{WALLET}/{name}"] for name in ("start", "brought_in", "gas", "sent", "end")]
+    uses = {name: units for name, units in found.items() if name.startswith(f"{WALLET}/gas:")}
+
+    assert rows == [0, 0, -21_000, 0, -21_000]
+    assert sum(rows[:-1]) == rows[-1]
+    assert uses == {
+        f"{WALLET}/gas:withdraw:3": 20_000,
+        f"{WALLET}/gas:none:": 900,
+        f"{WALLET}/gas:corrected": 100,
+    }
+    assert sum(uses.values()) == -found[f"{WALLET}/gas"]
+
+
+def test_report__amounts__written_as_the_token_says() -> None:
+    text = close_report(SOURCE)
+
+    assert '<td class="n">-5.00 USD&lt;</td>' in text
+    assert "-0.000000000000021000 coins" in text
+    assert "USD&lt; <code>" in text
+    assert "did not say" in close_report(replace(SOURCE, units={}))
+
+
+def test_report__discrepancies__with_owner_age_and_what_to_do() -> None:
+    text = close_report(SOURCE)
+
+    assert "<td>creator support</td>" in text
+    assert escape(RULES[Kind.AMOUNT].line) in text
+    assert "a &lt;b&gt;late&lt;/b&gt; transfer" in text
+    assert "<td>30+</td>" in text
+
+
+def test_trial_balances__debits_and_credits__come_to_the_same() -> None:
+    payouts, _, wallet = trial_balances(SOURCE.flows, SOURCE.balances)
+
+    assert (payouts.contract, wallet.contract) == (PAYOUTS, WALLET)
+    assert payouts.moved == sum(one.amount for one in FLOWS if one.contract == PAYOUTS)
+    assert (payouts.balance(at_start=True), payouts.balance(at_start=False)) == (7, 487)
+    with pytest.raises(CloseBroken):
+        trial_balances(SOURCE.flows[1:], SOURCE.balances)
+    with pytest.raises(CloseBroken):
+        trial_balances(SOURCE.flows, balances_of(FLOWS, {K.CASH: 7, K.UNCLAIMED: 6}))
+
+
 def test_report__discrepancies__are_counted_by_time() -> None:
     page = Figures(close_report(SOURCE))
+    names = ("before", "found", "resolved", "open")
 
-    counts = {name: page.found[f"discrepancies:{name}"] for name in ("found", "resolved", "open")}
-    assert counts == {"found": 1, "resolved": 1, "open": 2}
+    counts = {name: page.found[f"discrepancies:{name}"] for name in names}
+    assert counts == {"before": 2, "found": 1, "resolved": 1, "open": 2}
     assert discrepancies_at(SOURCE.discrepancies, MONTH.start) == list(SOURCE.discrepancies[:2])
 
 

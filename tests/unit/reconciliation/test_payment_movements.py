@@ -3,13 +3,13 @@
 Two readings of the contracts, written apart: where they differ, one of them is wrong.
 """
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 import pytest
 
 from contracts.event_spec import ContractName
-from contracts.evm import Address, Hash32
+from contracts.evm import Address, BlockNumber, Hash32, Timestamp
 from contracts.payment_events import (
     LinePaid,
     LineUnclaimed,
@@ -18,7 +18,9 @@ from contracts.payment_events import (
     TokensReceived,
 )
 from reconciliation.chain_events import ChainEvent, RawLog, TokenTransfer
+from reconciliation.discrepancy import Kind
 from reconciliation.movements import Expected, Movement
+from reconciliation.payment_books import nobody_owed
 from reconciliation.payment_movements import PaymentReplay
 from settlement.ledger import payment_rules
 from settlement.ledger.journal import JournalEntry
@@ -28,6 +30,7 @@ from tests.ledger_payment_builders import PaymentChain, document, line_op_id
 
 ANN, BEN = Address(b"\x01" * 20), Address(b"\x02" * 20)
 COIN = Address(bytes(20))
+BLOCK = BlockNumber(1)
 
 
 def as_event(record: Any) -> ChainEvent | TokenTransfer:
@@ -133,15 +136,55 @@ def test_owed_by_documents__accepted_by_then__an_entry_for_each_line() -> None:
     replay = PaymentReplay(BOOK.chain_id, BOOK.contract, (paid,))
     op_ids = tuple(line_op_id(paid, index) for index in range(2))
 
-    entries = replay.owed_by_documents(50)  # type: ignore[arg-type]
+    entries = replay.owed_by_documents(Timestamp(50))
 
     expected = [
-        payment_rules.document_line_owed(line, paid.digest, block=1, version=0)  # type: ignore[arg-type]
+        payment_rules.document_line_owed(line, paid.digest, ended=None, block=BLOCK, version=0)
         for line in payment_rules.document_lines(paid, op_ids)
     ]
     assert [(one.source_id, one.movements) for one in entries] == [
         (one.source.id, moved(one)) for one in sorted(expected, key=lambda one: one.source.id)
     ]
-    assert replay.owed_by_documents(49) == []  # type: ignore[arg-type]
+    assert replay.owed_by_documents(Timestamp(49)) == []
     assert {one.effective_at for one in entries} == {50}
     assert isinstance(paid.digest, Hash32)
+
+
+def test_owed_by_documents__accepted_after_a_line_was_paid__explained_as_the_ledger_does() -> None:
+    chain = PaymentChain()
+    draft = document((ANN, 70), (BEN, 30), accepted_at=0)
+    end = chain.line_settled(draft, 0)
+    late = replace(draft, accepted_at=end.timestamp)
+    after = chain.line_settled(draft, 1)
+    lines = payment_rules.document_lines(late, tuple(line_op_id(late, index) for index in range(2)))
+    replay = PaymentReplay(BOOK.chain_id, BOOK.contract, (late,))
+    times: dict[int, Timestamp] = {one.ref.block_number: one.timestamp for one in (end, after)}
+
+    of_logs = list(replay.entries(map(as_event, (end, after)), times))
+
+    assert [one.movements for one in of_logs] == [
+        moved(posted(end)),
+        moved(posted(after, lines[1])),
+    ]
+    assert [one.movements for one in replay.owed_by_documents(late.accepted_at)] == [
+        moved(
+            payment_rules.document_line_owed(line, late.digest, ended=ended, block=BLOCK, version=0)
+        )
+        for line, ended in zip(lines, (end, None), strict=True)
+    ]
+    assert replay.unexplained == []
+
+
+def test_unexplained__line_of_no_document__named_until_a_document_explains_it() -> None:
+    chain = PaymentChain()
+    draft = document((ANN, 70), accepted_at=0)
+    end = chain.line_settled(draft, 0)
+    replay = PaymentReplay(BOOK.chain_id, BOOK.contract, ())
+    list(replay.entries([as_event(end)], {end.ref.block_number: end.timestamp}))
+
+    (one,) = replay.unexplained
+
+    assert (one.op_id, one.list_id, one.line) == (line_op_id(draft, 0), draft.list_id, 0)
+    found = nobody_owed(ContractName.PAYOUT_BATCH, BOOK.contract, one)
+    assert found.kind is Kind.UNAUTHORISED_OUTFLOW
+    assert "quittance payout document add FILE" in " ".join(found.evidence)

@@ -213,4 +213,4 @@ def test_statement__replaced_amount__refused() -> None:
     (made,) = statements(SETTLED)
 
     with pytest.raises(StatementBroken, match="101 paid in"):
-        replace(made, paid_in=101)  # type: ignore[arg-type]
+        replace(made, paid_in=BaseUnits(101))

@@ -13,6 +13,7 @@ from reconciliation.wallets import (
     WalletHistory,
     WalletRecords,
     WalletTransaction,
+    contradicted,
     failures,
     outflows,
 )
@@ -143,3 +144,29 @@ def test_outflows__before_the_first_that_this_database_signed__strange_only_if_c
     assert [one.subject for one in outflows(paid, records, AT)] == [f"transaction {STRANGE}"]
     assert outflows(replace(history, unlocated=(2,)), records, AT) == []
     assert (records.known_from, RECORDS.known_from) == (1, 3)
+
+
+def test_outflows__less_coins_and_a_fee_that_nobody_knows__the_evidence_names_it() -> None:
+    unknown = replace(TRANSACTION, unknown_fees=("sequencerFee",), is_cost_known=False)
+    short = replace(
+        HISTORY,
+        transactions=(unknown,),
+        balance=Reading(value=92, is_proven=True, evidence=""),
+    )
+
+    (found,) = outflows(short, RECORDS, AT)
+    (plain,) = outflows(replace(short, transactions=(TRANSACTION,)), RECORDS, AT)
+
+    assert found.kind is Kind.UNAUTHORISED_OUTFLOW
+    assert "sequencerFee" in found.evidence[-1]
+    assert not any("fees" in line for line in plain.evidence)
+
+
+def test_contradicted__receipt_that_its_header_rules_out__told_with_its_place() -> None:
+    wrong = replace(TRANSACTION, contradiction="gas used: stated 1, committed to 2")
+
+    (found,) = contradicted(replace(HISTORY, transactions=(TRANSACTION, wrong)))
+
+    assert (found.kind, found.actual) == (Kind.SOURCE_DIVERGENCE, wrong.contradiction)
+    assert found.place == wrong.place
+    assert contradicted(HISTORY) == []

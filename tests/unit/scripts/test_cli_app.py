@@ -6,7 +6,9 @@ scripts.cli.schema, scripts.cli.serve, scripts.cli.worker and others: what they 
 and a chain, `tests/integration/test_up.py` tries.
 """
 
+import errno
 import os
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -66,6 +68,7 @@ GROUPS = {
             "document",
             "held",
             "hold",
+            "needs",
             "plan",
             "prove",
             "release",
@@ -182,7 +185,8 @@ def test_command_line__unknown__exit_2(command: str, capsys: pytest.CaptureFixtu
     code, output, errors = run(command, capsys)
 
     assert (code, output) == (2, "")
-    assert "Usage" in errors
+    assert errors.endswith(" --help)\n")
+    assert errors.count("\n") == 1
 
 
 @pytest.mark.parametrize("module", ERRORS, ids=lambda module: module.__name__)
@@ -213,6 +217,61 @@ def test_error__database_away__exit_3(capsys: pytest.CaptureFixture[str]) -> Non
     assert capsys.readouterr().err == (
         "quittance: the database is unavailable: connection refused\n"
     )
+
+
+@pytest.mark.parametrize(
+    ("error", "sentence"),
+    [
+        (
+            PermissionError(errno.EACCES, "Permission denied", "out.csv"),
+            "out.csv: Permission denied",
+        ),
+        (
+            OSError(errno.ENOSPC, "No space left on device"),
+            "nothing more can be written: No space left on device",
+        ),
+    ],
+)
+def test_error__of_the_file_system__exit_3(
+    error: OSError, sentence: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ending, expected_errors_end():
+        raise error
+
+    assert ending.value.code == 3
+    assert capsys.readouterr().err == f"quittance: {sentence}\n"
+
+
+def test_serve__port_is_taken__exit_3_before_a_database_is_started(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        monkeypatch.setenv("QUITTANCE_API_PORT", str(port))
+        code, output, errors = run("serve", capsys)
+
+    assert (code, output) == (3, "")
+    assert errors.startswith(f"quittance: api_host, api_port: 127.0.0.1:{port} cannot be ")
+    assert errors.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("command", ["demo --once", "devnet", "up"])
+def test_data_directory__cannot_be_made__exit_2_with_the_way_out(
+    command: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    (tmp_path / "file").write_text("no folder")
+    monkeypatch.setenv("QUITTANCE_DATA_DIR", str(tmp_path / "file" / "data"))
+
+    code, output, errors = run(command, capsys)
+
+    assert (code, output) == (2, "")
+    last = errors.splitlines()[-1]
+    assert last.startswith(f"quittance: {tmp_path / 'file' / 'data'}")
+    assert last.endswith("Not a directory; choose another folder with QUITTANCE_DATA_DIR")
 
 
 def test_error__bad_settings__one_line_each(capsys: pytest.CaptureFixture[str]) -> None:

@@ -12,8 +12,15 @@ from typer.testing import CliRunner
 
 from scripts.cli import zk
 from scripts.cli.app import app, expected_errors_end
+from scripts.cli.problems import BAD_INPUT, CHECK_FAILED
 from settlement.royalties.zk.field import FIELD_MODULUS, SCALAR_ORDER
-from tests.zk_vectors import PUBLISHED, key_bytes, key_documents, proved_statements
+from tests.zk_vectors import (
+    PUBLISHED,
+    key_bytes,
+    key_documents,
+    proved_statements,
+    published_files,
+)
 
 FIRST = proved_statements()[0].document
 
@@ -175,15 +182,18 @@ def test_verify__without_json__one_line_each(place: Path) -> None:
 
 
 @pytest.mark.skipif(not PUBLISHED.exists(), reason="../shared/vectors is absent")
-@pytest.mark.parametrize(("name", "expected"), [("digest", 0), ("bad_digest", 2)])
-def test_verify__published_proof__holds_for_its_digest_alone(
-    place: Path, name: str, expected: int
-) -> None:
-    document = json.loads((PUBLISHED / "zk_proof.json").read_text())
-    (place / "proof.json").write_text(json.dumps(document | {"digest": document[name]}))
-    files = [f"--verifying-key={PUBLISHED / 'verifying_key.bin'}", "--proof", "proof.json"]
+def test_verify__every_published_proof__holds_for_its_digest_alone(place: Path) -> None:
+    files = published_files()
 
-    with chdir(place):
-        done = CliRunner().invoke(zk.app, ["verify", *files])
-
-    assert done.exit_code == expected
+    assert files
+    for proof, key in files:
+        document = json.loads(proof.read_text())
+        bad = document.get("bad_digest", hex(int(document["digest"], 16) + 1))
+        refused = BAD_INPUT if int(bad, 16) >= SCALAR_ORDER else CHECK_FAILED
+        for digest, expected in ((document["digest"], 0), (bad, refused)):
+            (place / "proof.json").write_text(json.dumps(document | {"digest": digest}))
+            with chdir(place):
+                done = CliRunner().invoke(
+                    zk.app, ["verify", f"--verifying-key={key}", "--proof", "proof.json"]
+                )
+            assert done.exit_code == expected, proof

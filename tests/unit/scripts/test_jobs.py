@@ -31,7 +31,7 @@ def working(job: Callable[[str], None]) -> Iterator[Callable[[], None]]:
 
     def look() -> None:
         hint(broker, JobName.RECONCILE, "demo")
-        broker.join(JobName.RECONCILE.value, timeout=5_000)
+        broker.join(JobName.RECONCILE.value, timeout=60_000)
         worker.join()
 
     try:

@@ -273,6 +273,7 @@ def test_settings__environment__wins_over_the_file(tmp_path: Path) -> None:
         ("", {"POLL_INTERVAL_MS": "fast"}, "poll_interval_ms: 'fast' is not a whole number"),
         ("", {"POLL_INTERVAL_MS": "0"}, "poll_interval_ms: 0 is not at least 1"),
         ("poll_interval_ms = 0", {}, "poll_interval_ms: 0 is not at least 1"),
+        ("forget_unpaid_days = 6", {}, "forget_unpaid_days: 6 is not at least 7"),
         ("", {"FEE_PER_GAS_WEI_MAX": "1.5"}, "fee_per_gas_wei_max: '1.5' is not a whole number"),
         ("", {"FEE_PER_GAS_WEI_MAX": "-1"}, "fee_per_gas_wei_max: '-1' is not a whole number"),
     ],

@@ -64,7 +64,7 @@ def test_seal__three_entries__root_as_computed_by_hand() -> None:
     first = sha256(b"\x00" + bytes(32)).digest()
 
     assert books.seals[0].root == node(node(first, a), node(b, c))
-    data = canonical_bytes(books.recorded[0], BOOK, 1)
+    data = canonical_bytes(books.recorded[0].spelled, BOOK, 1)
     assert a == sha256(b"\x00" + data).digest()
     prefixed = (32).to_bytes(4, "big") + bytes(32) + len(data).to_bytes(4, "big") + data
     assert books.links[0].link == sha256(prefixed).digest()
@@ -168,10 +168,10 @@ def test_canonical_bytes__any_other_field__other_bytes() -> None:
         replace(one, entry=replace(entry, source=replace(entry.source, version=1))),
     ]
 
-    spelled = {canonical_bytes(each, BOOK, 1) for each in (one, *others)}
+    spelled = {canonical_bytes(each.spelled, BOOK, 1) for each in (one, *others)}
     spelled |= {
-        canonical_bytes(one, BOOK, 2),
-        canonical_bytes(one, replace(BOOK, contract=ALICE), 1),
+        canonical_bytes(one.spelled, BOOK, 2),
+        canonical_bytes(one.spelled, replace(BOOK, contract=ALICE), 1),
     }
 
     assert len(spelled) == len(others) + 3
@@ -181,9 +181,9 @@ def test_canonical_bytes__any_other_field__other_bytes() -> None:
 
 def test_linked__other_predecessor__other_link_and_the_same_leaf_never() -> None:
     one, two = journal(2).recorded
-    first = linked(one, BOOK, after=None)
+    first = linked(one.spelled, BOOK, after=None)
 
-    second, swapped = linked(two, BOOK, after=first), linked(two, BOOK, after=None)
+    second, swapped = linked(two.spelled, BOOK, after=first), linked(two.spelled, BOOK, after=None)
 
     assert (first.sequence, second.sequence) == (1, 2)
     assert (second.link, second.leaf) != (swapped.link, swapped.leaf)

@@ -88,3 +88,15 @@ def test_ruling__given_back__nothing_is_due_any_more(
     found = ruling(verdict(failed, paid=AMOUNT - 1), asked=INTENT.amount, is_refunded=True)
 
     assert (found.outcome, found.books, found.due_back) == (outcome, Books.REFUNDED, 0)
+
+
+@pytest.mark.parametrize(
+    ("failed", "outcome"),
+    [((Check.AMOUNT,), Outcome.UNDERPAID), ((Check.DEADLINE,), Outcome.UNTIMELY)],
+)
+def test_ruling__ticket_redeemed_or_sold_on__nothing_is_due_back(
+    failed: tuple[Check, ...], outcome: Outcome
+) -> None:
+    found = ruling(verdict(failed, paid=AMOUNT - 1), asked=INTENT.amount, is_given_up=True)
+
+    assert (found.outcome, found.books, found.due_back) == (outcome, Books.AS_EMITTED, 0)

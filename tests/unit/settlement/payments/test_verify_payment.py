@@ -11,6 +11,7 @@ from itertools import pairwise
 import pytest
 
 from contracts.evm import Hash32
+from contracts.units import BaseUnits
 from settlement.errors import ChainUnavailable
 from settlement.payments.claiming import is_payment
 from settlement.payments.errors import ClaimLost, TooManySubmissions, UnknownIntent
@@ -36,7 +37,7 @@ from tests.payments_builders import (
     paying_log,
 )
 
-PPV, SEND = family_named("ppv"), family_named("offramp_send")
+PPV, SEND, TICKET = (family_named(name) for name in ("ppv", "offramp_send", "ticket"))
 INTENT = intent_of(PPV)
 TX, OTHER_TX = digest("first transaction"), digest("second transaction")
 
@@ -252,6 +253,59 @@ def test_look__order_paid_twice__the_second_is_a_duplicate(office: Office) -> No
     assert (again.standing.state, again.standing.is_terminal) == (State.REFUSED, False)
     assert [one.standing.is_terminal for one in (only_it_is_final, both_are)] == [False, True]
     assert len(office.store.claims(intent.intent_id)) == 1
+
+
+def test_submit__transaction_that_has_nothing_of_ours__no_terms_are_asked_of_the_node(
+    office: Office,
+) -> None:
+    """Strangers name whatever the chain has; a look at that costs no walk over its logs."""
+    office.index.reached = heights(head=120)
+    office.node = FakeNode()
+    elsewhere = replace(paying_log(INTENT), address=STRANGER)
+    office.node.mine(TX, 130, elsewhere)
+    office.node.mine(OTHER_TX, 130, paying_log(INTENT))
+
+    strange = submitted(office, TX)
+    asked_for_strange = list(office.node.asked)
+    ours = submitted(office, OTHER_TX)
+
+    assert (strange.standing.state, ours.standing.state) == (State.REFUSED, State.RECEIVED)
+    assert "eth_getLogs" not in asked_for_strange
+    assert "eth_getLogs" in office.node.asked
+
+
+def test_look__ticket_that_was_paid_too_late__due_back_until_it_is_sold_on(office: Office) -> None:
+    intent = intent_of(TICKET, until=block(112).timestamp)
+    office.desk.declare(intent)
+    office.index.mine(TX, 112, paying_log(intent, ticket_id=7))
+
+    before = submitted(office, TX, intent).ruling
+    office.index.given_up.add((7, intent.payer or STRANGER))
+    after = submitted(office, TX, intent).ruling
+
+    assert before is not None
+    assert after is not None
+    assert (before.books, before.due_back > 0) == (Books.REFUND_DUE, True)
+    assert (after.books, after.due_back) == (Books.AS_EMITTED, 0)
+
+
+@pytest.mark.parametrize("is_looked_at", [True, False])
+def test_look__log_that_pays_another_order__nothing_is_due_back_for_this_one(
+    office: Office, *, is_looked_at: bool
+) -> None:
+    """Whoever asks for more under an order id that was paid gets no refund of that payment."""
+    greedy = intent_of(PPV, stated_order=INTENT.order_id, amount=BaseUnits(2 * INTENT.amount))
+    office.desk.declare(greedy)
+    office.index.mine(TX, 112, paying_log(INTENT))
+    if is_looked_at:
+        submitted(office)
+
+    found = submitted(office, TX, greedy)
+
+    assert Check.AMOUNT in (found.verdict.failed if found.verdict else ())
+    assert found.ruling is not None
+    assert (found.ruling.outcome, found.ruling.due_back) == (Outcome.CLAIMED_ELSEWHERE, 0)
+    assert submitted(office).is_verified
 
 
 def test_look__first_payment_gone__another_transaction_may_pay(office: Office) -> None:

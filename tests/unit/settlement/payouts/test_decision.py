@@ -39,7 +39,7 @@ from tests.fakes_payout_chain import (
 FINALIZED = replace(FakeChain().block(0), number=BlockNumber(100))
 OPERATION = operation()
 REMAINDER = operation(lines=2, settled=0b01)
-ATTEMPTS_MAX = 3
+ATTEMPTS_MAX, RETRY_AFTER_BLOCKS = 3, 50
 
 
 def transaction(nonce: int) -> SignedTransaction:
@@ -98,7 +98,9 @@ def view(*receipts: Receipt, spent: int = 0, known: tuple[Hash32, ...] = ()) -> 
 def action(
     stored: History, seen: ChainView, usage: Usage = Usage.UNUSED
 ) -> SignNew | Rebroadcast | Wait | Done | Exhausted:
-    return next_action(stored, usage, seen, attempts_max=ATTEMPTS_MAX)
+    return next_action(
+        stored, usage, seen, attempts_max=ATTEMPTS_MAX, retry_after_blocks=RETRY_AFTER_BLOCKS
+    )
 
 
 FIRST = attempt(5)

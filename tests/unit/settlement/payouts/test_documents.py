@@ -5,14 +5,26 @@ from typing import Any
 
 import pytest
 
-from contracts.evm import ZERO_ADDRESS, Address, ChainId
-from contracts.units import UINT256_MAX
+from contracts.evm import (
+    ZERO_ADDRESS,
+    Address,
+    BlockNumber,
+    ChainId,
+    LogIndex,
+    LogRef,
+    Timestamp,
+    keccak,
+)
+from contracts.payment_events import LinePaid
+from contracts.units import UINT256_MAX, BaseUnits
 from settlement.payouts.adapters.document_file import LINES_MAX, read_document
 from settlement.payouts.documents import (
     PayoutDocument,
     list_id_of,
+    op_ids_of,
     require_payable,
     require_same,
+    settled_lines,
     totals,
 )
 from settlement.payouts.errors import BadDocument, DocumentConflict
@@ -155,3 +167,46 @@ def test_require_same__other_content_under_the_name__conflict(
 
 def test_require_same__same_lines_spelled_otherwise__fine() -> None:
     require_same(read(line()), read(line(payee=str(ANN).lower())))
+
+
+def ended(document: PayoutDocument, index: int, **changes: Any) -> LinePaid:
+    """The event by which the chain paid a line, as it says it."""
+    said = document.lines[index] if index < len(document.lines) else document.lines[0]
+    fields: dict[str, Any] = {
+        "ref": LogRef(CHAIN, BlockNumber(9), LogIndex(index)),
+        "block_hash": keccak(b"block"),
+        "timestamp": Timestamp(90),
+        "op_id": op_ids_of(document, index + 1)[index],
+        "list_id": document.list_id,
+        "index": index,
+        "payee": said.payee,
+        "asset": said.asset,
+        "amount": said.amount,
+    }
+    return LinePaid(**(fields | changes))
+
+
+def test_settled_lines__as_the_document_says__named_and_the_others_are_owed() -> None:
+    given = read(line(), line(payee=str(BEN)), line(amount="7"))
+
+    assert settled_lines(given, [ended(given, 2), ended(given, 0)]) == (0, 2)
+    assert settled_lines(given, []) == ()
+
+
+@pytest.mark.parametrize(
+    "changes", [{"payee": BEN}, {"amount": BaseUnits(6)}, {"asset": ZERO_ADDRESS}]
+)
+def test_settled_lines__paid_otherwise__conflict_that_says_what_was_paid(
+    changes: dict[str, Any],
+) -> None:
+    given = read(line(), line())
+
+    with pytest.raises(DocumentConflict, match=r"line 1 was settled in block 9 .*, and is 5 of"):
+        settled_lines(given, [ended(given, 0), ended(given, 1, **changes)])
+
+
+def test_settled_lines__document_that_ends_before_a_line_that_was_paid__conflict() -> None:
+    given = read(line())
+
+    with pytest.raises(DocumentConflict, match="it has no such line"):
+        settled_lines(given, [ended(given, 1)])

@@ -35,6 +35,7 @@ def mined(nonce: int, number: int) -> MinedTransaction:
         nonce=nonce,
         tx_hash=keccak(b"tx%d" % nonce),
         recipient=TO,
+        data=b"",
         value_wei=0,
         is_success=True,
         block_number=BlockNumber(number),
@@ -42,6 +43,7 @@ def mined(nonce: int, number: int) -> MinedTransaction:
         gas_used=21_000,
         effective_gas_price_wei=3,
         l1_fee_wei=0,
+        other_fee_wei=0,
     )
 
 

@@ -204,9 +204,10 @@ def test_tick__final_revert__signed_anew_and_both_recorded() -> None:
     assert fates(one) == [Fate.REVERTED, Fate.SETTLED]
 
 
-def test_tick__reverts_for_ever__exhausted() -> None:
+def test_tick__reverts_for_ever__exhausted_then_one_more_now_and_then_until_it_pays() -> None:
+    """Nothing that is owed is given up: before, only a changed program went on with it."""
     one = world()
-    one.limits = replace(one.limits, nonces_per_operation_max=2)
+    one.limits = replace(one.limits, nonces_per_operation_max=2, retry_after_blocks=10)
     for _ in range(3):
         report = one.submitter.tick()
         one.chain.mine(failing=True)
@@ -214,6 +215,16 @@ def test_tick__reverts_for_ever__exhausted() -> None:
 
     assert report.exhausted == (operation().op_id,)
     assert len(one.store.transactions) == 2
+    signed = [len(one.store.transactions)]
+    for _ in range(20):
+        one.submitter.tick()
+        one.chain.mine(failing=True)
+        one.chain.finalize()
+        signed.append(len(one.store.transactions))
+    assert signed[-1] == 4
+    one.settle(rounds=12)
+    assert fates(one)[-1] is Fate.SETTLED
+    assert one.second_payments() == 0
 
 
 def test_tick__verdict_after_planning__held_then_paid() -> None:

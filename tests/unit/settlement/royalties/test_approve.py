@@ -136,7 +136,8 @@ def test_approve__unreadable_manifest__refused() -> None:
 
 def test_approve__bundle_of_another_settlement__refused() -> None:
     contracts = dict.fromkeys(SETTLEMENT.contracts, address("elsewhere"))
-    other = derive(replace(facts_of(sample_chain(), FIRST_EPOCH), contracts=contracts))
+    facts = facts_of(sample_chain(), FIRST_EPOCH)
+    other = derive(replace(facts, frame=replace(facts.frame, contracts=contracts)))
 
     assert reasons(approved(PublishedBundle(other))) == [Refusal.OTHER_SETTLEMENT]
 

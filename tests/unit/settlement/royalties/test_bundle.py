@@ -4,9 +4,8 @@ from hashlib import sha256
 
 import pytest
 
-from contracts.batches import LogColumns
-from contracts.evm import ZERO_ADDRESS, ZERO_HASH, Address, BlockNumber, Hash32, LogIndex, keccak
-from settlement.royalties.bundle import rolling_hash, splits_file
+from contracts.evm import Address, Hash32, keccak
+from settlement.royalties.bundle import splits_file
 from settlement.royalties.derivation import bundle_files, derive
 from settlement.royalties.manifest import manifest_digest
 from tests.royalties_builders import ANN, BOB, FIRST_EPOCH, facts_of, sample_chain
@@ -16,45 +15,8 @@ FILES = bundle_files(derive(facts_of(sample_chain(), FIRST_EPOCH)))
 EVERYTHING = bundle_files(derive(everything()))
 
 
-def logs_of(count: int) -> LogColumns:
-    return LogColumns(
-        block_number=[BlockNumber(7)] * count,
-        block_hash=[ZERO_HASH] * count,
-        log_index=[LogIndex(at) for at in range(count)],
-        address=[ZERO_ADDRESS] * count,
-        topics=[[bytes(32)]] * count,
-        data=[b"\x01\x02"] * count,
-    )
-
-
 def lines(name: str) -> list[dict[str, object]]:
     return [json.loads(line) for line in FILES[name].splitlines()]
-
-
-def test_rolling_hash__no_logs__zero() -> None:
-    assert rolling_hash(logs_of(0)) == ZERO_HASH
-
-
-def test_rolling_hash__one_log__spelled_out() -> None:
-    preimage = (
-        bytes.fromhex("0000000000000007")  # block number
-        + bytes(32)  # block hash
-        + bytes.fromhex("00000000")  # log index
-        + bytes(20)  # address
-        + b"\x01"  # topics
-        + bytes(32)
-        + bytes.fromhex("00000002")  # bytes of data
-        + b"\x01\x02"
-    )
-
-    assert rolling_hash(logs_of(1)) == keccak(bytes(32) + keccak(preimage))
-
-
-def test_rolling_hash__another_order__another_hash() -> None:
-    logs = logs_of(2)
-    turned = LogColumns(**{name: getattr(logs, name)[::-1] for name in LogColumns.__slots__})
-
-    assert rolling_hash(turned) != rolling_hash(logs)
 
 
 def test_bundle_files__index__digests_of_all_others() -> None:

@@ -87,6 +87,23 @@ def test_certify__receipts__positive_blocks_proved_others_empty() -> None:
     assert result.anchor is None
 
 
+@pytest.mark.parametrize("first", [ANY_LOG, NO_LOG], ids=["may hold", "is empty"])
+def test_require_may_hold__every_block_and_its_neighbours__only_empty_ones_refused(
+    first: bytes,
+) -> None:
+    result = certified(
+        scope(), evidence((first, RECEIPTS), *[(NO_LOG, STATED)] * 2, (ANY_LOG, RECEIPTS))
+    )
+    empty = {block.number for block in result.blocks if block.claim is Claim.EMPTY}
+
+    for number in range(8, 17):
+        if number not in empty:
+            result.require_may_hold(Epoch(7), BlockNumber(number))
+            continue
+        with pytest.raises(InputsDisagree, match=f"log of block {number}, whose bloom rules"):
+            result.require_may_hold(Epoch(7), BlockNumber(number))
+
+
 def test_certify__blocks_digest__keccak_of_hashes_and_claims() -> None:
     spelled = b"".join(
         block.hash + claim for block, claim in zip(FOUR, (b"\2", b"\1", b"\2", b"\1"), strict=True)

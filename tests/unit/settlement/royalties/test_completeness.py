@@ -55,11 +55,11 @@ def test_certificates__next_epoch__continues_after_the_reference_block() -> None
     second = computed(NEXT, chain, store)
 
     assert isinstance(second, ComputedEpoch)
-    certificates = [one.facts.certified.certificate for one in (first, second)]
+    certificates = [one.facts.frame.certified.certificate for one in (first, second)]
     assert [(one.start, one.end) for one in certificates] == [(5, 10), (10, 13)]
     assert second.manifest.completeness_previous == first.manifest.completeness_digest
     assert first.manifest.completeness_previous == ZERO_HASH
-    assert second.facts.certified.anchor == chain.headers[9]
+    assert second.facts.frame.certified.anchor == chain.headers[9]
 
 
 def test_certificates__nothing_stored__chain_computed_again() -> None:

@@ -166,7 +166,7 @@ def test_gather__previous_epoch__must_be_active(events: list[str], wait: Wait | 
 
     if wait is None:
         assert isinstance(facts, EpochFacts)
-        assert facts.previous_manifest_digest == DIGEST
+        assert facts.frame.previous_manifest_digest == DIGEST
     else:
         assert isinstance(facts, NotYetComputable)
         assert facts.reason is wait
@@ -178,7 +178,7 @@ def test_gather__vetoed_attempts__counted() -> None:
     chain.veto(FIRST_EPOCH)
     chain.commit(FIRST_EPOCH, DIGEST, active_at=0, attempt=2)
 
-    assert facts_of(chain, FIRST_EPOCH).attempt == 2
+    assert facts_of(chain, FIRST_EPOCH).frame.attempt == 2
 
 
 def test_compute_epoch__second_attempt__same_root_other_manifest() -> None:
@@ -206,9 +206,9 @@ def test_gather__borders__blocks_by_timestamp() -> None:
 
     facts = facts_of(chain, FIRST_EPOCH)
 
-    assert (facts.boundary, facts.reference) == (boundary, reference)
-    assert facts.reference.number == twin.number + 1
-    assert facts.last_before_start is None
+    assert (facts.frame.boundary, facts.frame.reference) == (boundary, reference)
+    assert facts.frame.reference.number == twin.number + 1
+    assert facts.frame.last_before_start is None
 
 
 def test_gather__epoch_without_blocks__borders_before_it() -> None:
@@ -222,7 +222,7 @@ def test_gather__epoch_without_blocks__borders_before_it() -> None:
 
     facts = facts_of(chain, NEXT + 4)
 
-    assert facts.boundary == facts.reference == facts.last_before_start == last
+    assert facts.frame.boundary == facts.frame.reference == facts.frame.last_before_start == last
     assert len(facts.consumption) == len(facts.funded) == 0
 
 
@@ -307,7 +307,7 @@ def test_compute_epoch__demanded_level__in_the_manifest(level: Level) -> None:
 
     assert isinstance(answer, ComputedEpoch)
     assert answer.manifest.completeness_level is level
-    assert answer.facts.certified.certificate.level is level
+    assert answer.facts.frame.certified.certificate.level is level
 
 
 def test_compute_epoch__headers_demanded__unproved_blocks_suffice() -> None:
@@ -317,7 +317,7 @@ def test_compute_epoch__headers_demanded__unproved_blocks_suffice() -> None:
     answer = computed(FIRST_EPOCH, chain, ComputedInMemory())
 
     assert isinstance(answer, ComputedEpoch)
-    assert [block.claim for block in answer.facts.certified.blocks] == [
+    assert [block.claim for block in answer.facts.frame.certified.blocks] == [
         Claim.UNPROVED,
         Claim.EMPTY,
         Claim.UNPROVED,

@@ -105,7 +105,7 @@ def test_explain_leaf__any_kind__says_of_which_attempt_and_asset(leaf_id: Hash32
         manifest.root,
     )
     assert explained.asset == DUSD
-    scope = EVERYTHING.facts.scope
+    scope = EVERYTHING.facts.frame.scope
     event = explained.parameters
     assert (event.block_number, event.log_index) == (scope.parameters_block, scope.parameters_log)
 
@@ -250,7 +250,7 @@ def test_explain__work_under_verdict_beside_it__weight_counts_and_earns_nothing(
     assert [row.credibility_ppm for row in part.rows] == [0, 1_000_000]
     verdict, nothing = (row.verdict for row in part.rows)
     assert verdict is not None
-    verdicts = computed.facts.verdicts
+    verdicts = computed.facts.frame.verdicts
     place = verdicts.block_number[0], verdicts.log_index[0]
     assert (verdict.block_number, verdict.log_index) == place
     assert nothing is None

@@ -1,34 +1,15 @@
-from contracts.evm import Epoch
-from settlement.royalties.compute_epoch import NotYetComputable, Wait
-from settlement.royalties.derivation import ComputedEpoch, bundle_files
+"""`export_bundle`; bundles of large epochs are compared with it in the integration tests."""
+
+from settlement.royalties.derivation import bundle_files, derive
 from settlement.royalties.export import export_bundle
-from tests.royalties_builders import FIRST_EPOCH, SETTLEMENT, sample_chain
-from tests.royalties_fakes import ComputedInMemory, FilesInMemory
+from tests.royalties_builders import FIRST_EPOCH, facts_of, sample_chain
+from tests.royalties_fakes import FilesInMemory
 
 
-def test_export__computable_epoch__all_files_of_the_stored_attempt() -> None:
-    writer, store = FilesInMemory(), ComputedInMemory()
-
-    result = export_bundle(
-        FIRST_EPOCH, settlement=SETTLEMENT, source=sample_chain(), store=store, writer=writer
-    )
-
-    assert isinstance(result, ComputedEpoch)
-    assert writer.files == bundle_files(result)
-    assert store.by_attempt[FIRST_EPOCH, 1] == result
-
-
-def test_export__not_computable_yet__nothing_written() -> None:
+def test_export__computed_epoch__all_its_files() -> None:
     writer = FilesInMemory()
+    computed = derive(facts_of(sample_chain(), FIRST_EPOCH))
 
-    result = export_bundle(
-        Epoch(FIRST_EPOCH + 9),
-        settlement=SETTLEMENT,
-        source=sample_chain(),
-        store=ComputedInMemory(),
-        writer=writer,
-    )
+    export_bundle(computed, writer)
 
-    assert isinstance(result, NotYetComputable)
-    assert result.reason is Wait.GRACE_NOT_FINAL
-    assert writer.files == {}
+    assert writer.files == bundle_files(computed)

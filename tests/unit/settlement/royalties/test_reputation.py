@@ -23,7 +23,7 @@ def test_reputation_of__whole_epoch__what_the_ruleset_itself_says(
     """The ruleset is asked as if all had paid in one asset: then it counts everybody once."""
     facts = facts_of_epoch()
     inputs, registry = inputs_of(facts), registry_of(facts)
-    parameters = parameters_in_force(facts.parameters, facts.epoch)
+    parameters = parameters_in_force(facts.frame.parameters, facts.frame.epoch)
     accepted = accept_usage(inputs, parameters, registry)
     weights = weigh_rows(accepted, inputs, parameters, registry).weights
     everybody: dict[bytes, int] = {who: 1 for fees in inputs.fees.values() for who in fees}

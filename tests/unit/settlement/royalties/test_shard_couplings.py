@@ -108,9 +108,9 @@ def test_coupled_rows__whole_epoch__what_a_pseudonym_keeps_out_and_nothing_else(
     found = coupled_rows(
         subscribed=facts.subscribed,
         consumption=facts.consumption,
-        parameters=parameters_in_force(facts.parameters, facts.epoch),
+        parameters=parameters_in_force(facts.frame.parameters, facts.frame.epoch),
         registry=computed.registry,
-        scope=facts.scope,
+        scope=facts.frame.scope,
     )
 
     left_out = computed.distribution.quarantine

@@ -1,4 +1,4 @@
-"""`require_same`: an epoch that came to something else in shards is refused, and what is named."""
+"""`settle_shards`: what shards come to settles every epoch as it is settled in one piece."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -15,12 +15,10 @@ from settlement.royalties.allocate_shards import (
     shard_bounds,
 )
 from settlement.royalties.derivation import ComputedEpoch, EpochFacts, derive, inputs_of
-from settlement.royalties.distribution import SubscriberAllocation
-from settlement.royalties.errors import ShardsDisagree
+from settlement.royalties.distribution import Distribution, SubscriberAllocation
 from settlement.royalties.parameters import parameters_in_force
 from settlement.royalties.quarantine import accept_usage
-from settlement.royalties.reasons import Reason
-from settlement.royalties.shard_distribution import require_same
+from settlement.royalties.shard_distribution import settle_shards
 from settlement.royalties.shard_result import AssetSums, ShardResult, merged
 from settlement.royalties.shard_rules import WorkFactors
 from tests.royalties_builders import (
@@ -42,7 +40,7 @@ SONG, FILM = work("song"), work("film")
 def total_of(computed: ComputedEpoch) -> ShardResult:
     """What shards of an epoch must come to: its allocations, added up."""
     facts, shares = computed.facts, computed.distribution.allocations
-    parameters = parameters_in_force(facts.parameters, facts.epoch)
+    parameters = parameters_in_force(facts.frame.parameters, facts.frame.epoch)
     accepted = accept_usage(inputs_of(facts), parameters, computed.registry)
     return ShardResult(
         subscribers=len({share.subscriber for share in shares}),
@@ -90,30 +88,43 @@ EPOCHS = {
 }
 
 
+def settled(total: ShardResult, computed: ComputedEpoch) -> Distribution:
+    frame = computed.frame
+    return settle_shards(
+        total,
+        funded=inputs_of(computed.facts).funded,
+        parameters=parameters_in_force(frame.parameters, frame.epoch),
+        registry=computed.registry,
+        scope=frame.scope,
+    )
+
+
 @pytest.mark.parametrize("name", EPOCHS)
-def test_require_same__epoch_of_every_rule__agrees(name: str) -> None:
+def test_settle_shards__sums_of_an_epoch__its_distribution(name: str) -> None:
     computed = derive(EPOCHS[name])
 
-    require_same(total_of(computed), computed)
+    found = settled(total_of(computed), computed)
+
+    assert found == replace(computed.distribution, allocations=())
 
 
 @pytest.mark.parametrize("name", EPOCHS)
-def test_require_same__epoch_of_every_rule_in_shards__agrees(name: str) -> None:
+def test_settle_shards__shards_of_an_epoch__its_distribution(name: str) -> None:
     facts = EPOCHS[name]
     computed = derive(facts)
     key = ShardKey(
-        chain_id=facts.chain_id,
-        contract=facts.payouts,
-        epoch=facts.epoch,
-        attempt=facts.attempt,
-        inputs_digest=facts.reference.hash,
+        chain_id=facts.frame.chain_id,
+        contract=facts.frame.payouts,
+        epoch=facts.frame.epoch,
+        attempt=facts.frame.attempt,
+        inputs_digest=facts.frame.reference.hash,
     )
     order = ShardOrder(
         key=key,
         shard_count=3,
-        parameters=parameters_in_force(facts.parameters, facts.epoch),
+        parameters=parameters_in_force(facts.frame.parameters, facts.frame.epoch),
         registry=computed.registry,
-        scope=facts.scope,
+        scope=facts.frame.scope,
     )
     events = UsageEvents(subscribed=facts.subscribed, consumption=facts.consumption)
     coupled = find_couplings(order, events)
@@ -123,10 +134,10 @@ def test_require_same__epoch_of_every_rule_in_shards__agrees(name: str) -> None:
         for shard in range(3)
     ]
 
-    require_same(merged(shards), computed)
+    assert settled(merged(shards), computed) == replace(computed.distribution, allocations=())
 
 
-def test_require_same__leaves_of_two_parts_and_assets__listed_as_the_tree_has_them() -> None:
+def test_settle_shards__leaves_of_two_parts_and_assets__listed_as_the_tree_has_them() -> None:
     leaves = derive(EPOCHS["many payees"]).distribution.leaves
 
     assert [(leaf.work_id, leaf.part, leaf.asset) for leaf in leaves] == [
@@ -135,51 +146,3 @@ def test_require_same__leaves_of_two_parts_and_assets__listed_as_the_tree_has_th
         for part in (0, 1)
         for asset in (DUSD, EURT)
     ]
-
-
-def moved(sums: AssetSums, *, charged: tuple[int, ...], unallocated: int, song: int) -> AssetSums:
-    """The same money, elsewhere; what is missing comes from the film."""
-    works = dict(sums.per_work)
-    works[bytes(SONG)] += song
-    works[bytes(FILM)] -= song + sum(charged) + unallocated
-    return replace(
-        sums,
-        charged=tuple(BaseUnits(had + by) for had, by in zip(sums.charged, charged, strict=True)),
-        unallocated=BaseUnits(sums.unallocated + unallocated),
-        per_work=works,
-    )
-
-
-@pytest.mark.parametrize(
-    ("charged", "unallocated", "song", "what"),
-    [
-        ((0, 0, 0), 1, 0, "totals"),
-        ((0, 0, 0), 0, 1, "leaves"),
-        ((1, -1, 0), 0, 0, "leaves"),
-    ],
-)
-def test_require_same__one_unit_elsewhere__says_where(
-    charged: tuple[int, ...], unallocated: int, song: int, what: str
-) -> None:
-    computed = derive(EPOCHS["fees"])
-    total = total_of(computed)
-    first, *others = total.assets
-    changed = moved(first, charged=charged, unallocated=unallocated, song=song)
-
-    with pytest.raises(ShardsDisagree) as refused:
-        require_same(replace(total, assets=(changed, *others)), computed)
-
-    assert (refused.value.epoch, refused.value.what) == (computed.facts.epoch, what)
-
-
-def test_require_same__row_left_out_for_another_reason__quarantine() -> None:
-    computed = derive(EPOCHS["everything"])
-    total = total_of(computed)
-    first, *others = total.quarantined
-    other = next(reason for reason in Reason if reason is not first.reason)
-    changed = replace(total, quarantined=(replace(first, reason=other), *others))
-
-    with pytest.raises(ShardsDisagree) as refused:
-        require_same(changed, computed)
-
-    assert (refused.value.epoch, refused.value.what) == (computed.facts.epoch, "quarantine")

@@ -72,6 +72,14 @@ def test_key__other_length_or_count__refused() -> None:
         verifying_key_from_bytes(data[:224] + (3).to_bytes(8, "little") + data[232:])
 
 
+@pytest.mark.parametrize("inputs", [0, 2, 9])
+def test_key__of_another_number_of_public_inputs__says_so(inputs: int) -> None:
+    data, count = key_bytes(), (1 + inputs).to_bytes(8, "little")
+
+    with pytest.raises(BadProofDocument, match=rf"^public inputs: '{inputs}' is not 1$"):
+        verifying_key_from_bytes(data[:224] + count + data[232:264] * (1 + inputs))
+
+
 def test_key__flags__decide_the_root_and_refuse_infinity() -> None:
     data = bytearray(key_bytes())
     key = verifying_key_from_bytes(bytes(data))
