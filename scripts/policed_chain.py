@@ -19,9 +19,9 @@ from settlement.payouts.gas import FeeQuote
 from settlement.payouts.operation import EpochSubject, Kind, Operation
 from settlement.payouts.policy_terms import LeafVerdict
 from settlement.payouts.protocols import Finality, PayoutChain
-from settlement.payouts.view import Backing, Fund, Objection, Receipt, Usage
+from settlement.payouts.view import Backing, Fund, Objection, OwnCheck, Receipt, Usage
 
-NOT_OWED = Objection(None, "policy: the books do not owe this")
+NOT_OWED = Objection(None, "policy: the books do not owe this", OwnCheck.POLICY)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +120,9 @@ def stop_objection(operation: Operation, stops: Stops) -> Objection | None:
     """What the submitter is told of an asset that does not tie out; None where it does."""
     subject = operation.subject
     reason = None if isinstance(subject, EpochSubject) else stops.reason(subject.asset)
-    return None if reason is None else Objection(None, f"reconciliation: {reason}")
+    if reason is None:
+        return None
+    return Objection(None, f"reconciliation: {reason}", OwnCheck.RECONCILIATION)
 
 
 def policy_objection(verdict: LeafVerdict | None) -> Objection | None:
@@ -135,4 +137,4 @@ def policy_objection(verdict: LeafVerdict | None) -> Objection | None:
         if not line.is_allowed
         for reason in line.reasons
     ]
-    return Objection(None, "policy: " + "; ".join(dict.fromkeys(reasons)))
+    return Objection(None, "policy: " + "; ".join(dict.fromkeys(reasons)), OwnCheck.POLICY)

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import rlp  # type: ignore[import-untyped]
+import rlp
 from eth_abi.abi import encode
 
 from contracts.event_spec import ROYALTY_CONTRACTS

@@ -13,7 +13,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import rlp  # type: ignore[import-untyped]
+import rlp
 
 from contracts.evm import Address, BlockNumber, Hash32, Timestamp, keccak
 from indexer.chain import Header

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-import rlp  # type: ignore[import-untyped]
+import rlp
 
 from contracts.evm import Hash32, keccak
 

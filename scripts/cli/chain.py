@@ -35,8 +35,6 @@ def rewind(  # noqa: PLR0917 - the options of a command
     own, and posted again. Payout operations and computed epochs stay. Without --yes, show what it
     would do and exit 2. Stop the indexer first.
     """
-    if not reason.strip():
-        raise Rejected("--reason: say why, it is kept with the index and the books")
     with migrated(settings_of(context)) as (settings, engine):
         one = _chosen(settings, chain)
         with rewinding(engine, one) as db_tx:

@@ -42,7 +42,7 @@ def add(
         raise Rejected(f"FILE: {file}: {error.strerror}") from error
     with migrated(settings_of(context)) as (settings, engine):
         _, one = chosen(settings, settlement)
-        kept = BatchDocuments(engine, one, _batch(one)).add(source, added_by=_said(by))
+        kept = BatchDocuments(engine, one, _batch(one)).add(source, added_by=by.strip())
     given = kept.document
     op_ids = [str(one) for one in op_ids_of(given, len(given.lines))]
     print_json(_spelled(given) | {"is_new": kept.is_new, "op_ids": op_ids} | _settled(kept))
@@ -62,7 +62,7 @@ def accept(
         raise Rejected(str(error)) from error
     with migrated(settings_of(context)) as (settings, engine):
         _, one = chosen(settings, settlement)
-        stored = BatchDocuments(engine, one, _batch(one)).accept(wanted, accepted_by=_said(by))
+        stored = BatchDocuments(engine, one, _batch(one)).accept(wanted, accepted_by=by.strip())
     if stored is None:
         fail("no finalized block is indexed yet: run the indexer first", CHECK_FAILED)
     print_json(_told(stored) | _settled(stored))
@@ -105,9 +105,3 @@ def _spelled(one: PayoutDocument) -> dict[str, object]:
 def _settled(kept: KeptDocument) -> dict[str, object]:
     """Lines that the chain has settled already; nothing is paid on them again."""
     return {"settled": list(kept.settled)}
-
-
-def _said(by: str) -> str:
-    if not by.strip():
-        raise Rejected("--by: say who decides")
-    return by.strip()

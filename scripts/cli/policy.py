@@ -65,7 +65,7 @@ def hold(
     payee = _account(account)
     with migrated(settings_of(context)) as (_, engine), engine.begin() as connection:
         records = PolicyRecords(connection)
-        records.hold(payee, reason=_said("--reason", reason), decided_by=_said("--by", by))
+        records.hold(payee, reason=reason.strip(), decided_by=by.strip())
     print_json({"account": str(payee), "held": True, "not_bound": NOT_BOUND})
 
 
@@ -76,7 +76,7 @@ def release(
     payee = _account(account)
     with migrated(settings_of(context)) as (_, engine), engine.begin() as connection:
         records = PolicyRecords(connection)
-        records.release(payee, reason=_said("--reason", reason), decided_by=_said("--by", by))
+        records.release(payee, reason=reason.strip(), decided_by=by.strip())
     print_json({"account": str(payee), "held": False})
 
 
@@ -91,7 +91,7 @@ def tier(
     payee = _account(account)
     with migrated(settings_of(context)) as (_, engine), engine.begin() as connection:
         PolicyRecords(connection).set_tier(
-            payee, number, reason=_said("--reason", reason), decided_by=_said("--by", by)
+            payee, number, reason=reason.strip(), decided_by=by.strip()
         )
     print_json({"account": str(payee), "tier": number})
 
@@ -147,7 +147,7 @@ def screen(
             records = PolicyRecords(connection)
             before = records.in_force()
             if source is not None:
-                records.accept(source, accepted_by=_said("--by", by))
+                records.accept(source, accepted_by=by.strip())
             after = records.in_force()
             if after is None:
                 fail("no screening list was ever accepted: name a FILE", CHECK_FAILED)
@@ -269,10 +269,3 @@ def _operation(text: str) -> Hash32:
         return hash_from_wire(text, "OP_ID")
     except BadWireValue as error:
         raise Rejected(str(error)) from error
-
-
-def _said(option: str, text: str) -> str:
-    """Text that says something."""
-    if not text.strip():
-        raise Rejected(f"{option}: is empty; it is kept with the record")
-    return text.strip()

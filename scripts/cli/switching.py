@@ -5,7 +5,6 @@ from typing import Annotated
 import typer
 
 from scripts.cli.context import migrated, print_json, settings_of
-from scripts.errors import Rejected
 from settlement.payouts.adapters.signing_record import RESUME, STOP, SqlSigningSwitch
 
 ReasonOption = Annotated[str, typer.Option(help="Why; it is kept for ever.")]
@@ -25,8 +24,6 @@ def resume(context: typer.Context, reason: ReasonOption) -> None:
 
 
 def _turn(context: typer.Context, position: str, reason: str) -> None:
-    if not reason.strip():
-        raise Rejected("--reason: say why")
     with migrated(settings_of(context)) as (_, engine):
         switch = SqlSigningSwitch(engine)
         switch.turn(position, reason.strip())

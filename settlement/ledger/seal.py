@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import Literal, NamedTuple
 
-from merkletools import MerkleTools  # type: ignore[import-untyped]
+from merkletools import MerkleTools
 
 from contracts.evm import ZERO_HASH, Epoch, Hash32, Timestamp
 from settlement.ledger.accounts import Book, length_prefixed

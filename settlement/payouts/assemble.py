@@ -18,7 +18,7 @@ from settlement.payouts.obligations import lines_call
 from settlement.payouts.operation import EpochSubject, Kind, LineSubject, Operation
 from settlement.payouts.protocols import PayoutChain
 from settlement.payouts.signing_policy import Refusal, RefusalKind
-from settlement.payouts.view import Backing, Fund, Objection
+from settlement.payouts.view import Backing, Fund, Objection, OwnCheck
 
 _OF_SIZE = (
     RefusalKind.TRANSACTION_LIMIT,
@@ -98,7 +98,8 @@ class Assembler:
         if refusal.kind in _OF_SIZE and len(one.operations) > 1:
             self._queue.extendleft(reversed(halves(one.operations)))
             return []
-        objection = Objection(None, f"signing policy: {refusal.kind.value}: {refusal.detail}")
+        reason = f"signing policy: {refusal.kind.value}: {refusal.detail}"
+        objection = Objection(None, reason, OwnCheck.SIGNING_POLICY)
         return [Held(op_id, objection) for op_id in one.op_ids]
 
     def _backed(self, due: Sequence[Operation]) -> tuple[list[Operation], list[Held]]:
@@ -114,12 +115,12 @@ class Assembler:
         held: list[Held] = []
         for one in ordered:
             fund = fund_of(one)
-            reason = None if fund is None else _lacks(one, backings[fund], promised[fund])
-            if reason is None:
+            lack = None if fund is None else _lacks(one, backings[fund], promised[fund])
+            if lack is None:
                 _promise(promised, one)
                 backed.append(one)
             else:
-                held.append(Held(one.op_id, Objection(None, reason)))
+                held.append(Held(one.op_id, lack))
         return backed, held
 
     def _without_objection(self, group: Sequence[Operation]) -> tuple[list[Operation], list[Held]]:
@@ -170,15 +171,17 @@ def _promise(promised: Counter[Fund], operation: Operation) -> None:
         promised[fund] += operation.subject.amount
 
 
-def _lacks(operation: Operation, backing: Backing | Objection, promised: int) -> str | None:
+def _lacks(operation: Operation, backing: Backing | Objection, promised: int) -> Objection | None:
     """What the contract lacks to pay it; None if it has enough."""
     if isinstance(backing, Objection):
-        return backing.reason
+        return backing
     if backing.shortfall:
-        return f"the contract holds {backing.shortfall} less than it accounts for"
+        reason = f"the contract holds {backing.shortfall} less than it accounts for"
+        return Objection(None, reason, OwnCheck.BACKING)
     if not isinstance(operation.subject, LineSubject) or operation.kind is not Kind.PAYOUT:
         return None
     left = backing.float_units - promised
     if operation.subject.amount <= left:
         return None
-    return f"the float has {max(left, 0)} units left of {operation.subject.asset}"
+    reason = f"the float has {max(left, 0)} units left of {operation.subject.asset}"
+    return Objection(None, reason, OwnCheck.FLOAT)

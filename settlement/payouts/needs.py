@@ -13,6 +13,7 @@ from enum import StrEnum
 from contracts.calls import SkipReason
 from settlement.payouts.assemble import Held
 from settlement.payouts.report import Stop, TickReport
+from settlement.payouts.view import OwnCheck
 
 TRANSACTIONS_AHEAD_MIN = 10
 """With gas money for fewer transactions than this left, somebody should send some."""
@@ -85,13 +86,13 @@ _OF_STOPS = {
 }
 """The others end by themselves: open nonces are mined, or are final."""
 
-_OF_REASONS = (
-    ("the float has ", NeedKind.FLOAT),
-    ("the contract holds ", NeedKind.SHORTFALL),
-    ("signing policy: ", NeedKind.SIGNING_LIMIT),
-    ("policy: ", NeedKind.POLICY),
-    ("reconciliation: ", NeedKind.RECONCILIATION),
-)
+_OF_CHECKS = {
+    OwnCheck.FLOAT: NeedKind.FLOAT,
+    OwnCheck.BACKING: NeedKind.SHORTFALL,
+    OwnCheck.SIGNING_POLICY: NeedKind.SIGNING_LIMIT,
+    OwnCheck.POLICY: NeedKind.POLICY,
+    OwnCheck.RECONCILIATION: NeedKind.RECONCILIATION,
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,8 +133,7 @@ def need_of_held(held: Held) -> NeedKind:
     objection = held.objection
     if objection.refusal is SkipReason.PAYEE_HELD:
         return NeedKind.HELD_ON_CHAIN
-    begins = (kind for start, kind in _OF_REASONS if objection.reason.startswith(start))
-    return next(begins, NeedKind.REFUSED)
+    return NeedKind.REFUSED if objection.check is None else _OF_CHECKS[objection.check]
 
 
 def _met(report: TickReport) -> Iterator[tuple[NeedKind, str]]:

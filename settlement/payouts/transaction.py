@@ -13,7 +13,7 @@ Source: EIP-1559, EIP-2718.
 
 from dataclasses import dataclass
 
-import rlp  # type: ignore[import-untyped]
+import rlp
 
 from contracts.evm import Address, ChainId, Hash32, keccak
 from contracts.units import UINT256_MAX

@@ -76,12 +76,26 @@ class ChainView:
         return receipt if receipt.block_number <= self.finalized.number else None
 
 
+class OwnCheck(StrEnum):
+    """Which check of ours holds an operation back, though the contract might pay it."""
+
+    POLICY = "policy"
+    RECONCILIATION = "reconciliation"
+    SIGNING_POLICY = "signing_policy"
+    FLOAT = "float"
+    BACKING = "backing"
+
+
 @dataclass(frozen=True, slots=True)
 class Objection:
-    """Why an operation would not be paid now: the contract's own reason, else revert data."""
+    """Why an operation would not be paid now: the contract's own reason, else revert data.
+
+    `check` is set where the objection is ours and not the contract's.
+    """
 
     refusal: Refusal | SkipReason | None
     reason: str
+    check: OwnCheck | None = None
 
 
 @dataclass(frozen=True, slots=True)

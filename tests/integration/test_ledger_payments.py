@@ -74,18 +74,6 @@ def test_payable_lines__tips_and_document_lines__open_ones_in_order(connection: 
     assert {line.op_id: line.asset for line in lines}[tips[1].op_id] == ZERO_ADDRESS
 
 
-def test_entry_of__event_of_a_payment__its_entry(connection: Connection) -> None:
-    books, chain = LedgerStore(connection, BOOK), PaymentChain()
-    tip = chain.tip_received(ALICE, 70)
-    post_payments(chain, books)
-    reads = LedgerReads(connection, BOOK)
-
-    (entry,) = reads.journal(after=None, entries_max=9)
-
-    assert reads.entry_of(tip.ref) == entry.id
-    assert reads.entry_of(chain.blocks.funded(1).ref) is None
-
-
 def test_paid_lines__of_tips__for_the_windows_of_policies(connection: Connection) -> None:
     books, chain = LedgerStore(connection, BOOK), PaymentChain()
     tip = chain.tip_received(ALICE, 70)

@@ -18,12 +18,12 @@ from contracts.leaves import FEES_ID
 from contracts.units import UINT256_MAX
 from scripts.embedded.postgres import PostgresServer
 from settlement.errors import EntryConflict
-from settlement.ledger.accounts import CASH, AccountKind, Book, paid_in, unclaimed
+from settlement.ledger.accounts import CASH, Account, AccountKind, Book, paid_in, unclaimed
 from settlement.ledger.adapters import schema, tables
 from settlement.ledger.adapters.bulk import ROWS_MAX, chunks, insert_new
 from settlement.ledger.adapters.queries import select_balances
 from settlement.ledger.adapters.reads import LedgerReads
-from settlement.ledger.adapters.rows import account_columns, account_from_row, account_row
+from settlement.ledger.adapters.rows import account_columns, account_from_row
 from settlement.ledger.adapters.store import LedgerStore
 from settlement.ledger.balances import JournalKey
 from settlement.ledger.post import post_step
@@ -96,6 +96,12 @@ def settled(engine: Engine) -> MoneyChain:
 
 
 OPEN_LEAF = leaf({BOB: 5}, work_id=work(8))
+
+
+def account_row(account: Account, book: Book) -> dict[str, Any]:
+    names = ("kind", "epoch", "work_id", "part", "payee")
+    place = {"chain_id": book.chain_id, "contract": book.contract}
+    return {"id": book.account_id(account)} | place | {n: getattr(account, n) for n in names}
 
 
 @pytest.mark.parametrize("table", [table.name for table in schema.APPEND_ONLY])

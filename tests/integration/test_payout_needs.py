@@ -21,11 +21,11 @@ from settlement.payouts.adapters.standing_tables import PAYOUT_STANDING, RETENTI
 from settlement.payouts.assemble import Held
 from settlement.payouts.needs import NeedKind, needs_of
 from settlement.payouts.report import Stop, TickReport
-from settlement.payouts.view import Objection
+from settlement.payouts.view import Objection, OwnCheck
 from tests.royalties_builders import SETTLEMENT
 
 OP = Hash32.from_int(7)
-LACKS_FLOAT = Held(OP, Objection(None, "the float has 4 units left of 0x00"))
+LACKS_FLOAT = Held(OP, Objection(None, "4 units left", OwnCheck.FLOAT))
 POOR = TickReport(stop=Stop.NO_GAS_MONEY, held=(LACKS_FLOAT, LACKS_FLOAT))
 NOBODY: frozenset[NeedKind] = frozenset()
 

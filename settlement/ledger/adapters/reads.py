@@ -23,7 +23,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, aggregate_order_by
 from sqlalchemy.sql.base import ReadOnlyColumnCollection
 
 from contracts.columns import AddressColumn, Uint256Column
-from contracts.evm import Address, BlockNumber, ChainId, Epoch, Hash32, LogRef
+from contracts.evm import Address, BlockNumber, ChainId, Epoch, Hash32
 from contracts.leaves import SplitLine
 from settlement.ledger.accounts import MAY_BE_NEGATIVE, Account, AccountKind, Book
 from settlement.ledger.adapters.checkpoints import Totals, assets_of, totals_at
@@ -59,7 +59,7 @@ from settlement.ledger.balances import (
     StandingCommitment,
     TrialBalanceLine,
 )
-from settlement.ledger.journal import JournalEntry, SourceKind, log_source, named_entry
+from settlement.ledger.journal import JournalEntry, SourceKind
 
 _LEAF = ("op_id", "epoch", "work_id", "part", "asset")
 
@@ -196,13 +196,6 @@ class LedgerReads:
             )
             for row in self._connection.execute(query)
         ]
-
-    def entry_of(self, ref: LogRef) -> Hash32 | None:
-        """The entry that an event made in the current version of this book."""
-        version = self._connection.execute(select(current_version(self._book))).scalar_one()
-        found = named_entry(log_source(ref, version))
-        query = select(JOURNAL_ENTRY.c.id).where(*is_of(JOURNAL_ENTRY, self._book))
-        return self._connection.execute(query.where(JOURNAL_ENTRY.c.id == found)).scalar()
 
     def leaf_lines(self, since: BlockNumber) -> list[LeafLines]:
         """Settled lines of every leaf that has an open line or was settled above block `since`.

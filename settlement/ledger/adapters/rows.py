@@ -1,4 +1,4 @@
-"""Accounts and entries as rows, and back; an entry is checked when it is read back."""
+"""Accounts and entries from their rows; an entry is checked when it is read back."""
 
 from collections.abc import Iterable
 from itertools import groupby
@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement, FromClause, Row, Select, literal, select, 
 
 from contracts.evm import Hash32
 from settlement.errors import EntryConflict
-from settlement.ledger.accounts import Account, AccountKind, Book
+from settlement.ledger.accounts import Account, AccountKind
 from settlement.ledger.adapters.tables import ACCOUNT, JOURNAL_ENTRY, POSTING
 from settlement.ledger.balances import JournalKey
 from settlement.ledger.journal import (
@@ -23,20 +23,6 @@ from settlement.ledger.journal import (
 _ATTRIBUTES = ("kind", "epoch", "work_id", "part", "payee")
 _DEBIT = ACCOUNT.alias("debit")
 _CREDIT = ACCOUNT.alias("credit")
-
-
-def account_row(account: Account, book: Book) -> dict[str, Any]:
-    """An account of `book` as a row."""
-    return {
-        "id": book.account_id(account),
-        "chain_id": book.chain_id,
-        "contract": book.contract,
-        "kind": account.kind.value,
-        "epoch": account.epoch,
-        "work_id": account.work_id,
-        "part": account.part,
-        "payee": account.payee,
-    }
 
 
 def account_columns(source: FromClause, prefix: str = "") -> list[ColumnElement[Any]]:

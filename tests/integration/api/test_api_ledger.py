@@ -10,7 +10,7 @@ from hashlib import sha256
 from typing import Any
 
 import pytest
-from merkletools import MerkleTools  # type: ignore[import-untyped]
+from merkletools import MerkleTools
 from sqlalchemy import Engine, text
 
 from api.context import Deps, Limits

@@ -1,5 +1,5 @@
 import pytest
-import rlp  # type: ignore[import-untyped]
+import rlp
 
 from contracts.headers import NotAHeader, header_fields
 

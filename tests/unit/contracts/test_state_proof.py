@@ -1,7 +1,7 @@
 """Proofs of accounts and slots, against a trie that is built from the definition."""
 
 import pytest
-import rlp  # type: ignore[import-untyped]
+import rlp
 from hypothesis import given
 from hypothesis import strategies as st
 

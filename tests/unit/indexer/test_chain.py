@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-import rlp  # type: ignore[import-untyped]
+import rlp
 from hypothesis import given
 from hypothesis import strategies as st
 

@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-import rlp  # type: ignore[import-untyped]
+import rlp
 
 from contracts.evm import keccak
 from indexer.adapters.block_documents import block_from_document, receipts_from_document

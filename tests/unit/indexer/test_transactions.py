@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-import rlp  # type: ignore[import-untyped]
+import rlp
 
 from contracts.evm import ZERO_HASH, Hash32, keccak
 from indexer.adapters.answer_fields import NotTheSchema

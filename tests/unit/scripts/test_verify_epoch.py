@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import rlp  # type: ignore[import-untyped]
+import rlp
 import sha3
 from eth_abi.abi import encode
 

@@ -9,7 +9,7 @@ from settlement.payouts.obligations import commit_operation
 from settlement.payouts.operation import (
     Operation,
 )
-from settlement.payouts.view import Objection
+from settlement.payouts.view import Objection, OwnCheck
 from tests.fakes_payout_chain import (
     ASSET,
     CHAIN_ID,
@@ -86,7 +86,7 @@ def test_assembled__objections_and_missing_backing__held_with_reasons() -> None:
     held, paid = assembled([operation(0), commit()], chain)
 
     reason = "the contract holds 5 less than it accounts for"
-    assert held == Held(operation(0).op_id, Objection(None, reason))
+    assert held == Held(operation(0).op_id, Objection(None, reason, OwnCheck.BACKING))
     assert isinstance(paid, Assembled)
 
 

@@ -16,7 +16,7 @@ from settlement.payouts.needs import (
 from settlement.payouts.report import Stop, TickReport
 from settlement.payouts.signing_policy import Refusal as SigningRefusal
 from settlement.payouts.signing_policy import RefusalKind
-from settlement.payouts.view import Objection
+from settlement.payouts.view import Objection, OwnCheck
 from tests.fakes_payout_chain import FakeBooks, World, payment, withdrawal
 
 OP, OTHER_OP = Hash32.from_int(1), Hash32.from_int(2)
@@ -25,6 +25,10 @@ CONTRACT = Address(b"\xc0" * 20)
 
 def held(reason: str, refusal: Refusal | SkipReason | None = None) -> Held:
     return Held(OP, Objection(refusal, reason))
+
+
+def held_by(check: OwnCheck, op_id: Hash32 = OP, reason: str = "x") -> Held:
+    return Held(op_id, Objection(None, reason, check))
 
 
 def test_what_to_do__every_kind__a_sentence() -> None:
@@ -58,9 +62,11 @@ def test_needs_of__stop__only_what_does_not_end_by_itself(
     ("one", "kind"),
     [
         (held("payee_held", SkipReason.PAYEE_HELD), NeedKind.HELD_ON_CHAIN),
-        (held("policy: payee_listed: x"), NeedKind.POLICY),
-        (held("signing policy: no_limit: x"), NeedKind.SIGNING_LIMIT),
-        (held("reconciliation: x"), NeedKind.RECONCILIATION),
+        (held_by(OwnCheck.POLICY), NeedKind.POLICY),
+        (held_by(OwnCheck.SIGNING_POLICY), NeedKind.SIGNING_LIMIT),
+        (held_by(OwnCheck.RECONCILIATION), NeedKind.RECONCILIATION),
+        (held_by(OwnCheck.FLOAT), NeedKind.FLOAT),
+        (held_by(OwnCheck.BACKING), NeedKind.SHORTFALL),
         (held("bad_proof", Refusal.BAD_PROOF), NeedKind.REFUSED),
         (held("needs 9 gas, budget 8"), NeedKind.REFUSED),
     ],
@@ -71,7 +77,10 @@ def test_need_of_held__reason__kind(one: Held, kind: NeedKind) -> None:
 
 def test_needs_of__many_of_one_kind__counted_with_the_first_reason() -> None:
     report = TickReport(
-        held=(held("policy: a"), Held(OTHER_OP, Objection(None, "policy: b"))),
+        held=(
+            held_by(OwnCheck.POLICY, reason="policy: a"),
+            held_by(OwnCheck.POLICY, OTHER_OP, "policy: b"),
+        ),
         paused=(CONTRACT,),
         other_keys=(CONTRACT,),
         exhausted=(OP,),

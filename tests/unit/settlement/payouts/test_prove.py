@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 
 import pytest
-import rlp  # type: ignore[import-untyped]
+import rlp
 
 from contracts.evm import Address, BlockNumber, BlockRef, ChainId, Epoch, Hash32, Timestamp, keccak
 from contracts.storage import settlement_slot

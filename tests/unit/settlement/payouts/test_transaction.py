@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-import rlp  # type: ignore[import-untyped]
+import rlp
 from coincurve import PrivateKey
 
 from contracts.evm import Address, Hash32
