@@ -236,8 +236,8 @@ GUARDS = (
     Mutation(
         "midaz_2485",
         f"{_LEDGER}/journal.py",
-        """keccak(source.kind.encode() + b":" + source.id""",
-        """keccak(id(source).to_bytes(16, "big") + source.id""",
+        """keccak(kind.encode() + b":" + source_id""",
+        """keccak(id(source_id).to_bytes(16, "big") + source_id""",
     ),
 )
 
