@@ -68,7 +68,7 @@ def replacement_fee(old: Fee, quote: FeeQuote, caps: FeeCaps) -> Fee | FeeAboveC
     neither is above its cap; base fee + tip <= max_fee_wei.
     Source: geth core/txpool/legacypool (list.Add, PriceBump).
     """
-    tip_wei = max(_bumped(old.tip_wei), min(quote.tip_wei, caps.tip_wei))
+    tip_wei = _raised_tip(old, quote, caps)
     if tip_wei > caps.tip_wei:
         return FeeAboveCap(needed_wei=tip_wei, cap_wei=caps.tip_wei)
     includable_wei = quote.base_fee_wei + tip_wei
@@ -77,6 +77,29 @@ def replacement_fee(old: Fee, quote: FeeQuote, caps: FeeCaps) -> Fee | FeeAboveC
         return FeeAboveCap(needed_wei=needed_wei, cap_wei=caps.max_fee_wei)
     roomy_wei = min(includable_wei + quote.base_fee_wei, caps.max_fee_wei)
     return Fee(max_fee_wei=max(needed_wei, roomy_wei), tip_wei=tip_wei)
+
+
+def outbidding_fee(old: Fee, quote: FeeQuote, caps: FeeCaps) -> Fee | FeeAboveCap:
+    """Bid for a nonce at which a node keeps something else than what we last signed.
+
+    What it keeps is an older version that we forgot with a lost backup, at fees up to our caps.
+    Ours is not in its pool: it may have the highest fee already, and only lack the tip. What this
+    cannot outbid in the end has a tip within a tenth of the cap, or a fee, and then is includable.
+
+    Invariants: the tip is at least a tenth above the old one; max_fee_wei is the cap, and pays for
+    base fee and tip.
+    """
+    tip_wei = _raised_tip(old, quote, caps)
+    needed_wei = quote.base_fee_wei + tip_wei
+    if tip_wei > caps.tip_wei:
+        return FeeAboveCap(needed_wei=tip_wei, cap_wei=caps.tip_wei)
+    if needed_wei > caps.max_fee_wei:
+        return FeeAboveCap(needed_wei=needed_wei, cap_wei=caps.max_fee_wei)
+    return Fee(max_fee_wei=caps.max_fee_wei, tip_wei=tip_wei)
+
+
+def _raised_tip(old: Fee, quote: FeeQuote, caps: FeeCaps) -> int:
+    return max(_bumped(old.tip_wei), min(quote.tip_wei, caps.tip_wei))
 
 
 def _bumped(fee_wei: int) -> int:

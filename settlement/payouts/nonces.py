@@ -34,6 +34,7 @@ from settlement.payouts.gas import (
     FeeAboveCap,
     FeeCaps,
     FeeQuote,
+    outbidding_fee,
     replacement_fee,
 )
 from settlement.payouts.operation import Attempt, History, Operation, SignedTransaction
@@ -201,6 +202,8 @@ def care(
     old = Fee(max_fee_wei=newest.max_fee_wei, tip_wei=newest.tip_wei)
     fee = replacement_fee(old, market.quote, market.caps)
     if _is_due(attempt, counts, market):
+        if isinstance(fee, FeeAboveCap) and not is_known:
+            fee = outbidding_fee(old, market.quote, market.caps)
         return _renewed(attempt, fee, is_useful=is_useful, is_known=is_known)
     if is_known:
         return Leave()

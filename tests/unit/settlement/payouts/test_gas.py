@@ -12,6 +12,7 @@ from settlement.payouts.gas import (
     FeeQuote,
     fee_for,
     gas_limit,
+    outbidding_fee,
     replacement_fee,
 )
 
@@ -137,3 +138,25 @@ def test_replacement_fee__again_and_again__seven_times_from_the_highest_first_bi
 def test_gas_limit__estimate__a_quarter_more_up_to_the_protocol_cap() -> None:
     assert gas_limit(100_000) == 125_000
     assert gas_limit(16_000_000) == TRANSACTION_GAS_MAX
+
+
+@pytest.mark.parametrize(
+    ("old", "base_fee", "tip", "expected"),
+    [
+        pytest.param(fee(1000, 10), 1, 1, fee(1000, 11), id="the fee at its cap, the tip grows"),
+        pytest.param(fee(910, 10), 1, 50, fee(1000, 50), id="no tenth left below the cap"),
+        pytest.param(fee(2000, 10), 1, 1, fee(1000, 11), id="the cap was lowered since"),
+        pytest.param(
+            fee(1000, 91), 1, 1, FeeAboveCap(needed_wei=101, cap_wei=100), id="tip above its cap"
+        ),
+        pytest.param(
+            fee(1000, 10), 990, 1, FeeAboveCap(needed_wei=1001, cap_wei=1000), id="asked above cap"
+        ),
+    ],
+)
+def test_outbidding_fee__old_fee_and_quote__table(
+    old: Fee, base_fee: int, tip: int, expected: object
+) -> None:
+    caps = FeeCaps(max_fee_wei=1000, tip_wei=100)
+
+    assert outbidding_fee(old, FeeQuote(base_fee_wei=base_fee, tip_wei=tip), caps) == expected

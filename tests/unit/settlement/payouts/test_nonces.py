@@ -163,6 +163,34 @@ def test_care__useful_nonce__table(
     )
 
 
+AT_CAP = attempt(transaction(5, fee=1000))
+
+
+@pytest.mark.parametrize(
+    ("seen", "expected"),
+    [
+        pytest.param(
+            view(),
+            Replace(AT_CAP, Fee(max_fee_wei=1000, tip_wei=11)),
+            id="unknown: what the node keeps in its place is outbid by the tip",
+        ),
+        pytest.param(
+            view(AT_CAP.newest.tx_hash),
+            AtCap(FeeAboveCap(needed_wei=1100, cap_wei=1000), None),
+            id="known: nothing more can be bid",
+        ),
+    ],
+)
+def test_care__too_long_and_its_fee_at_the_cap__by_what_the_node_keeps(
+    seen: ChainView, expected: object
+) -> None:
+    found = care(
+        AT_CAP, contracts=[CONTRACT], is_useful=True, view=seen, counts=COUNTS, market=STALE
+    )
+
+    assert found == expected
+
+
 @pytest.mark.parametrize(
     ("one", "seen", "now", "expected"),
     [
