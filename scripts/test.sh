@@ -22,6 +22,9 @@ contract_checks() {
     step "Solidity tests" forge test
 }
 
+# In its folder, and not by --prefix: npm would look for the machine's settings (certificates, proxy, registry) below it.
+install_ganache() { (cd tests/ganache && npm ci --no-audit --no-fund --loglevel=error); }
+
 bin=.venv/bin
 export PATH="$PWD/node_modules/.bin:$PATH"
 if [ "${1:-}" = planted ]; then
@@ -50,7 +53,7 @@ wait "$contracts" || failed=$?
 cat "$said"
 [ "$failed" = 0 ] || exit "$failed"
 if [ ! tests/ganache/node_modules/.package-lock.json -nt tests/ganache/package-lock.json ]; then
-    step "Ganache, a second kind of node" npm ci --prefix tests/ganache --no-audit --no-fund --loglevel=error
+    step "Ganache, a second kind of node" install_ganache
 fi
 # Three at once on two cores: much of this is waiting for servers. The longest begin first.
 step "tests on real servers" $bin/pytest -q -n 3 --dist loadfile --no-loadscope-reorder --durations 12 --durations-min 10 \
