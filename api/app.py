@@ -18,12 +18,14 @@ from api.adapters.rate_limits import RedisWindows
 from api.adapters.snapshot import NewPool, Pool, new_pool
 from api.context import Context, Deps
 from api.entitlements import EntitlementDesk
+from api.examples import show_examples
 from api.glossary import explain_words
 from api.head_requests import HeadAsGet
 from api.heads import Heads
 from api.metrics import RequestMetrics
 from api.middleware import OriginGate, RequestBounds, RequestLimiter, RequestTimer
 from api.problem_details import describe_problems, install_handlers, problems
+from api.query_parameters import require_known_parameters
 from api.rate_limits import Limiter
 from api.rate_limits_clients import Peers
 from api.routes import (
@@ -79,11 +81,12 @@ _PROBLEMS = problems(400, 404, 413, 414, 422, 429, 503)
 _SHORT, _FULL = "/v1", "/v1/settlements/{settlement}"
 
 
-def _declare_settlement(settlement: str = Path(description="Name of the settlement")) -> None:
+async def _declare_settlement(settlement: str = Path(description="Name of the settlement")) -> None:
     """Puts the name into the OpenAPI document; `context.the_view` reads it."""
 
 
 _SETTLEMENT = (Depends(_declare_settlement),)
+_KNOWN = (Depends(require_known_parameters),)
 
 
 def create_app(deps: Deps) -> FastAPI:
@@ -127,6 +130,7 @@ def create_app(deps: Deps) -> FastAPI:
         app.include_router(router)
     describe_problems(app)
     explain_words(app)
+    show_examples(app)
     _add_middleware(app, context, shared)
     return app
 
@@ -176,8 +180,8 @@ def _add_middleware(app: FastAPI, context: Context, shared: RedisWindows | None)
 
 
 def _routers() -> tuple[APIRouter, ...]:
-    short = APIRouter(prefix=_SHORT, responses=_PROBLEMS)
-    full = APIRouter(prefix=_FULL, responses=_PROBLEMS, dependencies=_SETTLEMENT)
+    short = APIRouter(prefix=_SHORT, responses=_PROBLEMS, dependencies=_KNOWN)
+    full = APIRouter(prefix=_FULL, responses=_PROBLEMS, dependencies=(*_SETTLEMENT, *_KNOWN))
     for module in _OF_ONE_SETTLEMENT:
         short.include_router(module.router)
         full.include_router(module.router)

@@ -22,7 +22,8 @@ from api.metrics import RequestMetrics
 from api.sessions import KnownSessions
 from api.trees import TreeCache
 from contracts.addresses import Settlement
-from contracts.evm import ChainId, Timestamp
+from contracts.evm import Address, ChainId, Timestamp
+from reconciliation.close_figures import AssetUnit
 from settlement.payments.verify_payment import PaymentDesk
 
 WRITERS_MAX = 5
@@ -59,7 +60,8 @@ class Deps:
     among them. `now` is wall-clock time, for lags, sessions and rates. Without
     `head_of` the lag in blocks is unknown, without `balances` no gate is read. `payments` are the
     desks of settlements by name: what is written about payments goes through them; `documents` are
-    those for payout documents.
+    those for payout documents. `units` are how people write the tokens of settlements, by name, as
+    far as it is known by now.
     """
 
     database_url: str
@@ -72,6 +74,7 @@ class Deps:
     balances: BalanceSource | None = None
     payments: Mapping[str, PaymentDesk] = field(default_factory=dict)
     documents: Mapping[str, DocumentDesk] = field(default_factory=dict)
+    units: Mapping[str, Mapping[Address, AssetUnit]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

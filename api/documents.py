@@ -20,12 +20,19 @@ from api.errors import (
     DatabaseUnavailable,
     ListTaken,
     NotAPerson,
+    NotFound,
     NotIndexed,
     NotTheAccepter,
 )
 from contracts.evm import Address, Hash32, Timestamp
+from settlement.payouts.acceptance import SignedDocument
 from settlement.payouts.documents import PayoutDocument
-from settlement.payouts.errors import BadDocument, DocumentConflict, NotAcceptable
+from settlement.payouts.errors import (
+    BadAcceptance,
+    BadDocument,
+    DocumentConflict,
+    NotAcceptable,
+)
 
 Answer = TypeVar("Answer")
 
@@ -61,8 +68,28 @@ class Documents(Protocol):
         """Accept a document as of the finalized block; None while there is none.
 
         Raises:
-            NotAcceptable: it is not known here, or the same person added it.
+            NotAcceptable: it is not known here, or the same person added it, or two signatures are
+                needed and it has not got them.
             DocumentConflict: its list was paid with other lines.
+        """
+        ...
+
+    def sign(
+        self, digest: Hash32, signature: bytes, *, persons: Mapping[Address, str]
+    ) -> SignedDocument:
+        """Keep the signature of one of these persons over a document that was added.
+
+        Raises:
+            NotAcceptable: it is not known here.
+            BadAcceptance: the signature is of something else, or of nobody among them.
+        """
+        ...
+
+    def signed(self, digest: Hash32) -> SignedDocument:
+        """A document with all signatures that are kept of it.
+
+        Raises:
+            NotAcceptable: it is not known here.
         """
         ...
 
@@ -130,6 +157,48 @@ async def accept_document(
     if accepted is None:
         raise NotIndexed(settlement, "finalized block")
     return accepted
+
+
+async def sign_document(
+    desk: DocumentDesk,
+    digest: Hash32,
+    signature: bytes,
+    *,
+    account: Address | None,
+    writers: Semaphore,
+) -> SignedDocument:
+    """Keep the signature of who is signed in; the same one again changes nothing.
+
+    Raises:
+        NotAPerson: nobody who may is signed in.
+        BadValue: it is not theirs, or not over this document.
+        NotTheAccepter: the document was never added.
+        DatabaseUnavailable: the database does not answer.
+    """
+    name = desk.person(account)
+    persons = {one: name for one in desk.persons if one == account}
+    try:
+        return await _written(
+            lambda: desk.documents.sign(digest, signature, persons=persons), writers
+        )
+    except BadAcceptance as error:
+        said = "0x" + signature.hex()
+        raise BadValue(str(error), field="signature", value=said) from error
+    except NotAcceptable as error:
+        raise NotTheAccepter(str(error), field="digest", value=digest) from error
+
+
+async def signed_document(desk: DocumentDesk, digest: Hash32, writers: Semaphore) -> SignedDocument:
+    """A document with its signatures.
+
+    Raises:
+        NotFound: it was never added.
+        DatabaseUnavailable: the database does not answer.
+    """
+    try:
+        return await _written(lambda: desk.documents.signed(digest), writers)
+    except NotAcceptable as error:
+        raise NotFound(str(error), field="digest", value=str(digest)) from error
 
 
 async def _written(work: Callable[[], Answer], writers: Semaphore) -> Answer:

@@ -4,8 +4,16 @@ from collections.abc import Sequence
 
 from api.adapters.account_totals import AssetTotals
 from api.adapters.ledger import StoredEntry
+from api.adapters.seals import SealedClose
 from api.errors import JournalDiffers
-from api.schemas.ledger import AccountBalance, EntryOut, PostingOut, SealOut, StepOut
+from api.schemas.ledger import (
+    AccountBalance,
+    ClosedMonth,
+    EntryOut,
+    PostingOut,
+    SealOut,
+    StepOut,
+)
 from contracts.evm import Address, Hash32
 from settlement.ledger.accounts import Account, Book
 from settlement.ledger.seal import Link, Seal, canonical_bytes, leaf_of, prove, verify_inclusion
@@ -55,12 +63,16 @@ def balance_out(account: Account, totals: AssetTotals) -> AccountBalance:
     )
 
 
-def seal_out(seal: Seal) -> SealOut:
-    """A seal."""
+def seal_out(seal: Seal, closes: Sequence[SealedClose]) -> SealOut:
+    """A seal, with the closed months under it."""
     return SealOut(
         epoch=seal.epoch,
         first_sequence=seal.first_sequence,
         last_sequence=seal.last_sequence,
+        closes=[
+            ClosedMonth(month=f"{one.period // 100:04}-{one.period % 100:02}", leaf=one.leaf)
+            for one in closes
+        ],
         ends_at=seal.ends_at,
         previous=seal.previous,
         root=seal.root,
@@ -68,19 +80,25 @@ def seal_out(seal: Seal) -> SealOut:
 
 
 def proved(
-    stored: StoredEntry, link: Link, book: Book, seal: Seal, leaves: Sequence[Hash32]
+    stored: StoredEntry,
+    link: Link,
+    under: tuple[Book, Seal],
+    leaves: Sequence[Hash32],
+    closes: Sequence[SealedClose],
 ) -> tuple[bytes, list[StepOut]]:
     """The bytes of a sealed entry, and the siblings of its leaf up to the root.
 
     Raises:
         JournalDiffers: the entry's bytes do not make its leaf, or the leaves not the seal.
     """
+    book, seal = under
     data = canonical_bytes(stored.recorded.spelled, book, link.sequence)
     if leaf_of(data) != link.leaf:
         raise JournalDiffers(link.entry_id, "its bytes do not make its leaf")
-    if len(leaves) != seal.last_sequence - seal.first_sequence + 1:
+    counts = (seal.last_sequence - seal.first_sequence + 1, seal.closes)
+    if (len(leaves), len(closes)) != counts:
         raise JournalDiffers(link.entry_id, f"leaves are missing under the seal of {seal.epoch}")
-    proof = prove(link, seal, leaves)
+    proof = prove(link, seal, [*leaves, *(one.leaf for one in closes)])
     if not verify_inclusion(proof):
         raise JournalDiffers(link.entry_id, f"its leaf is not under the seal of {seal.epoch}")
     return data, [StepOut(side=side, hash=sibling) for side, sibling in proof.path]

@@ -140,6 +140,18 @@ def contract_for(settlement: Settlement, family: Family, asset: Address) -> Addr
     return contract
 
 
+def payee_for(settlement: Settlement, payee: Address) -> Address:
+    """A payee of a settlement: money that its contracts get by themselves is nobody's payment.
+
+    Raises:
+        BadValue: it is one of the settlement's contracts or tokens.
+    """
+    ours = {*settlement.contracts.values(), *settlement.payments.values(), *settlement.tokens}
+    if payee in ours:
+        raise BadValue(f"payee: {payee} is a contract of ours", field="payee", value=payee)
+    return payee
+
+
 def family_of(name: str) -> Family:
     """The family of that name.
 

@@ -12,10 +12,13 @@ from api.schemas.statements import (
     SealRef,
     StatementAnswer,
     StatementLineOut,
+    UnitOut,
+    WrittenOut,
 )
 from contracts.event_spec import ContractName
-from contracts.evm import Address, Hash32
+from contracts.evm import ZERO_ADDRESS, Address, Hash32
 from reconciliation.adapters.creator_statement_rows import CursorRow, MoveRow, StatementQuestion
+from reconciliation.close_figures import NATIVE_UNIT, AssetUnit
 from reconciliation.creator_statements import AssetStatement
 
 
@@ -25,8 +28,14 @@ def statement_answer(
     statements: Sequence[AssetStatement],
     moves: Sequence[MoveRow],
     next_cursor: str | None,
+    *,
+    units: Mapping[Address, AssetUnit],
 ) -> StatementAnswer:
-    """Put the parts together; `cursors` is not empty, and its first is the shortest book."""
+    """Put the parts together; `cursors` is not empty, and its first is the shortest book.
+
+    `units` are how people write the tokens, as far as they say; coins are known.
+    """
+    known = {ZERO_ADDRESS: NATIVE_UNIT} | dict(units)
     contracts, period = question.contracts(), question.period
     shortest = cursors[0]
     is_final = len(cursors) == len(contracts) and shortest.timestamp >= period.end
@@ -36,32 +45,45 @@ def statement_answer(
         account=question.payee,
         period=PeriodOut(name=period.name, start=period.start, end=period.end),
         state="final" if is_final else "interim",
-        assets=[asset_out(statement) for statement in statements],
-        moves=[move_out(move, contracts) for move in moves],
+        assets=[asset_out(each, known.get(each.asset)) for each in statements],
+        moves=[move_out(move, contracts, known.get(Address(move.asset))) for move in moves],
         next_cursor=next_cursor,
     )
 
 
-def asset_out(statement: AssetStatement) -> AssetStatementOut:
+def asset_out(statement: AssetStatement, unit: AssetUnit | None) -> AssetStatementOut:
     """One asset."""
+    amounts = {name: getattr(statement, name) for name in WrittenOut.model_fields}
+    written = None
+    if unit is not None:
+        written = WrittenOut(**{name: unit.written(amount) for name, amount in amounts.items()})
     return AssetStatementOut(
         asset=statement.asset,
-        opening=statement.opening,
-        earned=statement.earned,
-        paid=statement.paid,
-        closing=statement.closing,
-        outstanding=statement.outstanding,
-        unclaimed=statement.unclaimed,
-        held=statement.held,
-        refunded=statement.refunded,
-        fees=statement.fees,
+        unit=None if unit is None else UnitOut(symbol=unit.symbol, decimals=unit.decimals),
+        **amounts,
+        written=written,
         lines=[
-            StatementLineOut.model_validate(line, from_attributes=True) for line in statement.lines
+            StatementLineOut(
+                kind=line.kind,
+                contract=line.contract,
+                epoch=line.epoch,
+                subject=line.subject,
+                amount=line.amount,
+                written=_written(line.amount, unit),
+                postings=line.postings,
+            )
+            for line in statement.lines
         ],
     )
 
 
-def move_out(move: MoveRow, contracts: Mapping[Address, ContractName]) -> MoveOut:
+def _written(amount: int, unit: AssetUnit | None) -> str | None:
+    return None if unit is None else unit.written(amount)
+
+
+def move_out(
+    move: MoveRow, contracts: Mapping[Address, ContractName], unit: AssetUnit | None
+) -> MoveOut:
     """One posting with its cause."""
     event = None
     if move.block_number is not None and move.block_hash and move.log_index is not None:
@@ -87,6 +109,7 @@ def move_out(move: MoveRow, contracts: Mapping[Address, ContractName]) -> MoveOu
         subject=Hash32(move.subject) if move.subject else None,
         part=move.part,
         amount=int(move.amount),
+        written=_written(int(move.amount), unit),
         debit=move.debit_kind,
         credit=move.credit_kind,
         event=event,

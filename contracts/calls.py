@@ -69,7 +69,6 @@ class Function:
 WITHDRAW = Function("withdraw", (_WITHDRAWAL,))
 WITHDRAW_BATCH = Function("withdrawBatch", (f"{_WITHDRAWAL}[]",))
 RELEASE_ESCROW = Function("releaseEscrow", (_ESCROW_LEAF,))
-EXPIRE_ESCROW = Function("expireEscrow", (_ESCROW_LEAF,))
 COMMIT_EPOCH = Function("commitEpoch", (_APPROVAL, f"{_SIGNATURE}[]"))
 VETO = Function("veto", ("uint64", "bytes32"))
 PAID_LINES = Function("paidLines", ("uint64", "bytes32", "uint32", "address"))
@@ -173,11 +172,6 @@ def withdraw_batch_call(withdrawals: Sequence[Withdrawal]) -> bytes:
 def release_escrow_call(withdrawal: Withdrawal) -> bytes:
     """releaseEscrow(EscrowLeaf): an escrow or suspense leaf, to whoever is its beneficiary."""
     return RELEASE_ESCROW.encode(_escrow_words(withdrawal))
-
-
-def expire_escrow_call(withdrawal: Withdrawal) -> bytes:
-    """expireEscrow(EscrowLeaf): an escrow or suspense leaf that nobody came for, to nobody."""
-    return EXPIRE_ESCROW.encode(_escrow_words(withdrawal))
 
 
 def withdrawal_from_call(data: bytes) -> Withdrawal:

@@ -109,7 +109,10 @@ def bytes_from_hex(text: str) -> bytes:
     """
     if not text.startswith("0x"):
         raise ValueError(f"not 0x-prefixed: {text!r}")
-    return bytes.fromhex(text[2:])
+    data = bytes.fromhex(text[2:])
+    if 2 * len(data) + 2 != len(text):  # `fromhex` skips white space
+        raise ValueError(f"white space in {text!r}")
+    return data
 
 
 def keccak(data: bytes) -> Hash32:

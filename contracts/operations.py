@@ -3,9 +3,10 @@
 Mirrors `src/settlement/OperationLib.sol`. Every obligation is line `index` of a list, so that its
 id needs no database: whoever knows the chain knows the id, and a second payment of the same
 obligation would carry the same id.
-"""
 
-from eth_abi.abi import encode
+All that is hashed are words of 32 bytes, so they are spelled here: the general encoder takes twenty
+times as long, and the books name every leaf.
+"""
 
 from contracts.evm import ZERO_HASH, Address, ChainId, Epoch, Hash32, keccak
 
@@ -33,9 +34,15 @@ def operation_id(
 ) -> Hash32:
     """keccak256(abi.encode(DOMAIN, chainId, contract, kind, listId, index))."""
     return keccak(
-        encode(
-            ("bytes32", "uint256", "address", "bytes32", "bytes32", "uint256"),
-            (bytes(DOMAIN), chain_id, bytes(contract), bytes(kind), bytes(list_id), index),
+        b"".join(
+            (
+                DOMAIN,
+                _number(chain_id),
+                _address(contract),
+                Hash32(kind),
+                Hash32(list_id),
+                _number(index),
+            )
         )
     )
 
@@ -47,7 +54,7 @@ def leaf_list_id(epoch: Epoch) -> Hash32:
 
 def leaf_index(work_id: Hash32, part: int, asset: Address) -> int:
     """The line of a leaf: uint256(keccak256(abi.encode(workId, part, asset)))."""
-    words = encode(("bytes32", "uint32", "address"), (bytes(work_id), part, bytes(asset)))
+    words = Hash32(work_id) + _number(part, size=4) + _address(asset)
     return int.from_bytes(keccak(words), "big")
 
 
@@ -96,3 +103,12 @@ def payout_operation_id(
 def tip_operation_id(number: int, *, chain_id: ChainId, contract: Address) -> Hash32:
     """The op-id of paying one tip to its creator."""
     return operation_id(KIND_TIP, TIP_LIST, number, chain_id=chain_id, contract=contract)
+
+
+def _number(value: int, *, size: int = 32) -> bytes:
+    """The word of an unsigned integer of so many bytes; one that is not is an `OverflowError`."""
+    return value.to_bytes(size, "big").rjust(32, b"\0")
+
+
+def _address(value: Address) -> bytes:
+    return bytes(12) + Address(value)

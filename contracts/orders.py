@@ -20,14 +20,12 @@ _PERMIT = "(uint256,uint256,uint8,bytes32,bytes32)"
 _PAYMENT = "(bytes32,address,address,bytes32,uint256,uint256,uint256)"
 
 PAY = Function("pay", (_ORDER,))
-PAY_WITH_PERMIT = Function("payWithPermit", (_ORDER, _PERMIT))
 PAY_FOR = Function("payFor", (_ORDER, "bytes", _PERMIT))
 REFUND = Function("refund", (_PAYMENT,))
 REDEEM = Function("redeem", ("uint256",))
 REDEEM_FOR = Function("redeemFor", ("uint256", "address", "uint64", "bytes"))
 TIP = Function("tip", ("address", "bytes32", "uint96"))
 TRANSFER = Function("transfer", ("address", "uint256"))
-PAYMENT_HASH = Function("paymentHash", ("bytes32",))
 
 _ORDER_TYPE = keccak(
     b"Order(bytes32 orderId,address payer,address creator,bytes32 subject,uint32 tierId,"
@@ -37,9 +35,6 @@ _REDEMPTION_TYPE = keccak(b"Redemption(uint256 ticketId,address redeemer,uint64 
 _PERMIT_TYPE = keccak(
     b"Permit(address owner,address spender,uint256 value,uint256 nonce,uint256 deadline)"
 )
-
-REFUNDED = Hash32.from_int(1)
-"""What `paymentHash` answers for a payment that was given back."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -175,11 +170,6 @@ def pay_call(order: Order) -> bytes:
     return PAY.encode(order.words())
 
 
-def pay_with_permit_call(order: Order, permit: Permit) -> bytes:
-    """payWithPermit(Order, Permit), by the payer."""
-    return PAY_WITH_PERMIT.encode(order.words(), permit.words())
-
-
 def pay_for_call(order: Order, signature: bytes, permit: Permit = NO_PERMIT) -> bytes:
     """payFor(Order, bytes, Permit), by anybody."""
     return PAY_FOR.encode(order.words(), signature, permit.words())
@@ -210,8 +200,3 @@ def redeem_for_call(
 ) -> bytes:
     """redeemFor(uint256, address, uint64, bytes), by anybody, with the holder's signature."""
     return REDEEM_FOR.encode(ticket_id, bytes(redeemer), deadline, signature)
-
-
-def payment_hash_call(payer: Address, order_id: Hash32) -> bytes:
-    """paymentHash(bytes32) of one payer's order."""
-    return PAYMENT_HASH.encode(bytes(consumed_key(payer, order_id)))

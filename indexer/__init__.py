@@ -45,6 +45,8 @@ most the step it was in.
 | `disputes.py` | blocks about which endpoints contradict each other |
 | `movements.py` | what transfers do to balances, summed on their way to the store |
 | `upkeep.py` | proofs of older blocks, balances at the finalized block |
+| `backfill.py` | contracts that are added later: their past, beside the index |
+| `opening.py` | the index is opened: endpoint and database are what the plan says |
 | `sync.py` | the use case: `Indexer.step`, `run_until` |
 | `outcomes.py` | what a step did |
 | `errors.py` | failures, by what they mean |

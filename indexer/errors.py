@@ -3,6 +3,8 @@
 A `Transient` while blocks are fetched narrows the range before anybody hears of it; see `sync`.
 """
 
+from collections.abc import Sequence
+
 from contracts.evm import Address, BlockNumber, BlockRef, ChainId, Hash32
 from indexer.agreement import Statement
 
@@ -192,15 +194,39 @@ class StartBlockInFuture(Rejected):
 class SourcesChanged(Rejected):
     """The index was built from other addresses, or from another start block.
 
-    Older logs of a new address would be missing, and missing logs look like no logs.
+    Contracts may be added to an index. One that is taken out, or is said to be another, would leave
+    facts that nobody updates; `gone` names those, as far as the index has a list.
     """
 
-    def __init__(self, chain_id: ChainId, *, stored: Hash32, configured: Hash32) -> None:
+    def __init__(
+        self,
+        chain_id: ChainId,
+        *,
+        stored: Hash32 | None,
+        configured: Hash32,
+        gone: Sequence[str] = (),
+    ) -> None:
+        which = f", without {', '.join(gone)}" if gone else ""
         super().__init__(
             f"the index of chain {chain_id} was built from other sources (digest {stored}, "
-            f"configured {configured}): index into an empty database"
+            f"configured {configured}{which}): configure them again, contracts may only be added, "
+            "or index into an empty database"
         )
         self.chain_id, self.stored, self.configured = chain_id, stored, configured
+
+
+class LateFactsRefused(Rejected):
+    """Books were posted without events of a contract that is being added, and cannot take them.
+
+    Effect: the contract is not added; the index is as it was.
+    """
+
+    def __init__(self, chain_id: ChainId, what: str, number: BlockNumber) -> None:
+        super().__init__(
+            f"{what} at block {number} of chain {chain_id}, and was posted without facts that are "
+            f"being added: `quittance chain rewind --to {number - 1}` takes it back, then index"
+        )
+        self.chain_id, self.number = chain_id, number
 
 
 class LevelUnreachable(Rejected):

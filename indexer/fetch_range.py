@@ -28,7 +28,7 @@ from indexer.chain import check_links
 from indexer.completeness import check_logs, may_hold, wanted_rows
 from indexer.decode import decode
 from indexer.errors import AnswersDisagree
-from indexer.fetched import FetchedRange
+from indexer.fetched import FetchedRange, ProvedLogs
 from indexer.levels import Level, believed
 from indexer.logs import LogBatch, joined
 from indexer.plan import Question
@@ -62,6 +62,19 @@ def fetch_range(
         LogRefused: a log that its block's header, or the question, rules out.
         Transient: the node did not answer.
     """
+    found = fetch_logs(chain, question, blocks, is_final=is_final)
+    return FetchedRange(
+        range=found.range,
+        blocks=found.blocks,
+        decoded=decode(found.logs, question.sources),
+        logs_read=found.logs_read,
+    )
+
+
+def fetch_logs(
+    chain: WitnessedChain, question: Question, blocks: BlockRange, *, is_final: bool
+) -> ProvedLogs:
+    """The same, not yet decoded; arguments and errors are those of `fetch_range`."""
     return blaming(chain, lambda: _fetched(chain, question, blocks, is_final=is_final))
 
 
@@ -82,7 +95,7 @@ class RangesHere:
 
 def _fetched(
     chain: WitnessedChain, question: Question, blocks: BlockRange, *, is_final: bool
-) -> FetchedRange:
+) -> ProvedLogs:
     fetched = _checked_blocks(chain, question, blocks)
     may_have = _may_have(fetched, question)
     candidates = [one for one, may in zip(fetched, may_have.tolist(), strict=True) if may]
@@ -95,14 +108,14 @@ def _fetched(
     last = fetched[-1].header.ref
     if is_final and not chain.confirmed_by(last):
         raise AnswersDisagree(f"block {last.number} vanished while it was fetched")
-    return FetchedRange(
+    return ProvedLogs(
         range=blocks,
         blocks=block_batch(
             [one.header for one in fetched],
             proof=np.where(may_have, proof, Proof.EMPTY).astype(np.uint8),
             rows_digest=rows_digests(logs, blocks),
         ),
-        decoded=decode(logs, question.sources),
+        logs=logs,
         logs_read=logs_read,
     )
 

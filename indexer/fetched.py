@@ -14,6 +14,7 @@ from contracts.evm import Address, BlockRef, ChainId
 from indexer.blocks import BlockBatch
 from indexer.decode import Decoded
 from indexer.errors import ABIMismatch, AnswersDisagree, HeaderRefused, ProofContradicts
+from indexer.logs import LogBatch
 from indexer.ranges import BlockRange
 
 
@@ -27,6 +28,19 @@ class FetchedRange:
     range: BlockRange
     blocks: BlockBatch
     decoded: Decoded
+    logs_read: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProvedLogs:
+    """Blocks that are checked and linked to each other, with all logs that were asked for.
+
+    `logs_read` counts all logs that came over the wire for it, ours and others.
+    """
+
+    range: BlockRange
+    blocks: BlockBatch
+    logs: LogBatch
     logs_read: int
 
 

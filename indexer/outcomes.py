@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from contracts.evm import BlockNumber, BlockRef
+from contracts.evm import Address, BlockNumber, BlockRef
 from indexer.ranges import BlockRange
 
 
@@ -60,6 +60,28 @@ class Proved:
 
 
 @dataclass(frozen=True, slots=True)
+class Backfilled:
+    """Of blocks that we hold it is known now what contracts that are being added did in them.
+
+    What is known is no fact yet; it will be once it is known up to `head`, which is ours.
+    """
+
+    blocks: BlockRange
+    head: BlockNumber
+
+
+@dataclass(frozen=True, slots=True)
+class SourcesAdded:
+    """These contracts are part of the index now, with `logs` logs of its past.
+
+    The indexer has to be opened again: it has asked for the contracts before.
+    """
+
+    addresses: tuple[Address, ...]
+    logs: int
+
+
+@dataclass(frozen=True, slots=True)
 class Narrowed:
     """A fetch failed, and nothing was stored; the next one asks for at most `window_blocks`."""
 
@@ -107,6 +129,8 @@ Outcome = (
     | Finalized
     | Folded
     | Proved
+    | Backfilled
+    | SourcesAdded
     | Narrowed
     | Waiting
     | Disputed

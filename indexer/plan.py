@@ -58,8 +58,7 @@ class IndexedChain:
     @property
     def sources_digest(self) -> Hash32:
         """Digest of what decides which facts an index holds: its start block and its sources."""
-        lines = [f"{address} {self.sources[address].value}" for address in sorted(self.sources)]
-        return keccak("\n".join((str(self.start_block), *lines)).encode())
+        return sources_digest(self.start_block, self.sources)
 
     @property
     def question(self) -> Question:
@@ -70,3 +69,9 @@ class IndexedChain:
             level=self.level,
             profile=self.profile,
         )
+
+
+def sources_digest(start_block: BlockNumber, sources: Mapping[Address, ContractName]) -> Hash32:
+    """Digest of a start block and of the contracts that are indexed from it on."""
+    lines = [f"{address} {sources[address].value}" for address in sorted(sources)]
+    return keccak("\n".join((str(start_block), *lines)).encode())

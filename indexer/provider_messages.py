@@ -55,19 +55,21 @@ _LIMIT = _any_of(
     r"\b(?:no|not) more than\b",
     r"\b(?:less|smaller|fewer|lower|greater|larger|more|longer|wider|bigger) than\b", r"\bexceed",
     r"\bover\b", r"\babove\b", r"\bbelow\b", r"\bunder\b", r"\bbeyond\b", r"\bwithin\b",
-    r"\ballow", r"\bsupport", r"\bonly\b", r"\brestrict", r"\bpermit", r"\bthreshold\b",
+    r"\ballow", r"\bsupport", r"\bonly\b", r"\brestrict", r"\bpermi(?:t|ss)", r"\bthreshold\b",
     r"\bsmaller\b", r"\breduc", r"\bnarrow", r"\bshrink", r"\bdecrease", r">", r"<=", r"\u2264",
 )  # fmt: skip
 _LIMIT_BEHIND = re.compile(
     r"[\s-]*(?:blocks?[\s-]*)?(?:range[\s-]*)?(?:is |are )?(?:the )?\(?"
-    r"(?:max|limit|cap\b|allowed|permitted|supported)"
+    r"(?:max|limit|cap\b|ceiling|all\b|allowed|permi(?:tted|ssible)|supported|or (?:less|fewer)\b|"
+    r"at (?:a time|once|(?:the )?most)\b|(?:per|in one|in each) (?:call|request|query)\b)"
 )
 _NOT_THE_LIMIT = _any_of(
     r"(?<!of )(?<!max )(?<!maximum )(?<!allowed )\brequested\b", r"\bgot\b", r"\breceived\b",
     r"\basked\b", r"\bactual", r"\bprovided\b", r"\bgiven\b", r"\bspecified\b", r"\bcontain",
     r"\bcurrent(?! limit| max| plan)", r"\bspan(?:s|ned|ning)\b", r"\bcovers\b", r"\bwas\b",
     r"\bfrom\b(?!\s*,)", r"\blatest\b", r"\bhead\b", r"\btip\b", r"\bheight\b", r"\blast\b",
-    r"\brecent", r"\bblock number\b", r"\bat block\b", r"\bretry\b", r"\btry again\b",
+    r"\bearliest\b", r"\boldest\b", r"\bfrontier\b", r"\brecent", r"\bblock number\b",
+    r"\bat block\b", r"\bretry\b", r"\btry again\b",
 )  # fmt: skip
 _BLOCK_UNIT = re.compile(
     r"[\s-]*(?:max(?:imum)? |consecutive |requested )?"
@@ -101,6 +103,9 @@ _RESULTS = _any_of(
     r"\btoo much data\b", r"\b(?:response|result|payload) size\b", r"\bcontent too large\b",
     r"\bentity too large\b",
 )  # fmt: skip
+_TIMED_OUT = _any_of(
+    r"\btime[d-]? ?out\b", r"\bdeadline exceeded\b", r"\btook too long\b", r"\bcancell?ed\b"
+)  # fmt: skip
 _ADDRESSES = _any_of(
     r"(?:\btoo many|\bnumber of|\bfewer|\bless|\bmore than|\bmax\w*|"
     r"\blimit(?:ed)?(?: of| to| on)?|\bat most|\bup to|\bexceed\w*|"
@@ -110,14 +115,15 @@ _ADDRESSES = _any_of(
 )  # fmt: skip
 _RATE = _any_of(
     r"\brate[ -]?limit", r"\bthrottl",
-    r"\btoo many (?:concurrent )?(?:requests|calls|connections)",
-    r"\brequests? (?:rate|limit|count|quota|per)\b", r"\bcalls? per\b", r"/ ?s(?:ec(?:ond)?)?\b",
+    r"\btoo many (?:\w+ )?(?:requests?|calls?|connections?)\b",
+    r"\brequests? (?:rate|limit|count|quota|per)\b", r"\bcalls? per\b",
+    r"/ ?(?:s|sec|second|min|minute)\b",
     r"\bper (?:second|sec|minute)\b", r"\brequests? limited to\b", r"\bcompute units?\b",
     r"\bthroughput\b", r"\bquota\b", r"\bunder too much load\b", r"\boverload",
     r"\bover capacity\b", r"\bserver (?:is )?(?:too )?busy", r"\bslow down\b", r"\bback ?off\b",
     r"\bretry[ -]after\b", r"\bhttp(?: status)?(?: code)?:? 429\b", r"^429\b",
-    r"\b(?:retry|try again|wait)(?: \w+)?(?: in| after| for)? \d+(?:\.\d+)? ?(?:m?s\b|"
-    r"sec|min)",
+    r"\b(?:retry|try again|wait|come back|refilled|renewed)(?: \w+)?(?: in| after| for)? \d+"
+    r"(?:\.\d+)? ?(?:m?s\b|sec|min)",
     r"(?:\bhas|\bhave|'ve) exceeded(?: (?:your|its|their|the)(?: (?!range|block)\w+)?"
     r" (?:capacity|limit)|$)",
     r"\b(?<!memory )(?:rate|capacity) exceeded\b", r"\bcredits? limited\b",
@@ -151,6 +157,9 @@ _DATA = _any_of(
     r"\b(?:no|missing) (?:such )?(?:block|header|state|historical|receipts?|data|"
     r"node data)\b",
     r"\bnot have (?:the |this |that )?(?:block|data|state|requested)",
+    r"\b(?:not|cannot|can't|\w+n't)\b[^.;]{0,40}\byet\b",
+    r"\b(?:no|not|cannot|can't|unable)\b[^.;]{0,40}\bsuitable\b",
+    r"\b(?:below|above|outside)(?: \w+){0,2} bounds?\b",
 )  # fmt: skip
 _BILLING = _any_of(
     r"\bfree[ -]?tier\b", r"\bmonthly\b", r"\bbilling\b", r"\bpayment\b", r"\bpaid plan",
@@ -191,7 +200,8 @@ _PAIR = re.compile(
     rf"(?:to ?block\s*[:=]?\s*|block\s*)?{_PLACE}(?!\w)"
 )
 _WAIT = re.compile(
-    r"\b(?:retry|try[_ ]again|wait|back ?off|reset)[^0-9.;]{0,30}?(\d+)(?:\.(\d+))? ?"
+    r"\b(?:retry|try[_ ]again|wait|back ?off|reset|come back|refilled|renewed)[^0-9.;]{0,30}?"
+    r"(\d+)(?:\.(\d+))? ?"
     r"(ms|milli|s|m|h)?"
 )
 _WAIT_KEY = re.compile(r"retry|backoff|try_?again|wait|reset_?(?:in|after)", re.IGNORECASE)
@@ -237,6 +247,8 @@ def complaint(text: str, code: int | None) -> Complaint | None:
         return None
     if _RESULTS.search(text):
         return Complaint.RESULTS
+    if _TIMED_OUT.search(text) and wait_s(text, None) is None:
+        return None
     about = next((meaning for words, meaning in _FIRST if words.search(text)), None)
     if about is not None or block_cap(text) is not None or _TOO_WIDE.search(text):
         return about

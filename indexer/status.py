@@ -15,6 +15,7 @@ from indexer.endpoint_health import EndpointHealth
 from indexer.levels import Level
 from indexer.outcomes import (
     Advanced,
+    Backfilled,
     Disputed,
     Finalized,
     Folded,
@@ -24,6 +25,7 @@ from indexer.outcomes import (
     Outcome,
     Proved,
     Rewound,
+    SourcesAdded,
     Waiting,
 )
 
@@ -111,6 +113,9 @@ def seen(tally: Tally, outcome: Outcome, *, at_ms: int) -> Tally:
         case Lagging(head=head, finalized=finalized):
             reason = f"the node is at block {head}, below block {finalized} that we hold as final"
             return replace(tally, state=State.LAGGING, reason=reason, head=head)
+        case Backfilled(blocks=blocks, head=head):
+            known = f"contracts are being added: known up to block {blocks.end - 1} of {head}"
+            return replace(tally, moved_at_ms=at_ms, reason=known, disputed=())
         case _:
             got_on = replace(tally, moved_at_ms=at_ms, reason=None, disputed=())
             return _got_on(got_on, outcome)
@@ -136,7 +141,8 @@ def standing(tally: Tally, *, at_ms: int, stalled_after_ms: int) -> tuple[State,
 
 
 def _got_on(
-    tally: Tally, outcome: Advanced | Rewound | Finalized | Folded | Proved | Idle
+    tally: Tally,
+    outcome: Advanced | Rewound | Finalized | Folded | Proved | SourcesAdded | Idle,
 ) -> Tally:
     match outcome:
         case Advanced():
@@ -146,7 +152,7 @@ def _got_on(
             return replace(tally, height=height, head=new_head.number, state=State.SYNCING)
         case Finalized(block=block):
             return replace(tally, finalized=block.number)
-        case Folded():
+        case Folded() | SourcesAdded():
             return tally
         case Proved(blocks=blocks):
             return replace(tally, proved=tally.proved + len(blocks))

@@ -4,8 +4,9 @@
 block move together or not at all. Backfill and tail are the same code. A step begins with a look at
 the chain, but far below the finalized block, where nothing moves, one look serves several steps.
 
-Where there is nothing to fetch, a step proves blocks that were stored at a lower level, or brings
-the balances of tokens up to the finalized block.
+Where there is nothing to fetch, a step goes on with contracts that are being added (`backfill.py`),
+proves blocks that were stored at a lower level, or brings the balances of tokens up to the
+finalized block.
 """
 
 import logging
@@ -14,16 +15,14 @@ from typing import assert_never
 
 from contracts.evm import BlockNumber, BlockRef
 from contracts.units import mul_div_down
+from indexer.backfill import Backfill
 from indexer.blame import blaming
 from indexer.chain import LocalChain
 from indexer.disputes import Disputes
 from indexer.errors import (
     BlockDisputed,
-    LevelUnreachable,
     ReorgTooDeep,
-    StartBlockInFuture,
     Transient,
-    WrongChain,
 )
 from indexer.failures import narrower, wanted_pause_s
 from indexer.fetched import FetchedRange, check_events, check_on_head
@@ -31,6 +30,7 @@ from indexer.finality import finalized_block
 from indexer.look import View, fit, last_common, look
 from indexer.outcomes import (
     Advanced,
+    Backfilled,
     Disputed,
     Finalized,
     Folded,
@@ -40,6 +40,7 @@ from indexer.outcomes import (
     Outcome,
     Proved,
     Rewound,
+    SourcesAdded,
     Waiting,
 )
 from indexer.plan import IndexedChain
@@ -74,6 +75,7 @@ class Indexer:
         *,
         ranges: RangeSource,
         now_ms: Callable[[], int],
+        backfill: Backfill | None = None,
     ) -> None:
         self._plan, self._chain, self._store = plan, chain, store
         self._ranges, self._now_ms = ranges, now_ms
@@ -85,6 +87,7 @@ class Indexer:
         self._waits = 0
         self._upkeep = Upkeep(plan, store)
         self._disputes = Disputes(plan, chain, store)
+        self._backfill = backfill
 
     def step(self) -> Outcome:
         """Do the next thing, in one transaction.
@@ -228,7 +231,7 @@ class Indexer:
         )
         stored_ms = self._now_ms()
         self._upkeep.stored(fetched, finalized)
-        self._learn(fetched)
+        self._learn(blocks=len(fetched.range), logs_read=fetched.logs_read)
         return self._advanced(
             fetched,
             view,
@@ -246,12 +249,11 @@ class Indexer:
         end = view.head.number + 1
         return BlockNumber(end if self._plan.end_block is None else min(end, self._plan.end_block))
 
-    def _learn(self, fetched: FetchedRange) -> None:
+    def _learn(self, *, blocks: int, logs_read: int) -> None:
         """A larger range next time, but not so large that its logs would take too much memory."""
         self._window, self._waits = self._window.succeeded(), 0
         logs_max = self._plan.limits.range_logs_max
-        blocks_max = mul_div_down(len(fetched.range), logs_max, max(fetched.logs_read, 1))
-        self._blocks_max = max(blocks_max, 1)
+        self._blocks_max = max(mul_div_down(blocks, logs_max, max(logs_read, 1)), 1)
 
     def _settle(self, local: LocalChain, view: View) -> Outcome:
         """Nothing is left to fetch: finish what follows from what we hold."""
@@ -259,12 +261,30 @@ class Indexer:
         if finalized is not None and finalized != local.finalized:
             self._store.finalize(finalized)
             return Finalized(finalized)
-        proved = self._prove()
-        if proved is not None:
-            return proved
+        more = self._add_sources(local, view) or self._prove()
+        if more is not None:
+            return more
         if self._upkeep.fold(local.finalized):
             return Folded()
         return Idle(view.head.number)
+
+    def _add_sources(
+        self, local: LocalChain, view: View
+    ) -> Backfilled | SourcesAdded | Narrowed | None:
+        """The next step towards contracts that are being added; None if none are."""
+        head = local.head
+        if self._backfill is None or head is None:
+            return None
+        most = min(self._window.blocks, self._blocks_max)
+        due = self._backfill.due(head, final_end=view.final_end, blocks_max=most)
+        if not isinstance(due, BlockRange):
+            return due
+        try:
+            done, logs_read = self._backfill.fetch(due, head, is_final=due.end <= view.final_end)
+        except Transient as error:
+            return self._failed(due, error)
+        self._learn(blocks=len(due), logs_read=logs_read)
+        return done
 
     def _prove(self) -> Proved | Narrowed | None:
         """Fetch finalized blocks that lack a proof again, and keep the proof; None if none do."""
@@ -339,36 +359,6 @@ class Indexer:
             },
         )
         return outcome
-
-
-def open_indexer(
-    plan: IndexedChain,
-    chain: WitnessedChain,
-    store: FactStore,
-    *,
-    ranges: RangeSource,
-    now_ms: Callable[[], int],
-) -> Indexer:
-    """An indexer whose endpoint and database are what the plan says.
-
-    Raises:
-        LevelUnreachable: the chain commits to less than the plan wants proved.
-        WrongChain: the endpoint serves another chain.
-        StartBlockInFuture: the chain has not reached the start block.
-        SourcesChanged: the index was built from other sources.
-        Transient: the chain or the database was unavailable.
-    """
-    reach = plan.profile.reach(plan.start_block)
-    if not reach.level.reaches(plan.level):
-        raise LevelUnreachable(plan.profile.name, plan.level.value, reach.reason)
-    actual = chain.chain_id()
-    if actual != plan.chain_id:
-        raise WrongChain(expected=plan.chain_id, actual=actual)
-    store.check_sources(plan.sources_digest)
-    head = chain.head()
-    if store.local_chain().head is None and head.number < plan.start_block:
-        raise StartBlockInFuture(start_block=plan.start_block, head=head.number)
-    return Indexer(plan, chain, store, ranges=ranges, now_ms=now_ms)
 
 
 def run_until(

@@ -23,7 +23,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from contracts.evm import Address, Timestamp
-from reconciliation.journal_exports import BookedEntry
+from reconciliation.journal_exports import BookedEntry, spelled_gas
 from reconciliation.period import DAY_S, Period, date_of
 from settlement.ledger.accounts import Account, AccountKind, Book
 from settlement.ledger.journal import EntryStatus
@@ -136,6 +136,8 @@ def _transaction(booked: BookedEntry, start: str) -> str:
     if evidence is not None:
         lines.append(f'  block: "{evidence.block_number}"')
         lines.append(f'  blockhash: "{evidence.block_hash}"')
+    if booked.gas_for:
+        lines.append(f'  gasfor: "{spelled_gas(booked)}"')
     for posting in entry.postings:
         unit = commodity(posting.asset)
         lines.append(f"  {account_name(booked.book, posting.debit)}  {posting.amount} {unit}")

@@ -2,7 +2,7 @@
 
 | check | state | against |
 |---|---|---|
-| balance | token balance of the contract | `accounted(asset)`, and what was booked by hand |
+| balance | what the contract holds, coins too | `accounted(asset)`, and what was booked by hand |
 | accounted | `accounted(asset)` | cash, as the logs add up |
 | paid_in | `paidIn(epoch, asset)` | all funding of the epoch |
 | remaining | `remaining(epoch, asset)` | committed, fees and payable of the epoch |
@@ -25,7 +25,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TypeVar
 
-from contracts.evm import Address, Epoch, Hash32
+from contracts.evm import Address, BlockRef, Epoch, Hash32
 from reconciliation.discrepancy import Discrepancy, Kind, Place
 from reconciliation.snapshot import ChainState, Committed, Rebuilt
 
@@ -149,8 +149,7 @@ def _imbalance(
     flows: Sequence[Flow],
 ) -> Discrepancy:
     reading = state.balances[asset]
-    causes = [one for one in flows if one.asset == asset and (one.net > 0) == (difference > 0)]
-    first = causes[0] if causes else None
+    causes = causes_of(flows, asset, difference)
     return Discrepancy(
         kind=Kind.INSOLVENCY if difference < 0 else Kind.MISSING_IN_BOOKS,
         subject=f"balance/{asset}",
@@ -160,18 +159,33 @@ def _imbalance(
         evidence=(
             f"balance {reading.value}, {reading.basis}: {reading.evidence}",
             f"accounted({asset}) {state.accounted.get(asset, 0)}",
-            *(
-                f"transaction {one.transaction_hash} moved {one.net:+d} without an event"
-                for one in causes
-            ),
+            *map(spelled_flow, causes),
             _at(state),
         ),
-        place=Place(
-            transaction_hash=first.transaction_hash if first else None,
-            block_number=first.block_number if first else state.block.number,
-            block_hash=first.block_hash if first else state.block.hash,
-            log_index=first.log_index if first else None,
-        ),
+        place=place_of_flows(causes, state.block),
+    )
+
+
+def causes_of(flows: Sequence[Flow], asset: Address, difference: int) -> list[Flow]:
+    """The transfers that may have made a balance differ so."""
+    return [one for one in flows if one.asset == asset and (one.net > 0) == (difference > 0)]
+
+
+def spelled_flow(flow: Flow) -> str:
+    """A transfer as evidence."""
+    return f"transaction {flow.transaction_hash} moved {flow.net:+d} without an event"
+
+
+def place_of_flows(causes: Sequence[Flow], at: BlockRef) -> Place:
+    """Where the first of them is; the block that was looked at where there is none."""
+    if not causes:
+        return Place(block_number=at.number, block_hash=at.hash)
+    first = causes[0]
+    return Place(
+        transaction_hash=first.transaction_hash,
+        block_number=first.block_number,
+        block_hash=first.block_hash,
+        log_index=first.log_index,
     )
 
 

@@ -27,10 +27,9 @@ def written(amount: int, unit: AssetUnit | None) -> str:
 
 
 def decimal(amount: int, unit: AssetUnit) -> str:
-    """An amount with a decimal point, every digit of it."""
-    whole, part = divmod(abs(amount), 10**unit.decimals)
-    fraction = f".{part:0{unit.decimals}d}" if unit.decimals else ""
-    return f"{'-' if amount < 0 else ''}{grouped(whole)}{fraction} {unit.symbol}"
+    """An amount with a decimal point, every digit of it, and the symbol."""
+    whole, point, fraction = unit.written(abs(amount)).partition(".")
+    return f"{'-' if amount < 0 else ''}{grouped(int(whole))}{point}{fraction} {unit.symbol}"
 
 
 def asset_name(asset: Address, units: Units) -> str:

@@ -111,6 +111,12 @@ class AssetUnit:
     symbol: str
     decimals: int
 
+    def written(self, amount: int) -> str:
+        """Base units with a decimal point, every digit of them."""
+        whole, part = divmod(abs(amount), 10**self.decimals)
+        fraction = f".{part:0{self.decimals}d}" if self.decimals else ""
+        return f"{'-' if amount < 0 else ''}{whole}{fraction}"
+
 
 NATIVE_UNIT = AssetUnit("coins", 18)
 """Of the native coin of every EVM chain."""

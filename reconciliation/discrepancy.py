@@ -24,7 +24,7 @@ class Kind(StrEnum):
     DUST                  parts differ from their whole by less than one unit a part
     UNAUTHORISED_OUTFLOW  something left a payout wallet that nobody planned
     ROOT_MISMATCH         a root on chain is not the one of our documents, or of our books
-    INSOLVENCY            a contract holds less than it owes
+    INSOLVENCY            a contract holds less than it owes, or its token does not say
     SOURCE_DIVERGENCE     two endpoints, or two answers of one, contradict each other
     UNCLAIMED_OR_EXPIRED  money that lies around for too long
     """

@@ -4,7 +4,8 @@ CSV has a row for each posting, JSON Lines an object for each entry. Amounts are
 base units, in JSON too; addresses and hashes are `0x` and lower case, accounts are named by their
 path. Rows come in the journal's order, ascending by time and entry id, also across the books of
 several contracts. An export holds everything that an entry's digest is made of, so whoever reads it
-can compute `content_digest` again.
+can compute `content_digest` again. What the gas of a transaction was for stands beside it, so that
+its cost can be allocated: it is no part of the digest, but follows from the transaction's bytes.
 
 Nothing is collected: lines are made one by one, from entries that come one by one.
 """
@@ -17,8 +18,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from contracts.evm import Hash32
+from reconciliation.gas_parts import GasPart
 from reconciliation.period import time_of
-from settlement.ledger.accounts import Book
+from settlement.ledger.accounts import AccountKind, Book
 from settlement.ledger.journal import JournalEntry
 
 CSV_COLUMNS = (
@@ -42,6 +44,7 @@ CSV_COLUMNS = (
     "amount",
     "debit",
     "credit",
+    "gas_for",
 )
 
 
@@ -50,6 +53,7 @@ class BookedEntry:
     """An entry with the book that it stands in, and the month (YYYYMM) that it was booked in.
 
     `entry_id` and `content_digest` are those of the entry, which whoever read it has computed.
+    `gas_for` says what the gas of a wallet's transaction was for; of other entries nothing.
     """
 
     book: Book
@@ -57,6 +61,7 @@ class BookedEntry:
     entry_id: Hash32
     content_digest: Hash32
     entry: JournalEntry
+    gas_for: tuple[GasPart, ...]
 
 
 def merged(books: Sequence[Iterable[BookedEntry]]) -> Iterator[BookedEntry]:
@@ -65,7 +70,7 @@ def merged(books: Sequence[Iterable[BookedEntry]]) -> Iterator[BookedEntry]:
 
 
 def csv_lines(entries: Iterable[BookedEntry]) -> Iterator[str]:
-    """A header, then one line for each posting."""
+    """A header, then one line for each posting; `gas_for` stands with the posting of gas."""
     yield _csv_line(CSV_COLUMNS)
     for booked in entries:
         head = _head(booked)
@@ -75,6 +80,7 @@ def csv_lines(entries: Iterable[BookedEntry]) -> Iterator[str]:
                 str(posting.amount),
                 posting.debit.path,
                 posting.credit.path,
+                spelled_gas(booked) if posting.debit.kind is AccountKind.GAS else "",
             )
             yield _csv_line((*(str(value) for value in head.values()), str(number), *move))
 
@@ -92,7 +98,22 @@ def json_lines(entries: Iterable[BookedEntry]) -> Iterator[str]:
             }
             for posting in booked.entry.postings
         ]
-        yield json.dumps(document | {"postings": postings}, separators=(",", ":")) + "\n"
+        gas = [
+            {
+                "kind": part.kind,
+                "epoch": part.epoch,
+                "operations": part.operations,
+                "amount": str(part.amount),
+            }
+            for part in booked.gas_for
+        ]
+        more = {"postings": postings, "gas_for": gas or None}
+        yield json.dumps(document | more, separators=(",", ":")) + "\n"
+
+
+def spelled_gas(booked: BookedEntry) -> str:
+    """What the gas of an entry was for, in one line: `withdraw:3=1200;commit:3=800`."""
+    return ";".join(map(str, booked.gas_for))
 
 
 def _head(booked: BookedEntry) -> dict[str, int | str]:

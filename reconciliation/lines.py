@@ -29,28 +29,48 @@ Net = dict[tuple[str, bytes], int]
 """Debits less credits by account and asset, without what is zero."""
 
 
+_OUR_OWN = frozenset({CASH, "float", "surplus", "unexplained", "documents"})
+"""Kinds of accounts between which people book what no event says. Cash is compared with what the
+contract holds; of the others the chain knows nothing."""
+
+
 class Corrections:
     """Manual entries, each of which makes good at most one thing."""
 
     def __init__(self, manuals: Iterable[Booked]) -> None:
-        self._left = [_net(one.movements) for one in manuals]
+        self._left = [(one, _net(one.movements)) for one in manuals]
 
     def takes(self, booked: Sequence[Movement], expected: Sequence[Movement]) -> bool:
-        """Whether one of them makes good, to the last unit, what is booked wrongly; it is spent."""
+        """Whether they make good, to the last unit, what is booked wrongly; then they are spent.
+
+        One may do it at once, or one reverses what is wrong and another books what is right.
+        """
+        back, right = _net(one.reversed() for one in booked), _net(expected)
         good = _net((*(one.reversed() for one in booked), *expected))
-        if not good or good not in self._left:
-            return False
-        self._left.remove(good)
-        return True
+        return self._spends(good) or bool(back and right and self._spends(back, right))
 
     def cash(self) -> dict[Address, int]:
-        """Cash of the others, by asset."""
+        """Cash of those of the others that are between accounts of our own, by asset."""
         cash: Counter[Address] = Counter()
-        for net in self._left:
+        for _, net in self._left:
             for (path, asset), units in net.items():
-                if path == CASH:
+                if path == CASH and _is_our_own(net):
                     cash[Address(asset)] += units
         return dict(cash)
+
+    def uncaused(self) -> list[Booked]:
+        """The others that move what the chain knows of: no event says so, and nothing is mended."""
+        return [one for one, net in self._left if not _is_our_own(net)]
+
+    def _spends(self, *wanted: "Net") -> bool:
+        left = list(self._left)
+        for net in wanted:
+            place = next((at for at, (_, each) in enumerate(left) if net and each == net), None)
+            if place is None:
+                return False
+            del left[place]
+        self._left = left
+        return True
 
 
 def judged(
@@ -61,7 +81,8 @@ def judged(
     """Everything that does not agree, and that no manual entry makes good.
 
     An entry that nothing caused, and an event with the same movements that has no entry, are one
-    discrepancy: the event is in another place than the books say.
+    discrepancy: the event is in another place than the books say. An entry by hand that moves what
+    the chain knows of, and makes nothing good, is an entry that nothing caused.
     """
     found: list[Discrepancy] = []
     for part in parts:
@@ -87,7 +108,7 @@ def judged(
             for expected in left
             if not corrections.takes((), expected.movements)
         ]
-    return found
+    return found + [_extra(one, surroundings(one)) for one in corrections.uncaused()]
 
 
 def in_other_assets(
@@ -96,6 +117,15 @@ def in_other_assets(
     """Those that no cause explains: a wrong entry makes the sums of its own asset wrong too."""
     explained = {one.asset for one in causes}
     return [one for one in consequences if one.asset not in explained]
+
+
+def _is_our_own(net: Net) -> bool:
+    """Whether an entry by hand says nothing that the chain knows better.
+
+    What an accepted document owes, nothing on chain binds: it may be given up by hand.
+    """
+    kinds = {path.split(":")[0] for path, _ in net}
+    return kinds <= _OUR_OWN or kinds == {"owed", "documents"}
 
 
 def _net(movements: Iterable[Movement]) -> Net:
@@ -113,7 +143,7 @@ def _pair(expected: Expected, booked: Booked) -> Discrepancy:
     return Discrepancy(
         kind=kind,
         subject=_subject(expected.source_id, expected.name, log),
-        asset=Address(expected.movements[0].asset),
+        asset=_asset_of(expected.movements, booked.movements),
         expected=after,
         actual=before,
         evidence=(
@@ -141,7 +171,7 @@ def _extra(booked: Booked, around: Surroundings) -> Discrepancy:
     return Discrepancy(
         kind=kind,
         subject=f"entry {Hash32(booked.entry_id)}",
-        asset=Address(booked.movements[0].asset),
+        asset=_asset_of((), booked.movements),
         expected="; ".join(map(_spell, booked.movements)),
         actual=actual,
         evidence=(*(f"books: {_spell(one)}" for one in booked.movements), *_evidence(log, booked)),
@@ -161,7 +191,7 @@ def _lack(expected: Expected) -> Discrepancy:
     return Discrepancy(
         kind=Kind.MISSING_IN_BOOKS,
         subject=_subject(expected.source_id, expected.name, log),
-        asset=Address(expected.movements[0].asset),
+        asset=_asset_of(expected.movements, ()),
         expected="nothing",
         actual="; ".join(map(_spell, expected.movements)),
         evidence=(
@@ -182,6 +212,16 @@ def _moved(found: Discrepancy, expected: Expected) -> Discrepancy:
         actual=f"it is {source}",
         evidence=(*found.evidence, *_evidence(expected.log, None)),
     )
+
+
+def _asset_of(theirs: Sequence[Movement], ours: Sequence[Movement]) -> Address | None:
+    """The asset of which two entries differ, by what the chain says of it; None if of several.
+
+    Where they differ in nothing that moved, it is that of the whole entry.
+    """
+    differing = Counter(theirs) - Counter(ours) or Counter(ours) - Counter(theirs)
+    assets = {one.asset for one in differing or theirs}
+    return Address(assets.pop()) if len(assets) == 1 else None
 
 
 def _difference(expected: Expected, booked: Booked) -> tuple[Kind, str, str]:

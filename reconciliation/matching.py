@@ -4,9 +4,10 @@ Both sides come in the order of their names, and are read once: nothing but what
 entry is named by its cause, so two entries of one name are one event.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Generator, Iterable
+from contextlib import closing
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from reconciliation.movements import Expected, Movement
 
@@ -21,6 +22,22 @@ class Booked(NamedTuple):
     block_hash: bytes | None
     effective_at: int
     movements: tuple[Movement, ...]
+
+
+class Journal(Protocol):
+    """The journal of one book."""
+
+    def entries(self, source_kind: str) -> Generator[Booked]:
+        """Posted entries of one kind of cause, ascending by source; close them when done."""
+        ...
+
+
+class WholeJournal(Journal, Protocol):
+    """The same, with all that stands in it."""
+
+    def kinds(self) -> Collection[str]:
+        """The kinds of cause that its posted entries have."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +80,16 @@ def match(expected: Iterable[Expected], booked: Iterable[Booked]) -> Matched:
         only_expected=only_expected,
         only_booked=only_booked,
     )
+
+
+def uncaused(book: WholeJournal, read: Collection[str]) -> Matched:
+    """Posted entries of kinds of cause that are not read: nothing can have caused them here."""
+    left: list[Booked] = []
+    for kind in sorted(book.kinds()):
+        if kind not in read:
+            with closing(book.entries(kind)) as booked:
+                left += booked
+    return Matched(agreeing=0, only_booked=left)
 
 
 def _agree(expected: Expected, booked: Booked) -> bool:

@@ -1,6 +1,6 @@
 """The books of payment contracts against their chain: line by line, and the money they hold."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from heapq import merge
@@ -9,15 +9,17 @@ from contracts.addresses import Settlement
 from contracts.event_spec import ContractName
 from contracts.evm import ZERO_ADDRESS, Address, BlockRef, Hash32
 from reconciliation.chain_events import ChainEvent, TokenTransfer, events_of
+from reconciliation.checks import Flow, causes_of, place_of_flows, spelled_flow
 from reconciliation.discrepancy import Discrepancy, Kind, Place
 from reconciliation.divergence import LogTally
 from reconciliation.lines import Corrections, Surroundings, in_other_assets, judged
-from reconciliation.matching import Booked, match
+from reconciliation.matching import Booked, match, uncaused
 from reconciliation.movements import Expected
 from reconciliation.overdue import Tolerances, left_alone, waiting
 from reconciliation.payment_movements import PaymentReplay, Unexplained
 from reconciliation.ports import Books, Chain, PaymentBook
 from reconciliation.reading import Reading
+from reconciliation.replay import cash_by_transaction
 
 BOOKED = (
     ContractName.PAY_PER_VIEW_SPLITTER,
@@ -27,6 +29,9 @@ BOOKED = (
     ContractName.PAYOUT_BATCH,
 )
 """The payment contracts that money goes through."""
+
+READ = ("log", "document", "manual")
+"""Kinds of cause that their entries can have."""
 
 LINE = "line "
 """How the subject begins of a line that was paid and that nobody owed; its op-id follows."""
@@ -139,23 +144,47 @@ class _Part:
             of_logs = match(entries, booked)
         with closing(self.book.entries("document")) as booked:
             of_documents = match(replay.owed_by_documents(self.at.timestamp), booked)
-        parts = (of_logs, of_documents)
+        parts = (of_logs, of_documents, uncaused(self.book, READ))
         corrections = Corrections(self.book.entries("manual"))
         found = judged(parts, self._around, corrections)
         found += in_other_assets(self.book.misstated(), found)
         found += [nobody_owed(self.name, self.contract, one) for one in replay.unexplained]
-        cash = {asset: replay.cash[asset] for asset in (ZERO_ADDRESS, *self.settlement.tokens)}
-        for asset, units in corrections.cash().items():
-            cash[asset] = cash.get(asset, 0) + units
-        for asset, units in cash.items():
-            held = self.chain.reading(self.at, asset, self.contract)
-            found += money_of_events(
-                self.name, self.contract, at=self.at, asset=asset, units=units, held=held
-            )
+        found += self._money(replay.cash, corrections.cash())
         found += waiting(self.at, self.book.reservations(), tolerances)
         return found + left_alone(
             f"unclaimed/{self.name}", replay.unclaimed, replay.unclaimed_since, self.at, tolerances
         )
+
+    def _money(
+        self, cash: Mapping[Address, int], by_hand: Mapping[Address, int]
+    ) -> list[Discrepancy]:
+        """What it holds of coins, of every configured token, and of what else its books name."""
+        moved = (asset for asset, units in cash.items() if units)
+        assets = sorted({ZERO_ADDRESS, *self.settlement.tokens, *moved, *by_hand})
+        booked = {asset: cash.get(asset, 0) + by_hand.get(asset, 0) for asset in assets}
+        held = {asset: self.chain.reading(self.at, asset, self.contract) for asset in assets}
+        uneven = {asset for asset in assets if held[asset].value != booked[asset]}
+        flows = self._flows(uneven - {ZERO_ADDRESS})
+        return [
+            found
+            for asset in sorted(uneven)
+            for found in money_of_events(
+                (self.name, self.contract),
+                flows,
+                at=self.at,
+                asset=asset,
+                units=booked[asset],
+                held=held[asset],
+            )
+        ]
+
+    def _flows(self, assets: Collection[Address]) -> Sequence[Flow]:
+        """Transfers that no event explains; only of what is not even, so they are seldom read."""
+        if not assets:
+            return ()
+        replay = PaymentReplay(self.settlement.chain_id, self.contract)
+        entries = payment_entries(self.chain, self.settlement, self.name, replay, self.at)
+        return self.chain.flows(self.contract, self.at, assets, cash_by_transaction(entries))
 
     def _around(self, booked: Booked) -> Surroundings:
         """What stands in the place of an entry that nothing caused."""
@@ -172,8 +201,8 @@ class _Part:
 
 
 def money_of_events(
-    name: ContractName,
-    contract: Address,
+    of: tuple[ContractName, Address],
+    flows: Sequence[Flow],
     *,
     at: BlockRef,
     asset: Address,
@@ -183,6 +212,8 @@ def money_of_events(
     """What a contract holds is what its events, and entries by hand, add up to."""
     if held.value == units:
         return ()
+    name, contract = of
+    causes = causes_of(flows, asset, held.value - units)
     return (
         Discrepancy(
             kind=Kind.INSOLVENCY if held.value < units else Kind.MISSING_IN_BOOKS,
@@ -193,9 +224,10 @@ def money_of_events(
             evidence=(
                 f"balance {held.value}, {held.basis}: {held.evidence}",
                 f"{name} {contract}: {units} by its events",
+                *map(spelled_flow, causes),
                 f"block {at.number} {at.hash}",
             ),
-            place=Place(block_number=at.number, block_hash=at.hash),
+            place=place_of_flows(causes, at),
         ),
     )
 

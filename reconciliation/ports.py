@@ -81,11 +81,12 @@ class Chain(Protocol):
 
     def flows(
         self,
+        contract: Address,
         at: BlockRef,
         assets: Collection[Address],
         explained: Mapping[tuple[bytes, bytes], int],
     ) -> Sequence[Flow]:
-        """Transactions whose token transfers to or from the contract differ from `explained`."""
+        """Transactions whose token transfers to or from a contract differ from `explained`."""
         ...
 
     def balances(
@@ -114,6 +115,10 @@ class PaymentBook(Protocol):
         """Posted entries of one kind of cause, ascending by source; close them when done."""
         ...
 
+    def kinds(self) -> Collection[str]:
+        """The kinds of cause that its posted entries have."""
+        ...
+
     def twin(self, booked: Booked) -> Hash32 | None:
         """Another standing entry with the same movements out of the same account, or block."""
         ...
@@ -140,6 +145,10 @@ class Books(Protocol):
 
     def entries(self, source_kind: str) -> Generator[Booked]:
         """Posted entries of one kind of cause, ascending by source; close them when done."""
+        ...
+
+    def kinds(self) -> Collection[str]:
+        """The kinds of cause that its posted entries have."""
         ...
 
     def twin(self, booked: Booked) -> Hash32 | None:

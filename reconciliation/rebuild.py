@@ -270,7 +270,7 @@ def _payments(
             found
             for asset, reading in readings.items()
             for found in money_of_events(
-                name, contract, at=at, asset=asset, units=replay.cash[asset], held=reading
+                (name, contract), (), at=at, asset=asset, units=replay.cash[asset], held=reading
             )
         ),
         accounts=sums.accounts,

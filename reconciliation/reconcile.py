@@ -10,10 +10,9 @@ chain side comes through the indexer. It finds and records, and never corrects.
 
 import logging
 from collections import Counter
-from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from typing import Protocol
 
 from contracts.addresses import Settlement
 from contracts.evm import ZERO_ADDRESS, Address, BlockNumber, BlockRef, Hash32
@@ -32,7 +31,7 @@ from reconciliation.discrepancy import Discrepancy, Kind, Place
 from reconciliation.divergence import LogTally, Witness, answers_differ, blocks_differ
 from reconciliation.errors import ChainUnavailable
 from reconciliation.lines import Corrections, Surroundings, in_other_assets, judged
-from reconciliation.matching import Booked, Matched, match
+from reconciliation.matching import Booked, Journal, Matched, match, uncaused
 from reconciliation.movements import Expected
 from reconciliation.overdue import Tolerances, dormant, late
 from reconciliation.payment_books import (
@@ -62,6 +61,12 @@ from reconciliation.wallets import (
 )
 
 log = logging.getLogger(__name__)
+
+READ = ("log", "manifest_leaf", "manual")
+"""Kinds of cause that entries of `EpochPayouts` can have."""
+
+_CURSOR = "cursor of "
+"""How the subject begins where a whole book is at a block that is gone."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,19 +155,11 @@ def reconcile(
     return run
 
 
-class BookedEntries(Protocol):
-    """The journal of one book."""
-
-    def entries(self, source_kind: str) -> Generator[Booked]:
-        """Posted entries of one kind of cause, ascending by source; close them when done."""
-        ...
-
-
 def chain_side(
     chain: Chain,
     at: BlockRef,
     documents: Documents,
-    books: BookedEntries,
+    books: Journal,
     *,
     settlement: Settlement,
     flags_since: BlockNumber = GENESIS,
@@ -208,7 +205,7 @@ def unexplained_flows(
         return ()
     replay = Replay(settlement.chain_id, settlement.payouts)
     explained = cash_by_transaction(epoch_entries(replay, chain, state.block, settlement))
-    return chain.flows(state.block, assets.keys(), explained)
+    return chain.flows(settlement.payouts, state.block, assets.keys(), explained)
 
 
 def epoch_entries(
@@ -273,7 +270,7 @@ def _compared(
     leaves = {digest: one.leaves for digest, one in side.documents.items()}
     corrections = Corrections(books.manuals())
     found = judged(
-        (side.logs, side.leaves),
+        (side.logs, side.leaves, uncaused(books, READ)),
         lambda booked: _surroundings(booked, chain, books, histories, settlement),
         corrections,
     )
@@ -308,7 +305,7 @@ def _compared(
     failed = {
         number: one for history in histories for number, one in history.failed_by_block.items()
     }
-    found += payment_discrepancies(chain, books, settlement, tolerances, failed)
+    found += _not_told(payment_discrepancies(chain, books, settlement, tolerances, failed), found)
     if facts is not None and cursor.hash == side.at.hash:
         found += _planned_with(facts, side.state)
     found += late(cursor, chain.finalized(), books.reservations(), tolerances)
@@ -316,11 +313,14 @@ def _compared(
 
 
 def _not_told(more: Iterable[Discrepancy], told: Sequence[Discrepancy]) -> list[Discrepancy]:
-    """Those that are news: coins that are gone show in history and book, a reorg in every book."""
+    """Those that are news: missing coins show in history and book, a reorg in every cursor."""
     names = {one.id for one in told}
     is_reorged = any(one.kind is Kind.REORGED for one in told)
     return [
-        one for one in more if one.id not in names and not (is_reorged and one.kind is Kind.REORGED)
+        one
+        for one in more
+        if one.id not in names
+        and not (is_reorged and one.kind is Kind.REORGED and one.subject.startswith(_CURSOR))
     ]
 
 
@@ -348,7 +348,7 @@ def _surroundings(
 def _cursor_is_gone(cursor: BlockRef, at: BlockRef) -> Discrepancy:
     return Discrepancy(
         kind=Kind.REORGED,
-        subject="cursor of the books",
+        subject=f"{_CURSOR}the books",
         expected=f"block {cursor.number} {cursor.hash}",
         actual=f"block {at.number} {at.hash}",
         evidence=("no entry is of a block that is gone",),

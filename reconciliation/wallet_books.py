@@ -17,10 +17,11 @@ from dataclasses import dataclass
 
 from contracts.evm import ZERO_ADDRESS, BlockRef, Hash32
 from reconciliation.discrepancy import Discrepancy, Kind, Place
-from reconciliation.lines import in_other_assets
-from reconciliation.matching import Booked
+from reconciliation.lines import Corrections, Surroundings, in_other_assets, judged
+from reconciliation.matching import Booked, uncaused
 from reconciliation.overdue import Tolerances
 from reconciliation.ports import Chain, PaymentBook
+from reconciliation.rebuilt_wallets import SOURCES
 from reconciliation.wallets import (
     WalletHistory,
     WalletRecords,
@@ -77,6 +78,9 @@ def wallet_discrepancies(
     if upto is None or (cursor.number <= at.number and upto.hash != cursor.hash):
         return [*found, _is_gone(cursor, upto, history)]
     booked = read_book(book, upto)
+    found += judged(
+        (uncaused(book, SOURCES),), lambda one: Surroundings(twin=book.twin(one)), Corrections(())
+    )
     found += gas_differences(history, records, booked)
     if records.book_nonce is not None and not history.unlocated:
         key = (ZERO_ADDRESS, history.wallet)
@@ -210,7 +214,7 @@ def _difference(
             else "no entry",
             f"transaction {transaction_hash}",
             *(
-                f"{name}: a fee that is not known here; the cost is what left the wallet"
+                f"{name}: a fee that is not known here; what left in its block is the cost"
                 for name in (one.unknown_fees if one else ())
             ),
         ),

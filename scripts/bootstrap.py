@@ -11,8 +11,11 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 from scripts.errors import DatabaseUnusable
 from settlement.ledger.adapters.writer_role import ASSUME_WRITER, WRITER_STANDS
 
-SCHEMA_HEAD = "0006"
+SCHEMA_HEAD = "0007"
 """The newest revision in `scripts/migrations/versions`."""
+
+_POSTGRES_MIN = 15
+"""The oldest major version that the migrations were run on."""
 
 
 def open_database(url: str) -> Engine:
@@ -41,11 +44,13 @@ def migrate(url: str) -> None:
     """Bring the schema up to date, in one transaction; does nothing if it is.
 
     Raises:
-        DatabaseUnusable: it is not ours, newer than we are, or refuses; it is as it was.
+        DatabaseUnusable: it is not ours, newer than we are, of a Postgres that is too old, of
+            another encoding, or refuses; it is as it was.
     """
     engine = _open_as_owner(url)
     try:
         if not _is_up_to_date(engine):
+            _require_usable(engine)
             from scripts.migrations.upgrade import upgrade  # noqa: PLC0415 - Alembic, seldom needed
 
             upgrade(engine)
@@ -57,6 +62,25 @@ def migrate(url: str) -> None:
         raise DatabaseUnusable(str(error)) from error
     finally:
         engine.dispose()
+
+
+def _require_usable(engine: Engine) -> None:
+    """Refuse what the schema cannot stand on.
+
+    Raises:
+        DatabaseUnusable: saying what is needed.
+    """
+    with engine.connect() as connection:
+        version = connection.scalar(text("SELECT current_setting('server_version_num')::int"))
+        encoding = connection.scalar(text("SHOW server_encoding"))
+    if version // 10_000 < _POSTGRES_MIN:
+        raise DatabaseUnusable(
+            f"its server is Postgres {version // 10_000}; {_POSTGRES_MIN} or newer is needed"
+        )
+    if encoding != "UTF8":
+        raise DatabaseUnusable(
+            f"its encoding is {encoding}; create it with ENCODING 'UTF8' TEMPLATE template0"
+        )
 
 
 def _is_up_to_date(engine: Engine) -> bool:

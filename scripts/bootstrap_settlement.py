@@ -10,6 +10,7 @@ from web3 import HTTPProvider, Web3
 
 from contracts.addresses import Settlement
 from contracts.evm import Epoch
+from indexer.adapters.endpoint_address import EndpointAddress
 from indexer.adapters.reads import FactReads
 from reconciliation.adapters.client import RPCClient
 from reconciliation.adapters.reserves import NodeReserves
@@ -89,6 +90,7 @@ def payout_chain(chain: ChainSettings, settlement: Settlement) -> NodePayoutChai
         wiring.paying_contracts(settlement),
         timeout_s=RPC_LIMITS.timeout_s,
         data_fee_oracle=OP_STACK_ORACLE if is_op_stack else None,
+        told=EndpointAddress.of(chain.rpc[0]).without_secrets,
     )
 
 
@@ -283,7 +285,7 @@ class SettlementJobs:
         """The payments of a settlement, with the node for what is not indexed yet."""
         chain, settlement = self._find(name)
         node = payment_node(chain, settlement, timeout_s=RPC_LIMITS.timeout_s)
-        return payment_desk(self.engine, settlement, node)
+        return payment_desk(self.engine, settlement, node, neighbours=chain.settlements)
 
     def reconcile(self, name: str) -> None:
         """Reconcile if the books have moved since the last run."""

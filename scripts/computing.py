@@ -40,7 +40,7 @@ def computed_in(
         epoch,
         settlement=settlement,
         source=source,
-        usage=partial(_usage, connection, settlement, epoch),
+        usage=partial(usage_of, connection, settlement, epoch),
         shards=SqlShards(shards.engine),
         store=store,
         make_tree=hashed_tree_by_two,
@@ -76,15 +76,16 @@ def _export(
         export_bundle(computed, writer)
         return
     frame = computed.frame
-    facts = _usage(connection, settlement, frame.epoch, frame.boundary, frame.reference)
+    facts = usage_of(connection, settlement, frame.epoch, frame.boundary, frame.reference)
     export_large_bundle(computed, writer, source=FactReads(connection, settlement), facts=facts)
 
 
-def _usage(
+def usage_of(
     connection: Connection,
     settlement: Settlement,
     epoch: Epoch,
     boundary: BlockRef,
     reference: BlockRef,
 ) -> ShardReads:
+    """Subscriptions of an epoch up to its boundary block, and usage up to its reference block."""
     return ShardReads(connection, settlement, epoch, boundary=boundary, reference=reference)

@@ -27,6 +27,17 @@ class NotConfigured(Rejected):
     """Something that has no default is not configured."""
 
 
+class NothingConfigured(NotConfigured):
+    """There is no chain, or no settlement on one, and so nothing to do."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(
+            f"no {what} is configured: write it in quittance.toml, or in the file that "
+            "QUITTANCE_CONFIG names; `quittance devnet` runs one to try, and prints its file"
+        )
+        self.what = what
+
+
 class DirectoryInUse(Transient):
     """Another process owns the directory of an embedded server.
 

@@ -7,7 +7,7 @@ from rich.console import Console
 from sqlalchemy import Engine
 
 from contracts.evm import BlockNumber
-from scripts.errors import NotConfigured
+from scripts.errors import NotConfigured, NothingConfigured
 from scripts.indexing import ChainResult, ChainRun, IndexOrder
 from scripts.progress import Progress, shown_bars
 from scripts.settings import Settings
@@ -31,7 +31,7 @@ def index_chains(
             (see `ChainRun.run`); the other chains are stopped too.
     """
     if not settings.chains:
-        raise NotConfigured("no [[chain]] is configured: there is nothing to index")
+        raise NothingConfigured("chain")
     for chain in settings.chains:
         if end_block is not None and end_block <= chain.start_block:
             raise NotConfigured(

@@ -20,7 +20,7 @@ from indexer.adapters.status import SqlStatus
 from indexer.endpoint_health import EndpointHealth, with_counts_of
 from indexer.errors import ChainOwned, Corrupt, OwnershipLost, StoreUnavailable, Transient
 from indexer.levels import Level
-from indexer.outcomes import Advanced, Disputed, Idle, Lagging, Outcome, Waiting
+from indexer.outcomes import Advanced, Disputed, Idle, Lagging, Outcome, SourcesAdded, Waiting
 from indexer.status import Coverage, IndexerStatus, Tally, failed, halted, seen, standing
 from indexer.sync import Indexer
 from scripts.bootstrap_indexer import running_indexer
@@ -146,8 +146,8 @@ class ChainRun:
                     self._health = partial(_since_start, running.health, self._health())
                     if self._reporter is None:
                         self._reporter = self._begin(stack)
-                    self._follow(running.indexer)
-                    return
+                    if self._follow(running.indexer):
+                        return
             except Transient as error:
                 if self._reporter is None:
                     raise
@@ -163,15 +163,17 @@ class ChainRun:
             Reporter(store, self.status, start_block=self._chain.start_block)
         )
 
-    def _follow(self, indexer: Indexer) -> None:
-        """Step until the order is done or we are stopped."""
+    def _follow(self, indexer: Indexer) -> bool:
+        """Step until the order is done or we are stopped; False if it is to be opened again."""
         while not self._stop.is_set():
             outcome = self._stepped(indexer)
             match outcome:
                 case Advanced():
                     self._show(outcome)
                 case Idle() if self._order.is_done(outcome):
-                    return
+                    return True
+                case SourcesAdded():
+                    return False
                 case Lagging(head=head, finalized=finalized) if self._order.is_bounded:
                     raise NodeLags(self._chain.name, head=head, finalized=finalized)
                 case Waiting(after_s=after_s):
@@ -180,6 +182,7 @@ class ChainRun:
                     self._wait(self._order.poll_s)
                 case _:
                     pass  # there is more to do at once
+        return True
 
     def _stepped(self, indexer: Indexer) -> Outcome | None:
         """What a step did; None if something outside kept it from being done.

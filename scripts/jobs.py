@@ -12,6 +12,7 @@ tries again; bad input → logged; two facts disagree → the job halts until a 
 import logging
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from enum import StrEnum
 
 import dramatiq
@@ -19,6 +20,7 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from dramatiq.brokers.redis import RedisBroker
 from dramatiq.brokers.stub import StubBroker
 from dramatiq.middleware import AgeLimit, CurrentMessage, ShutdownNotifications
+from redis.exceptions import RedisError
 
 log = logging.getLogger(__name__)
 
@@ -86,6 +88,26 @@ def hint(broker: dramatiq.Broker, name: JobName, settlement: str) -> None:
     )
 
 
+@dataclass(slots=True)
+class _Hints:
+    """Gives hints, and tells once when the queue is away: it loses them, which only delays."""
+
+    broker: dramatiq.Broker
+    is_away: bool = False
+
+    def give(self, name: JobName, settlement: str) -> None:
+        try:
+            hint(self.broker, name, settlement)
+        except RedisError as error:
+            if not self.is_away:
+                log.warning("queue is away, no job is hinted at", extra={"error": str(error)})
+            self.is_away = True
+            return
+        if self.is_away:
+            log.info("queue is back")
+        self.is_away = False
+
+
 def make_scheduler(
     broker: dramatiq.Broker, settlements: tuple[str, ...], *, interval_ms: int
 ) -> BackgroundScheduler:
@@ -93,13 +115,14 @@ def make_scheduler(
     scheduler = BackgroundScheduler(
         timezone="UTC", job_defaults={"coalesce": True, "max_instances": 1}
     )
+    hints = _Hints(broker)
     for name in JobName:
         every_ms = interval_ms * _INTERVALS.get(name, 1)
         for settlement in settlements:
             scheduler.add_job(
-                hint,
+                hints.give,
                 "interval",
-                args=(broker, name, settlement),
+                args=(name, settlement),
                 id=f"{name.value}:{settlement}",
                 seconds=every_ms / 1000,
             )

@@ -38,6 +38,7 @@ def seal_json(seal: Seal) -> dict[str, object]:
         "epoch": seal.epoch,
         "first_sequence": seal.first_sequence,
         "last_sequence": seal.last_sequence,
+        "closes": seal.closes,
         "ends_at": seal.ends_at,
         "previous": str(seal.previous),
         "root": str(seal.root),
@@ -65,6 +66,7 @@ def verified_json(verified: Verified) -> dict[str, object]:
         "numbered": verified.numbered,
         "seals": verified.seals,
         "unsealed": verified.unsealed,
+        "unsealed_closes": verified.unsealed_closes,
         "block": block_json(verified.cursor),
         "append_only_by_permission": verified.is_kept_by_permission,
         "difference": None

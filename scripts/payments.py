@@ -12,7 +12,7 @@ from sqlalchemy import Engine
 
 from contracts.addresses import Settlement
 from contracts.event_spec import ContractName
-from contracts.evm import Address, BlockNumber, BlockRef, Hash32
+from contracts.evm import Address, BlockNumber, BlockRef, Hash32, Timestamp
 from contracts.payment_event_specs import TICKET_REDEEMED, TICKET_TRANSFER
 from indexer.adapters.payment_reads import PaymentReads
 from scripts.bootstrap_indexer import RPC_LIMITS
@@ -25,7 +25,7 @@ from settlement.payments.adapters.watch import SqlWatch
 from settlement.payments.evidence import Heights, LogSeen, Source, TransactionSeen
 from settlement.payments.families import FAMILIES
 from settlement.payments.fees import FeeTerms
-from settlement.payments.intent import PaymentIntent
+from settlement.payments.intent import LATE_S, PaymentIntent
 from settlement.payments.ports import PaymentFacts
 from settlement.payments.rulebook import (
     AllowedContract,
@@ -40,10 +40,14 @@ from settlement.payments.watching import OrderEvent
 
 @dataclass(frozen=True, slots=True)
 class IndexedPayments:
-    """`settlement.payments.ports.PaymentFacts`, from one snapshot of the index."""
+    """`settlement.payments.ports.PaymentFacts`, from one snapshot of the index.
+
+    `contracts` are ours on this chain: of the settlement, and of others that share its index.
+    """
 
     reads: PaymentReads
     settlement: Settlement
+    contracts: tuple[AllowedContract, ...]
 
     def heights(self) -> Heights | None:
         """How far the index is, without a safe block; None while it is empty."""
@@ -77,6 +81,11 @@ class IndexedPayments:
         return self.reads.blocks_of_order(
             family.event, family.order, order_id, intent.contract, tx_hash
         )
+
+    def blocks_moved_in(self, intent: PaymentIntent, tx_hash: Hash32) -> Sequence[BlockNumber]:
+        """Blocks of the intent's time, and up to `LATE_S` later, in which it moved tokens."""
+        end = Timestamp(intent.until + LATE_S)
+        return self.reads.blocks_of_transfers(tx_hash, intent.since, end)
 
     def order_events(self, after: LogPlace, limit: int) -> Sequence[OrderEvent]:
         """Events that name orders, after a place of the chain, in order."""
@@ -123,18 +132,19 @@ class IndexedPayments:
     def rulebook(self, intent: PaymentIntent) -> Rulebook:
         """What was ever in force for payments of this intent, up to the head of the index."""
         return Rulebook(
-            contracts=allowed_contracts(self.settlement),
+            contracts=self.contracts,
             fee_terms=self._fee_terms(intent),
             prices=self._prices(intent),
         )
 
-    def is_refunded(self, intent: PaymentIntent, payer: Address) -> bool:
-        """Whether the contract gave this payer's payment of the order back."""
+    def refunded_in(self, intent: PaymentIntent, payer: Address) -> BlockNumber | None:
+        """The block in which the contract gave this payer's payment of the order back."""
         refund = intent.family.refund
         if refund is None:
-            return False
+            return None
         values = {"order_id": intent.order_id, "payer": payer}
-        return bool(self.reads.events(refund, intent.contract, values))
+        found = self.reads.events(refund, intent.contract, values)
+        return BlockNumber(found[0]["block_number"]) if found else None
 
     def is_given_up(self, ticket_id: int, payer: Address) -> bool:
         """Whether a ticket was redeemed, or is somebody else's than the payer's."""
@@ -186,15 +196,28 @@ def allowed_contracts(settlement: Settlement) -> tuple[AllowedContract, ...]:
     )
 
 
-def payment_desk(engine: Engine, settlement: Settlement, node: NodePayments | None) -> PaymentDesk:
-    """The payments of a settlement; without a node only what is indexed is known."""
+def payment_desk(
+    engine: Engine,
+    settlement: Settlement,
+    node: NodePayments | None,
+    *,
+    neighbours: Sequence[Settlement] = (),
+) -> PaymentDesk:
+    """The payments of a settlement; without a node only what is indexed is known.
+
+    `neighbours` are the other settlements of the chain: what their contracts move is not free to
+    pay something here.
+    """
+    ours = allowed_contracts(settlement)
+    theirs = [one for other in neighbours for one in allowed_contracts(other) if one not in ours]
 
     @contextmanager
     def open_facts() -> Iterator[PaymentFacts]:
         with snapshot(engine) as connection:
-            yield IndexedPayments(PaymentReads(connection, settlement.chain_id), settlement)
+            reads = PaymentReads(connection, settlement.chain_id)
+            yield IndexedPayments(reads, settlement, (*ours, *theirs))
 
-    contracts = [one.address for one in allowed_contracts(settlement)]
+    contracts = [one.address for one in ours]
     return PaymentDesk(
         store=payment_store(engine, settlement),
         watch=SqlWatch(engine, settlement.chain_id, contracts),
@@ -219,7 +242,10 @@ def payment_desks(settings: Settings, engine: Engine) -> dict[str, PaymentDesk]:
     """The payments of every configured settlement, by its name."""
     return {
         settlement.name: payment_desk(
-            engine, settlement, payment_node(chain, settlement, timeout_s=RPC_LIMITS.timeout_s)
+            engine,
+            settlement,
+            payment_node(chain, settlement, timeout_s=RPC_LIMITS.timeout_s),
+            neighbours=chain.settlements,
         )
         for chain in settings.chains
         for settlement in chain.settlements

@@ -1,7 +1,10 @@
-"""The section `[policy]`: which payouts must wait, by asset. Nothing in it has a default.
+"""The section `[policy]`: which payouts must wait, by asset.
+
+But for `signed_documents`, nothing in it has a default.
 
     [policy]
     approvers = { ann = "0x…", ben = "0x…" }   # persons, each with a key of their own
+    signed_documents = true                    # two of them sign each document; else: false
     chain_hold_margin_s = 86400                # a hold on chain counts if it lasts so much longer
 
     [[policy.asset]]
@@ -33,7 +36,7 @@ from settlement.payouts.policy_terms import AssetPolicy, Policy
 
 UNLIMITED = "unlimited"
 _NO_ADDRESS = Address(bytes(20))
-_SECTION = {"approvers", "chain_hold_margin_s", "asset"}
+_SECTION = {"approvers", "signed_documents", "chain_hold_margin_s", "asset"}
 _ASSET = {
     *("chain", "asset", "minimum", "kyc_window_s", "kyc_max", "velocity_window_s"),
     *("velocity_max", "payee_day_max", "settlement_day_max", "unapproved_max"),
@@ -42,10 +45,11 @@ _ASSET = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PolicySettings:
-    """The policy of each chain, and the names of the approvers."""
+    """The policy of each chain, the names of the approvers, and what they must sign."""
 
     policies: Mapping[ChainId, Policy]
     approvers: Mapping[Address, str]
+    are_documents_signed: bool
 
 
 def policy_settings(reader: TopLevel, chain_ids: tuple[ChainId, ...]) -> PolicySettings | None:
@@ -67,7 +71,8 @@ def policy_settings(reader: TopLevel, chain_ids: tuple[ChainId, ...]) -> PolicyS
     margin_s = section.whole("chain_hold_margin_s", least=1)
     assets = _assets(section, chain_ids)
     is_approved = any(one.unapproved_units_max is not None for one in assets.values())
-    if is_approved and len(approvers) < APPROVALS_NEEDED:
+    are_signed = _are_documents_signed(section)
+    if (is_approved or are_signed) and len(approvers) < APPROVALS_NEEDED:
         section.reject("approvers", f"{len(approvers)} cannot approve, it takes {APPROVALS_NEEDED}")
     policies = {
         chain_id: Policy(
@@ -77,7 +82,7 @@ def policy_settings(reader: TopLevel, chain_ids: tuple[ChainId, ...]) -> PolicyS
         )
         for chain_id in chain_ids
     }
-    return PolicySettings(policies=policies, approvers=approvers)
+    return PolicySettings(policies=policies, approvers=approvers, are_documents_signed=are_signed)
 
 
 def policy_of(settings: PolicySettings | None, chain_id: ChainId) -> Policy | None:
@@ -107,6 +112,13 @@ def _approvers(section: Table) -> dict[Address, str]:
             section.reject(f"approvers.{name}", f"has the key of {named[approver]}")
         named[approver] = name
     return named
+
+
+def _are_documents_signed(section: Table) -> bool:
+    value = section.content.get("signed_documents", False)
+    if not isinstance(value, bool):
+        section.reject("signed_documents", "is neither true nor false")
+    return value is True
 
 
 def _assets(

@@ -1,6 +1,8 @@
 """Reconciliation, wired: endpoints, books, documents and the register of a settlement."""
 
 import logging
+import time
+from threading import Thread
 
 from sqlalchemy import Engine
 
@@ -23,11 +25,12 @@ from reconciliation.rebuild import FromChain, from_chain_only
 from reconciliation.reconcile import reconcile
 from scripts import wiring
 from scripts.bootstrap_indexer import RPC_LIMITS
-from scripts.settings import ChainSettings
+from scripts.settings import ChainSettings, Settings
 
 log = logging.getLogger(__name__)
 
 TOLERANCES = Tolerances()
+_ASKED_AGAIN_S = 60
 
 
 def own_chain(chain: ChainSettings, settlement: Settlement, url: str) -> RPCChain:
@@ -46,14 +49,35 @@ def own_chain(chain: ChainSettings, settlement: Settlement, url: str) -> RPCChai
     )
 
 
-def asset_units(chain: ChainSettings, settlement: Settlement) -> dict[Address, AssetUnit]:
-    """How people write a settlement's tokens; nothing where the endpoint does not answer."""
+def asset_units(chain: ChainSettings, settlement: Settlement) -> dict[Address, AssetUnit] | None:
+    """How people write a settlement's tokens; None where the endpoint does not answer."""
     try:
         client = RPCClient(chain.rpc[0], timeout_s=RPC_LIMITS.timeout_s)
         return token_units(client, settlement.tokens)
     except ChainUnavailable as error:
         log.warning("decimals of tokens not known", extra={"why": str(error)})
-        return {}
+        return None
+
+
+def units_by_settlement(settings: Settings) -> dict[str, dict[Address, AssetUnit]]:
+    """How people write the tokens of every settlement, filled by a thread: nobody waits for it.
+
+    A settlement whose endpoint does not answer is asked again every minute.
+    """
+    units: dict[str, dict[Address, AssetUnit]] = {}
+    waiting = {one.name: (chain, one) for chain in settings.chains for one in chain.settlements}
+
+    def ask() -> None:
+        while waiting:
+            for name, (chain, one) in list(waiting.items()):
+                if (found := asset_units(chain, one)) is not None:
+                    units[name] = found
+                    del waiting[name]
+            if waiting:
+                time.sleep(_ASKED_AGAIN_S)
+
+    Thread(target=ask, name="token units", daemon=True).start()
+    return units
 
 
 def register_of(engine: Engine, settlement: Settlement) -> SqlRegister:

@@ -4,7 +4,7 @@ import threading
 
 from dramatiq import Broker
 
-from scripts.errors import NotConfigured
+from scripts.errors import NotConfigured, NothingConfigured
 from scripts.jobs import make_broker, make_scheduler
 from scripts.settings import Settings
 
@@ -13,10 +13,12 @@ def schedule_jobs(settings: Settings, stop: threading.Event) -> None:
     """Enqueue hints for workers elsewhere.
 
     Raises:
-        NotConfigured: without a broker the worker schedules for itself.
+        NotConfigured: without a broker the worker schedules for itself; or there is no settlement.
     """
     if settings.broker_url is None:
         raise NotConfigured("schedule needs broker_url; without one, the worker schedules itself")
+    if not settings.settlements:
+        raise NothingConfigured("settlement")
     broker = make_broker(settings.broker_url)
     try:
         scheduling(broker, settings, stop)

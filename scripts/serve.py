@@ -24,6 +24,7 @@ from scripts.gates import balance_source
 from scripts.http_protocol import BoundedHead
 from scripts.launcher import stop_event
 from scripts.payments import payment_desks
+from scripts.reconciling import units_by_settlement
 from scripts.settings import Settings
 from scripts.signer_settings import DEVELOPMENT_CHAINS
 
@@ -90,6 +91,7 @@ def serve_api(settings: Settings, database_url: str, listening: socket.socket) -
         payments=payment_desks(settings, engine),
         documents=document_desks(settings, engine),
         balances=balance_source(settings),
+        units=units_by_settlement(settings),
     )
     stop_event()  # uvicorn raises the signal again when it is done; that must not end us midway
     http_server(create_app(deps)).run(sockets=[listening])

@@ -180,9 +180,11 @@ def _document(environ: Mapping[str, str], problems: list[str]) -> tuple[Mapping[
         return {}, Path()
     try:
         return tomllib.loads(path.read_text()), path.parent
-    except (OSError, ValueError) as error:
+    except OSError as error:
+        problems.append(f"QUITTANCE_CONFIG: {path}: {error.strerror}")
+    except ValueError as error:
         problems.append(f"{path}: {error}")
-        return {}, Path()
+    return {}, Path()
 
 
 def _chains(

@@ -73,13 +73,13 @@ class ShardedAllocation:
             due = shard_order(epoch, settlement=one, source=source, shard_count=1)
             if due is None:
                 return None
-            order = replace(due.order, shard_count=self._shard_count(epoch))
+            order = replace(due.order, shard_count=self.shard_count(epoch))
             facts = ShardReads(
                 connection, one, epoch, boundary=due.boundary, reference=due.reference
             )
             return allocate_shards(order, facts=facts, store=SqlShards(self.engine))
 
-    def _shard_count(self, epoch: Epoch) -> int:
+    def shard_count(self, epoch: Epoch) -> int:
         """Into how many shards a large epoch is cut, so that each fits into memory."""
         submissions = self._submissions(epoch, SUBMISSIONS_PER_SHARD * SHARDS_MAX)
         return max(self.shard_count_min, -(-submissions // SUBMISSIONS_PER_SHARD))

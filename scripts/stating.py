@@ -73,9 +73,14 @@ def period_of(connection: Connection, settlement: Settlement, text: str | None) 
 
 
 def creator_statement(
-    engine: Engine, settlement: Settlement, payee: Address, period: str
+    engine: Engine,
+    settlement: Settlement,
+    *,
+    payee: Address,
+    period: str,
+    units: Mapping[Address, AssetUnit],
 ) -> StatementAnswer:
-    """The whole statement of a payee, with every posting.
+    """The whole statement of a payee, with every posting; `units` are how people write the tokens.
 
     Raises:
         NothingPosted: there are no books yet.
@@ -92,7 +97,12 @@ def creator_statement(
         if not cursors:
             raise NothingPosted(settlement.name)
         return statement_answer(
-            question, cursors, reads.statements(question), list(reads.moves(question)), None
+            question,
+            cursors,
+            reads.statements(question),
+            list(reads.moves(question)),
+            None,
+            units=units,
         )
 
 

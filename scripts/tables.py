@@ -9,6 +9,7 @@ from sqlmodel import SQLModel
 import api.adapters.tables
 import indexer.adapters.statements
 import indexer.adapters.status
+import indexer.adapters.ticket_tables
 import reconciliation.adapters.solvency_tables
 import reconciliation.adapters.tables
 import settlement.ledger.adapters.schema
@@ -28,6 +29,7 @@ METADATA = SQLModel.metadata
 EXTRA_DDL: tuple[str, ...] = (
     *api.adapters.tables.EXTRA_DDL,
     *indexer.adapters.statements.EXTRA_DDL,
+    *indexer.adapters.ticket_tables.EXTRA_DDL,
     *settlement.royalties.adapters.tables.EXTRA_DDL,
     *settlement.royalties.adapters.shard_tables.EXTRA_DDL,
     *settlement.ledger.adapters.schema.EXTRA_DDL,

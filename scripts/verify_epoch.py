@@ -38,6 +38,7 @@ read (file and field are printed), 3 the node was unavailable, or the epoch is n
 import argparse
 import functools
 import hashlib
+import io
 import itertools
 import json
 import multiprocessing
@@ -629,6 +630,7 @@ FILES = (
     "manifest.json blocks.jsonl headers.jsonl logs.jsonl works.jsonl splits.jsonl "
     "quarantine.jsonl allocations.jsonl leaves.jsonl"
 )
+RECOMPUTED = "works.jsonl splits.jsonl quarantine.jsonl allocations.jsonl leaves.jsonl"
 CONTRACTS = (
     "EpochClock RulesetParameters WorkRegistry SubscriptionTiers ConsumptionSubmissions "
     "EpochPayouts CreatorAttestations SplitAccounts ContentClaims"
@@ -702,7 +704,7 @@ class Inputs(NamedTuple):
 
 
 class Bundle(NamedTuple):
-    """The files, read; `inputs` are as the manifest claims."""
+    """The files, read, without logs.jsonl: its logs are in `inputs`, as the manifest claims."""
 
     contents: dict[str, bytes]
     manifest_digest: bytes
@@ -734,6 +736,7 @@ def read_bundle(directory: str) -> Bundle:
     manifest = parse(contents["manifest.json"], "manifest.json")
     headers = read_headers(contents["headers.jsonl"])
     inputs = read_inputs(contents, manifest)
+    del contents["logs.jsonl"]  # the longest by far; all of it is in `inputs`
     return Bundle(contents, manifest_digest, headers, manifest, inputs)
 
 
@@ -785,12 +788,12 @@ def _block(value: object, place: str) -> Block:
     return Block(number, record.data("hash", 32), timestamp)
 
 
-def lines_of(data: bytes, name: str) -> list[tuple[str, bytes]]:
-    """Give place and text of each line of a JSON Lines file."""
-    *lines, rest = data.split(b"\n")
-    if rest:
+def lines_of(data: bytes, name: str) -> Iterator[tuple[str, bytes]]:
+    """Give place and text of each line of a JSON Lines file, as they are asked for."""
+    if data and not data.endswith(b"\n"):
         raise BadInput(f"{name}: the last line does not end with a newline")
-    return [(f"{name} line {number}", line) for number, line in enumerate(lines, start=1)]
+    lines = enumerate(io.BytesIO(data), start=1)
+    return ((f"{name} line {number}", line[:-1]) for number, line in lines)
 
 
 def read_blocks(data: bytes) -> dict[int, Block]:
@@ -1177,11 +1180,13 @@ def splits_lines(splits: dict[bytes, Fact]) -> Iterator[dict[str, Any]]:
 
 def compare_lines(bundle: Bundle, name: str, expected: Iterable[dict[str, Any]]) -> None:
     """Compare a JSON Lines file with its recomputed records, line by line."""
-    found, records = lines_of(bundle.contents[name], name), list(expected)
-    for (place, line), record in zip(found, records, strict=False):
-        if line != canonical(record):
+    found, count = lines_of(bundle.contents[name], name), 0
+    for record in expected:
+        place, line = next(found, (name, None))
+        count += 1
+        if line is not None and line != canonical(record):
             compare(place, record, parse(line, place))
-    expect(f"{name}, number of lines", len(records), len(found))
+    expect(f"{name}, number of lines", count, bundle.contents[name].count(b"\n"))
 
 
 def held_works(facts: Sequence[Fact], inputs: Inputs) -> set[bytes]:
@@ -1889,7 +1894,10 @@ def check_first_header(bundle: Bundle) -> None:
 
 
 class Outcome(NamedTuple):
-    """Everything recomputed; `files` are the records of the files that follow from the logs."""
+    """Everything recomputed; `files` are the records of the files that follow from the logs.
+
+    `allocations.jsonl` is not among them: its records are made from `allocations` when compared.
+    """
 
     parameters: Parameters
     allocations: list[Allocation]
@@ -1987,7 +1995,6 @@ def recompute(inputs: Inputs, helpers: Helpers) -> Outcome:
         "works.jsonl": works_lines(registry.works),
         "splits.jsonl": splits_lines(registry.splits),
         "quarantine.jsonl": quarantine_lines(quarantined + refused + unpayable),
-        "allocations.jsonl": allocation_lines(allocations),
         "leaves.jsonl": leaf_lines(leaves, split_digests, hashes),
     }
     return Outcome(
@@ -2096,8 +2103,9 @@ def verify(bundle: Bundle, helpers: Helpers) -> Outcome:
     digests = manifest_digests(bundle.inputs, bundle.contents, helpers)
     outcome = recompute(bundle.inputs, helpers)
     check_completeness(outcome.parameters.completeness, bundle)
-    for name, records in outcome.files.items():
-        compare_lines(bundle, name, records)
+    records = outcome.files | {"allocations.jsonl": allocation_lines(outcome.allocations)}
+    for name in RECOMPUTED.split():
+        compare_lines(bundle, name, records[name])
     completeness = bundle.manifest["completeness"]
     expected = manifest_of(outcome, bundle.inputs, completeness, digests())
     compare("manifest.json", expected, bundle.manifest)
@@ -2786,7 +2794,7 @@ def verify_allocations(bundle: Bundle, part: Judged, subscribers: set[bytes]) ->
     eip55_many({*subscribers, *(asset for _, asset in chosen)})
     name = "allocations.jsonl"
     lines = lines_of(bundle.contents[name], name)
-    expect(f"{name}, number of lines", len(part.fees), len(lines))
+    expect(f"{name}, number of lines", len(part.fees), bundle.contents[name].count(b"\n"))
     listed = [line for key, line in zip(part.fees, lines, strict=True) if key in chosen]
     for (place, line), record in zip(listed, allocation_lines(allocations), strict=True):
         compare(place, record, parse(line, place))
@@ -2936,9 +2944,10 @@ def run_bundle(arguments: argparse.Namespace, report: dict[str, Any]) -> str:
     """Verify a whole bundle, with --rpc also against the chain."""
     bundle = read_bundle(arguments.bundle)
     node = arguments.rpc and Node(arguments.rpc)
-    inputs, contents = bundle.inputs, bundle.contents
+    inputs = bundle.inputs
     report |= {"epoch": inputs.epoch, "manifest_digest": hex0x(bundle.manifest_digest)}
-    is_large = sum(map(len, contents.values())) > LARGE_BYTES
+    paths = (os.path.join(arguments.bundle, name) for name in FILES.split())
+    is_large = sum(map(os.path.getsize, paths)) > LARGE_BYTES
     workers = arguments.workers or (is_large and os.cpu_count()) or 1
     with Helpers(workers) as helpers:
         outcome = verify(bundle, helpers)

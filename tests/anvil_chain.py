@@ -12,9 +12,10 @@ from indexer.chain_profiles import chain_profile_named
 from indexer.fetch_range import RangesHere
 from indexer.finality import FinalityRule, FinalityTag
 from indexer.levels import Level
+from indexer.opening import open_indexer
 from indexer.plan import IndexedChain, SyncLimits
 from indexer.ports import FactStore, RangeSource
-from indexer.sync import Indexer, open_indexer
+from indexer.sync import Indexer
 
 LIMITS = RPCLimits(timeout_s=10, calls_max=50, answer_bytes_max=50_000_000)
 CHAIN_ID = ChainId(31337)

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 from sqlalchemy import Engine
 
 from scripts.embedded.anvil import AnvilNode, DevChain, running_anvil
@@ -14,6 +15,12 @@ from scripts.embedded.postgres import PostgresServer, running_postgres
 from scripts.embedded.redis import RedisServer, running_redis
 from tests.scratch_databases import scratch_database
 from tests.services import needed_service
+
+# What a law says does not depend on how fast a machine is, or on what runs beside it.
+settings.register_profile(
+    "unhurried", settings.default, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("unhurried")
 
 _TESTS = Path(__file__).parent
 _FOLDERS_WITHOUT_IO = ("unit", "property")

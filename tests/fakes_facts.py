@@ -17,10 +17,11 @@ from indexer.fetch_range import RangesHere
 from indexer.levels import Level
 from indexer.logs import RawLog
 from indexer.movements import Movements
+from indexer.opening import open_indexer
 from indexer.plan import IndexedChain
 from indexer.ports import Extension, FactStore, Replacement, WitnessedChain
 from indexer.rows_digest import range_digest
-from indexer.sync import Indexer, open_indexer
+from indexer.sync import Indexer
 from tests.fakes_chain import CHAIN_ID, Snapshot, frozen
 
 Rows = dict[tuple[int, int], tuple[Any, ...]]

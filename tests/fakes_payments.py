@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
+from contracts.events import ERC20_TRANSFER
 from contracts.evm import Address, BlockNumber, BlockRef, Hash32, Timestamp
 from settlement.errors import ChainUnavailable
 from settlement.payments.decoding import NotTheEvent, decoded
@@ -13,8 +14,9 @@ from settlement.payments.families import FAMILIES
 from settlement.payments.intent import PaymentIntent
 from settlement.payments.look_again import look_again
 from settlement.payments.naming import Place
-from settlement.payments.ports import PaymentFacts, RecordedVerdict, Submission
+from settlement.payments.ports import LATE_REASON, PaymentFacts, RecordedVerdict, Submission
 from settlement.payments.rulebook import LogPlace, Rulebook
+from settlement.payments.states import State
 from settlement.payments.verify_payment import PaymentDesk
 from settlement.payments.watching import Moment, NextLook, OrderEvent
 from tests.payments_builders import block, heights, rulebook_of, seen_with
@@ -27,7 +29,7 @@ class FakeIndex:
     reached: Heights | None = field(default_factory=heights)
     fork: str = ""
     mined: dict[tuple[Hash32, int], TransactionSeen] = field(default_factory=dict)
-    refunded: set[tuple[Hash32 | None, Address]] = field(default_factory=set)
+    refunded: dict[tuple[Hash32 | None, Address], BlockNumber] = field(default_factory=dict)
     given_up: set[tuple[int, Address]] = field(default_factory=set)
 
     def mine(self, tx_hash: Hash32, number: int, *logs: LogSeen) -> None:
@@ -58,6 +60,13 @@ class FakeIndex:
     def blocks_of(self, intent: PaymentIntent, tx_hash: Hash32) -> Sequence[BlockNumber]:
         return [number for found, number in self._naming(intent) if found == tx_hash]
 
+    def blocks_moved_in(self, intent: PaymentIntent, tx_hash: Hash32) -> Sequence[BlockNumber]:
+        return [
+            BlockNumber(number)
+            for (found, number), seen in self.mined.items()
+            if found == tx_hash and any(log.topics[0] == ERC20_TRANSFER.topic0 for log in seen.logs)
+        ]
+
     def order_events(self, after: LogPlace, limit: int) -> Sequence[OrderEvent]:
         found = [
             event
@@ -81,8 +90,8 @@ class FakeIndex:
     def rulebook(self, intent: PaymentIntent) -> Rulebook:
         return rulebook_of(intent)
 
-    def is_refunded(self, intent: PaymentIntent, payer: Address) -> bool:
-        return (intent.order_id, payer) in self.refunded
+    def refunded_in(self, intent: PaymentIntent, payer: Address) -> BlockNumber | None:
+        return self.refunded.get((intent.order_id, payer))
 
     def is_given_up(self, ticket_id: int, payer: Address) -> bool:
         return (ticket_id, payer) in self.given_up
@@ -223,12 +232,28 @@ class MemoryPayments:
             own = [one for one in asking if one.intent_id == event.order_id]
             for intent in {one.intent_id: one for one in (*asking[:16], *own)}.values():
                 submission = Submission(intent.intent_id, event.transaction_hash)
+                self._reopen(submission)
                 look = self.looks.get(submission)
                 seen = None if look is None else look.seen_in
                 if not self.submit(submission, at_most=None) and look is not None:
                     is_known = seen is not None and seen.is_indexed
                     if seen is None or not is_known or seen.hash != event.block_hash:
                         self.awake.add(submission)
+
+    def _reopen(self, submission: Submission) -> None:
+        last = self.last_verdict(submission)
+        if last is not None and last.is_terminal and last.state in {State.EXPIRED, State.GONE}:
+            late = replace(
+                last,
+                state=State.AWAITED,
+                is_terminal=False,
+                block_number=None,
+                block_hash=None,
+                log_index=None,
+                reason=LATE_REASON,
+            )
+            self.lines.append(late)
+            self.awake.add(submission)
 
     def blocks_above(self, number: BlockNumber) -> list[tuple[BlockNumber, Hash32]]:
         seen = {one.seen_in for one in self.looks.values() if one.seen_in is not None}

@@ -50,7 +50,7 @@ from contracts.operations import (
 from contracts.units import BaseUnits
 from settlement.errors import ChainUnavailable, NonceTaken, OperationConflict
 from settlement.payouts.broadcast import Answer, SendResult
-from settlement.payouts.gas import FeeCaps, FeeQuote
+from settlement.payouts.gas import NOOP_GAS, TRANSACTION_GAS_MAX, FeeCaps, FeeQuote
 from settlement.payouts.obligations import line_operation, tip_line, withdraw_operation
 from settlement.payouts.operation import (
     Adoption,
@@ -204,6 +204,7 @@ class FakeTransaction:
     max_fee_wei: int = 10**18
     tip_wei: int = 10**18
     to: Address = CONTRACT
+    gas: int = TRANSACTION_GAS_MAX
 
 
 @dataclass(frozen=True)
@@ -334,7 +335,7 @@ class FakeSigner:
 
 def transaction_from_raw(raw: bytes) -> FakeTransaction:
     """What a node reads in `FakeSigner`'s bytes."""
-    _, nonce, to, data, _, max_fee_wei, tip_wei = decode(_DRAFT_TYPES, raw[20:])
+    _, nonce, to, data, gas, max_fee_wei, tip_wei = decode(_DRAFT_TYPES, raw[20:])
     return FakeTransaction(
         tx_hash=keccak(raw),
         sender=Address(raw[:20]),
@@ -344,6 +345,7 @@ def transaction_from_raw(raw: bytes) -> FakeTransaction:
         max_fee_wei=max_fee_wei,
         tip_wei=tip_wei,
         to=Address.from_hex(to),
+        gas=gas,
     )
 
 
@@ -402,6 +404,7 @@ class FakeChain:
         self.held: set[Address] = set()
         self.quote = FeeQuote(base_fee_wei=10**9, tip_wei=10**8)
         self.gas_per_item = 100_000
+        self.intrinsic_gas = NOOP_GAS
         self.tip_wei_min = 0
         self.wei = 10**30
         self.shortfalls: dict[Address, int] = {}
@@ -552,7 +555,7 @@ class FakeChain:
         self, contract: Address, call: bytes, *, sender: Address, at: BlockRef
     ) -> int | Objection:
         self._answer("estimate_gas")
-        return self.gas_per_item * len(items_of(call))
+        return self.gas_per_item * len(items_of(call)) or self.intrinsic_gas
 
     def fees(self, at: BlockRef) -> FeeQuote:
         self._answer("fees")
@@ -579,7 +582,8 @@ class FakeChain:
             raise ChainUnavailable(call, "down")
 
     def _admit(self, transaction: FakeTransaction) -> None:
-        if transaction.nonce < self.effects().counts[transaction.sender]:
+        is_spent = transaction.nonce < self.effects().counts[transaction.sender]
+        if is_spent or transaction.gas < self.intrinsic_gas:
             return
         rivals = [
             one

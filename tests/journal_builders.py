@@ -17,6 +17,7 @@ from contracts.evm import (
 )
 from contracts.units import BaseUnits
 from reconciliation.beancount import BeancountSource, BookedBalance
+from reconciliation.gas_parts import Carried, gas_parts
 from reconciliation.journal_exports import BookedEntry
 from reconciliation.period import Period, date_of
 from settlement.ledger import accounts
@@ -74,7 +75,7 @@ def reservation(amount: int, *, at: int = 1_000_000) -> JournalEntry:
     )
 
 
-def booked(one: JournalEntry, book: Book = BOOK) -> BookedEntry:
+def booked(one: JournalEntry, book: Book = BOOK, carried: Sequence[Carried] = ()) -> BookedEntry:
     year, month, _ = date_of(one.effective_at).split("-")
     return BookedEntry(
         book=book,
@@ -82,6 +83,7 @@ def booked(one: JournalEntry, book: Book = BOOK) -> BookedEntry:
         entry_id=one.id,
         content_digest=one.content_digest,
         entry=one,
+        gas_for=gas_parts(one, carried),
     )
 
 

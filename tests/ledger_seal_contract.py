@@ -7,7 +7,7 @@ from contracts.evm import Epoch, Timestamp
 from settlement.ledger.accounts import Book
 from settlement.ledger.journal import JournalEntry
 from settlement.ledger.periods import period_of
-from settlement.ledger.seal import Link, RecordedEntry, Seal, SpelledEntry
+from settlement.ledger.seal import Link, PeriodClose, RecordedEntry, Seal, SpelledEntry
 from settlement.ledger.sealing import SealLeaf
 from tests.ledger_builders import BOOK
 
@@ -28,6 +28,7 @@ class MemorySeals:
     recorded: list[RecordedEntry] = field(default_factory=list)
     links: list[Link] = field(default_factory=list)
     seals: list[Seal] = field(default_factory=list)
+    closes: list[PeriodClose] = field(default_factory=list)
     clock: int = 0
 
     def record(self, entries: Sequence[JournalEntry]) -> None:
@@ -69,6 +70,9 @@ class MemorySeals:
             if link.sequence > sequence
         ]
         return found[:entries_max]
+
+    def unsealed_closes(self) -> list[PeriodClose]:
+        return self.closes[sum(seal.closes for seal in self.seals) :]
 
     def add_seal(self, seal: Seal) -> None:
         self.seals.append(seal)

@@ -8,7 +8,7 @@ from contracts.event_spec import EventSpec
 from contracts.evm import Address, BlockNumber, BlockRef, ChainId, Hash32, Timestamp, keccak
 from contracts.units import BaseUnits
 from settlement.payments.evidence import Heights, LogSeen, Source, TransactionSeen
-from settlement.payments.families import AssetSource, Family
+from settlement.payments.families import FAMILIES, AssetSource, Family
 from settlement.payments.fees import FeeTerms, fee_of
 from settlement.payments.intent import PaymentIntent
 from settlement.payments.rulebook import (
@@ -153,11 +153,14 @@ def rulebook_of(intent: PaymentIntent, **changes: Any) -> Rulebook:
                 price=intent.amount,
             )
         ]
-    allowed = AllowedContract(
-        name=family.event.contract, address=contract, start_block=BlockNumber(START_BLOCK)
+    ours = {(family.event.contract, contract)}
+    ours |= {(one.event.contract, contract_of(one)) for one in FAMILIES}
+    allowed = tuple(
+        AllowedContract(name=name, address=address, start_block=BlockNumber(START_BLOCK))
+        for name, address in sorted(ours)
     )
     rulebook = Rulebook(
-        contracts=(allowed,), fee_terms=(terms,) if family.fee else (), prices=tuple(prices)
+        contracts=allowed, fee_terms=(terms,) if family.fee else (), prices=tuple(prices)
     )
     return replace(rulebook, **changes)
 

@@ -27,6 +27,10 @@ class ChainSite(Protocol):
         """A batch of withdrawals, whose fee and tip are both the fee."""
         ...
 
+    def noop(self, nonce: int, *, gas: int) -> SignedTransaction:
+        """Nothing to the sender itself."""
+        ...
+
     def operations(self) -> list[Operation]:
         """The withdrawals of the batch, one by one."""
         ...
@@ -147,6 +151,17 @@ class PayoutChainContract:
         found = site.chain.objections([first], sender=site.signed(0).sender, at=head)
 
         assert found == [Objection(Refusal.EPOCH_NOT_ACTIVE, "epoch_not_active")]
+
+    def test_estimate_gas__nothing_to_oneself__the_least_that_the_pool_takes(
+        self, site: ChainSite
+    ) -> None:
+        sender = site.signed(0).sender
+
+        gas = site.chain.estimate_gas(sender, b"", sender=sender, at=site.chain.head())
+
+        assert isinstance(gas, int)
+        answers = [site.chain.send_raw(site.noop(0, gas=limit).raw) for limit in (gas - 1, gas)]
+        assert [one.answer for one in answers] == [Answer.REFUSED, Answer.ACCEPTED]
 
     def test_estimate_and_fees__head__more_than_a_transfer(self, site: ChainSite) -> None:
         head, one = site.chain.head(), site.operations()[0]

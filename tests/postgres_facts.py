@@ -10,11 +10,15 @@ from indexer.adapters.gate_tables import GATE_ADMISSION, GATE_READING
 from indexer.adapters.statements import PROVIDER_STATEMENT
 from indexer.adapters.tables import (
     AGGREGATES,
+    BACKFILL,
+    BACKFILL_BLOCK,
+    BACKFILL_LOG,
     BLOCK,
     BLOCK_REF,
     CHAIN_FINALITY,
     CURSOR,
     FACTS,
+    INDEXED_SOURCE,
     LOG,
     REORG,
 )
@@ -27,6 +31,7 @@ from tests.fakes_facts import indexer_of
 FACT_DATABASE = (
     *(BLOCK, LOG, *FACTS.values(), GATE_READING, GATE_ADMISSION, *AGGREGATES),
     *(CURSOR, CHAIN_FINALITY, REORG, PROVIDER_STATEMENT),
+    *(INDEXED_SOURCE, BACKFILL, BACKFILL_BLOCK, BACKFILL_LOG),
 )
 """All tables that indexing writes; not by the registry of what a reorg takes back."""
 

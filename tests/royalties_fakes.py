@@ -1,6 +1,6 @@
 """In-memory stores and a lying chain, for the use cases of the royalties room."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from contracts.batches import LogColumns
@@ -143,10 +143,12 @@ class GuardianView:
         assert at == self.finalized()
         return self.stands
 
-    def input_logs(self, epoch: Epoch, upto: BlockRef, /) -> LogColumns:
+    def input_log_batches(self, epoch: Epoch, upto: BlockRef, /) -> Iterator[LogColumns]:
         logs = self.chain.input_logs(epoch, upto)
         kept = len(logs) - self.hidden_logs
-        return replace(logs, **{name: getattr(logs, name)[:kept] for name in logs.__slots__})
+        for start in range(0, kept, 3):
+            part = slice(start, min(start + 3, kept))
+            yield replace(logs, **{name: getattr(logs, name)[part] for name in logs.__slots__})
 
 
 def standing_of(computed: ComputedEpoch) -> EpochStanding:

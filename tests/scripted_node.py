@@ -29,6 +29,7 @@ class ScriptedNode:
         self.requests: list[list[dict[str, Any]]] = []
         self.connections: set[int] = set()
         self.retry_after: str | None = None
+        self.authorization = ""
         node = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -38,6 +39,7 @@ class ScriptedNode:
                 body = json.loads(self.rfile.read(int(self.headers["content-length"])))
                 calls = body if isinstance(body, list) else [body]
                 node.requests.append(calls)
+                node.authorization = self.headers.get("authorization", "")
                 node.connections.add(self.client_address[1])
                 answer = node.script.pop(0) if len(node.script) > 1 else node.script[0]
                 status, content = answer(calls)

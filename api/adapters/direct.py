@@ -20,7 +20,7 @@ from api.errors import DatabaseUnavailable
 from settlement.ledger.adapters.writer_role import ASSUME_WRITER
 
 CONNECTIONS_MAX: Final = 4
-_PLANS: Final = {
+PLANS: Final = {
     "plan_cache_mode": "force_generic_plan",
     "enable_seqscan": "off",
     "enable_hashjoin": "off",
@@ -36,7 +36,7 @@ def new_direct_pool(
     settings = {
         "statement_timeout": str(statement_timeout_ms),
         "default_transaction_read_only": "on",
-        **_PLANS,
+        **PLANS,
     }
     return AsyncConnectionPool(
         database_url,

@@ -9,6 +9,11 @@ of (`wanted`). The last row about a gate or an archive is in force.
 
 The `units` of a payment are 1 if it paid the creator and at least the price of the offer that was
 in force at its block; else 0, also if there was no offer then.
+
+What an answer costs does not grow with what a wallet has, or what others write about it. Of the
+tickets of an event one that the wallet redeemed and one that it holds are found, which is enough to
+grant. Why a denial is one is told from the newest 64 tickets that ever came to the wallet, and from
+the 64 oldest intents that name it as the payer of the content.
 """
 
 from typing import Final, NamedTuple
@@ -79,17 +84,34 @@ WHOLE: Final = """
         JOIN fact_content_paid p ON p.chain_id = $1 AND p.payer = w.wallet AND p.content_id = w.id
         WHERE p.address = $4
         UNION ALL
-        SELECT 2, w.place, i.event_id, t.block_number, t.log_index,
-               (SELECT r.redeemer FROM fact_ticket_redeemed r
-                WHERE r.chain_id = $1 AND r.ticket_id = t.token_id AND r.address = $5 LIMIT 1),
-               (SELECT l.target FROM fact_ticket_transfer l
-                WHERE l.chain_id = $1 AND l.token_id = t.token_id AND l.address = $5
-                ORDER BY l.block_number DESC, l.log_index DESC LIMIT 1),
-               NULL, t.token_id, NULL, NULL, NULL
+        SELECT 2, w.place, w.id, coalesce(r.block_number, t.block_number),
+               coalesce(r.log_index, t.log_index), r.redeemer,
+               (SELECT h.holder FROM ticket_holding h
+                WHERE h.chain_id = $1 AND h.ticket_id = t.ticket_id AND h.address = $5),
+               NULL, t.ticket_id, NULL, NULL, NULL
         FROM wanted w
-        JOIN fact_ticket_transfer t ON t.chain_id = $1 AND t.target = w.wallet
-        JOIN fact_ticket_issued i ON i.chain_id = $1 AND i.ticket_id = t.token_id
-        WHERE t.address = $5 AND i.address = $5 AND i.event_id = w.id
+        CROSS JOIN LATERAL (
+            (SELECT r.block_number, r.log_index, r.ticket_id FROM fact_ticket_redeemed r
+             WHERE r.chain_id = $1 AND r.redeemer = w.wallet AND r.event_id = w.id
+               AND r.address = $5
+             LIMIT 1)
+            UNION ALL
+            (SELECT h.block_number, h.log_index, h.ticket_id FROM ticket_holding h
+             WHERE h.chain_id = $1 AND h.address = $5 AND h.holder = w.wallet AND h.event_id = w.id
+             ORDER BY h.block_number, h.log_index LIMIT 1)
+            UNION ALL
+            (SELECT l.block_number, l.log_index, l.token_id
+             FROM (SELECT * FROM fact_ticket_transfer
+                   WHERE chain_id = $1 AND target = w.wallet AND address = $5
+                   ORDER BY block_number DESC, log_index DESC LIMIT 64) l
+             JOIN ticket_holding h ON h.chain_id = $1 AND h.address = $5
+                                   AND h.ticket_id = l.token_id
+             WHERE h.event_id = w.id AND h.holder <> w.wallet)
+        ) t
+        LEFT JOIN LATERAL (
+            SELECT redeemer, block_number, log_index FROM fact_ticket_redeemed
+            WHERE chain_id = $1 AND ticket_id = t.ticket_id AND address = $5 LIMIT 1
+        ) r ON true
         UNION ALL
         SELECT 3, w.place, g.content_id, r.block_number, NULL, g.gate_id, g.token, g.kind,
                r.balance, g.minimum, a.block_number, w.ended_at
@@ -108,7 +130,11 @@ WHOLE: Final = """
         UNION ALL
         SELECT 4, w.place, i.subject, NULL, NULL, i.order_id, NULL, NULL, NULL, NULL, NULL, NULL
         FROM wanted w
-        JOIN payment_intent i ON i.chain_id = $1 AND i.payer = w.wallet AND i.subject = w.id
+        CROSS JOIN LATERAL (
+            SELECT * FROM payment_intent
+            WHERE chain_id = $1 AND payer = w.wallet AND subject = w.id
+            ORDER BY recorded_at LIMIT 64
+        ) i
         WHERE i.contract IN ($4, $6)
           AND EXISTS (SELECT FROM payment_claim c WHERE c.intent_id = i.intent_id)
     ) found

@@ -93,21 +93,6 @@ class _PostingRow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _SealRow:
-    epoch: int
-    first_sequence: int
-    last_sequence: int
-    ends_at: int
-    previous: bytes
-    root: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class _LeafRow:
-    leaf: bytes
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class _BlockRow:
     hash: bytes
     timestamp: int
@@ -193,19 +178,6 @@ _POSTINGS = """
     WHERE p.entry_id = ANY(%(ids)s::bytea[]) ORDER BY p.entry_id, p.ordinal
 """
 
-_SEALS = """
-    SELECT epoch, first_sequence, last_sequence, ends_at, previous, root FROM ledger_seal
-    WHERE chain_id = %(chain_id)s AND contract = %(contract)s AND epoch > %(after)s
-    ORDER BY epoch LIMIT %(limit)s
-"""
-
-_LEAVES = """
-    SELECT leaf FROM ledger_link
-    WHERE chain_id = %(chain_id)s AND contract = %(contract)s
-      AND sequence BETWEEN %(first)s AND %(last)s
-    ORDER BY sequence
-"""
-
 
 async def read_books(reads: Snapshot, chain_id: int, contract: Address | None) -> list[BookRow]:
     """All books of a chain, or the one of a contract, in which anything was ever posted."""
@@ -257,25 +229,6 @@ async def read_entry(reads: Snapshot, book: Book, entry_id: Hash32) -> StoredEnt
     heads = await reads.rows(_HeadRow, _NAMED, _scope(book) | {"id": bytes(entry_id)})
     found = await _with_postings(reads, heads)
     return found[0] if found else None
-
-
-async def read_seals(reads: Snapshot, book: Book, *, after: int, limit: int) -> list[Seal]:
-    """The seals of later epochs, oldest first."""
-    values = _scope(book) | {"after": after, "limit": limit}
-    return [_seal(row) for row in await reads.rows(_SealRow, _SEALS, values)]
-
-
-async def read_seal(reads: Snapshot, book: Book, epoch: int) -> Seal | None:
-    """The seal of an epoch."""
-    found = await read_seals(reads, book, after=epoch - 1, limit=1)
-    return found[0] if found and found[0].epoch == epoch else None
-
-
-async def read_leaves(reads: Snapshot, book: Book, seal: Seal) -> list[Hash32]:
-    """All leaves under a seal, in order."""
-    values = _scope(book) | {"first": seal.first_sequence, "last": seal.last_sequence}
-    rows = await reads.rows(_LeafRow, _LEAVES, values, is_binary=True)
-    return [Hash32(row.leaf) for row in rows]
 
 
 async def _with_postings(reads: Snapshot, heads: Sequence[_HeadRow]) -> list[StoredEntry]:
@@ -351,17 +304,6 @@ def _account(
         work_id=None if work_id is None else Hash32(work_id),
         part=part,
         payee=None if payee is None else Address(payee),
-    )
-
-
-def _seal(row: _SealRow) -> Seal:
-    return Seal(
-        epoch=Epoch(row.epoch),
-        first_sequence=row.first_sequence,
-        last_sequence=row.last_sequence,
-        ends_at=Timestamp(row.ends_at),
-        previous=Hash32(row.previous),
-        root=Hash32(row.root),
     )
 
 

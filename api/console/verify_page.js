@@ -147,6 +147,7 @@ async function entriesOf(directory) {
 /** Connect the elements of `verify.html`. */
 export function mount(document) {
   const at = (id) => document.getElementById(id);
+  at("asleep").hidden = true;
   let verified = null;
 
   const element = (tag, text, ...children) => {

@@ -1,4 +1,4 @@
-"""Payout documents: added by one signed-in person, accepted by another."""
+"""Payout documents: added by one signed-in person, accepted by another, signed by their keys."""
 
 import json
 
@@ -6,11 +6,27 @@ from fastapi import APIRouter, Response, status
 
 from api.auth import Visitor, VisitorOf
 from api.context import View, ViewOf
-from api.documents import DocumentDesk, KeptDocument, accept_document, add_document
+from api.documents import (
+    DocumentDesk,
+    KeptDocument,
+    accept_document,
+    add_document,
+    sign_document,
+    signed_document,
+)
 from api.errors import NotFound
 from api.fields import HashIn
 from api.problem_details import problems
-from api.schemas.documents import DocumentOut, DocumentRequest, DocumentStored
+from api.schemas.documents import (
+    DocumentMessage,
+    DocumentOut,
+    DocumentRequest,
+    DocumentStored,
+    SignatureRequest,
+    SignedDocumentFile,
+)
+from settlement.payouts.acceptance import SignedDocument, typed_data
+from settlement.payouts.adapters.signed_document_file import to_file
 from settlement.payouts.documents import op_ids_of, totals
 
 router = APIRouter(tags=["payouts"])
@@ -59,6 +75,58 @@ async def accept(view: ViewOf, digest: HashIn, visitor: VisitorOf) -> DocumentSt
         writers=view.context.writers,
     )
     return _stored(view, kept)
+
+
+@router.post(
+    "/payout-documents/{digest}/signatures",
+    response_model=SignedDocumentFile,
+    responses=problems(401, 403, 409, 415),
+)
+async def sign(
+    view: ViewOf, digest: HashIn, wanted: SignatureRequest, visitor: VisitorOf
+) -> SignedDocumentFile:
+    """Stand for a document with one's key (EIP-712), so that others can check who accepted it.
+
+    What is signed is given by `/payout-documents/{digest}/message`. The signature must be of who is
+    signed in, as an approver of the payout policy. 409 where the document was never added.
+    """
+    kept = await sign_document(
+        _desk(view),
+        digest,
+        wanted.signature,
+        account=visitor.account_on(view.settlement.chain_id),
+        writers=view.context.writers,
+    )
+    return _file(kept)
+
+
+@router.get(
+    "/payout-documents/{digest}/message",
+    response_model=DocumentMessage,
+    responses=problems(401, 403, 404),
+)
+async def message(view: ViewOf, digest: HashIn, visitor: VisitorOf) -> DocumentMessage:
+    """What an approver signs who stands for a document: typed data of EIP-712, for any wallet."""
+    desk = _desk(view)
+    _person(desk, view, visitor)
+    kept = await signed_document(desk, digest, view.context.writers)
+    return DocumentMessage.model_validate(typed_data(kept.document))
+
+
+@router.get(
+    "/payout-documents/{digest}/signed",
+    response_model=SignedDocumentFile,
+    responses=problems(401, 403, 404),
+)
+async def signed(view: ViewOf, digest: HashIn, visitor: VisitorOf) -> SignedDocumentFile:
+    """The file that shows who signed a document: `quittance payout document verify` checks it."""
+    desk = _desk(view)
+    _person(desk, view, visitor)
+    return _file(await signed_document(desk, digest, view.context.writers))
+
+
+def _file(kept: SignedDocument) -> SignedDocumentFile:
+    return SignedDocumentFile.model_validate(to_file(kept))
 
 
 def _desk(view: View) -> DocumentDesk:

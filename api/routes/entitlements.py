@@ -18,6 +18,7 @@ from api.context import ContextOf, the_context
 from api.entitlements import document
 from api.errors import BadValue
 from api.fields import AddressIn, HashIn
+from api.query_parameters import refuse_others
 from api.schemas.entitlements import EntitlementAnswer
 from contracts.wire import BadWireValue, address_from_wire, hash_from_wire
 
@@ -35,6 +36,8 @@ class DirectRoute(APIRoute):
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request; its errors end where those of all routes do."""
         request, place = Request(scope), scope["path_params"]
+        if scope["query_string"]:
+            refuse_others(request, ())
         try:
             wallet = address_from_wire(place["address"], "address")
             content = hash_from_wire(place["content"], "content")

@@ -14,10 +14,8 @@ from api.adapters.ledger import (
     read_books,
     read_entry,
     read_journal,
-    read_leaves,
-    read_seal,
-    read_seals,
 )
+from api.adapters.seals import read_closes, read_leaves, read_seal, read_seals
 from api.adapters.snapshot import Snapshot
 from api.adapters.standpoint import envelope_of
 from api.conditional import answer_at_block, answer_under_root
@@ -136,11 +134,12 @@ async def list_seals(request: Request, view: ViewOf, page: PageOf, book: BookIn 
     async with view.reads() as reads:
         of, row = await _book(reads, view, book)
         found = await read_seals(reads, of, after=after, limit=page.limit + 1)
+        closes = await read_closes(reads, of, found)
     shown, cursor = page_of(found, page.limit, lambda one: encode_cursor(_SEALS, one.epoch))
     answer = SealPage(
         **envelope_of(view.settlement, row.block),
         book=of.contract,
-        items=[seal_out(one) for one in shown],
+        items=[seal_out(one, closes.get(one.epoch, ())) for one in shown],
         next_cursor=cursor,
     )
     return answer_at_block(request, answer, row.block.hash)
@@ -173,7 +172,8 @@ async def prove_entry(
             raise NotFound(f"entry {entry} is not sealed yet", field="entry", value=entry)
         seal = await _seal(reads, of, stored.sealed_in)
         leaves = await read_leaves(reads, of, seal)
-    data, path = await to_thread.run_sync(proved, stored, link, of, seal, leaves)
+        closes = (await read_closes(reads, of, [seal])).get(seal.epoch, ())
+    data, path = await to_thread.run_sync(proved, stored, link, (of, seal), leaves, closes)
     answer = EntryProof(
         **envelope_of(view.settlement, row.block),
         book=of.contract,
@@ -181,7 +181,7 @@ async def prove_entry(
         canonical=data,
         leaf=link.leaf,
         path=path,
-        seal=seal_out(seal),
+        seal=seal_out(seal, closes),
     )
     return answer_under_root(request, answer, seal.root)
 

@@ -11,7 +11,13 @@ from api.conditional import answer_at_block
 from api.context import View, ViewOf
 from api.errors import NotFound
 from api.fields import HashIn
-from api.payments import contract_for, declare_intent, family_of, submit_transaction
+from api.payments import (
+    contract_for,
+    declare_intent,
+    family_of,
+    payee_for,
+    submit_transaction,
+)
 from api.problem_details import problems
 from api.schemas.payments import (
     IntentAnswer,
@@ -171,7 +177,7 @@ def _draft(settlement: Settlement, wanted: IntentRequest) -> PaymentIntent:
         family_name=family.name,
         contract=contract_for(settlement, family, wanted.asset),
         payer=wanted.payer,
-        payee=wanted.payee,
+        payee=payee_for(settlement, wanted.payee),
         subject=wanted.subject,
         tier_id=wanted.tier_id,
         asset=wanted.asset,

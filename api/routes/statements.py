@@ -52,5 +52,6 @@ async def show_statement(
         key = None if after is None else (after[0], after[1], after[2])
         rows = await read_moves(reads, question, key, page.limit + 1)
     moves, cursor = page_of(rows, page.limit, lambda row: encode_cursor(_MOVES, *row.key))
-    answer = statement_answer(question, cursors, statements, moves, cursor)
+    units = view.context.deps.units.get(view.settlement.name, {})
+    answer = statement_answer(question, cursors, statements, moves, cursor, units=units)
     return answer_at_block(request, answer, answer.block.hash)

@@ -3,8 +3,12 @@
 from pydantic import BaseModel, ConfigDict, Field
 
 from api.fields import AddressIn, AmountIn, HashOut, SmallNumber
+from api.schemas.sessions import SignatureIn
 
 LINES_MAX = 10_000
+ADDRESS_PATTERN = "^0x[0-9a-fA-F]{40}$"
+AMOUNT_PATTERN = "^(0|[1-9][0-9]{0,77})$"
+SIGNATURE_PATTERN = "^0x[0-9a-f]{130}$"
 
 
 class LineRequest(BaseModel):
@@ -60,3 +64,59 @@ class DocumentStored(BaseModel):
     settlement: str
     chain_id: int
     document: DocumentOut
+
+
+class SignatureRequest(BaseModel):
+    """A signature over a document."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    signature: SignatureIn
+
+
+class LineFile(BaseModel):
+    """A line as the document's file spells it."""
+
+    payee: str = Field(pattern=ADDRESS_PATTERN, description="who is owed")
+    asset: str = Field(pattern=ADDRESS_PATTERN, description="of what; zero is the native coin")
+    amount: str = Field(pattern=AMOUNT_PATTERN, description="how much, in base units")
+
+
+class DocumentFile(BaseModel):
+    """A document as its file spells it: its digest is keccak256 of this in canonical JSON."""
+
+    name: str = Field(alias="list", description="what the list is called")
+    chain_id: str = Field(description="the chain that pays, as a decimal string")
+    contract: str = Field(pattern=ADDRESS_PATTERN, description="the payout batch that pays")
+    lines: list[LineFile] = Field(description="who is owed what, numbered from 0")
+
+
+class AcceptanceFile(BaseModel):
+    """A signature over a document."""
+
+    signer: str = Field(pattern=ADDRESS_PATTERN, description="whose key is said to have signed")
+    signature: str = Field(pattern=SIGNATURE_PATTERN, description="r, s and v")
+
+
+class SignedDocumentFile(BaseModel):
+    """What shows who signed a document, to whoever knows the approvers' addresses."""
+
+    format: str = Field(description="which form of file this is")
+    document: DocumentFile = Field(description="what was signed")
+    acceptances: list[AcceptanceFile] = Field(description="the signatures, by signer")
+
+
+class TypedField(BaseModel):
+    """A member of a struct of EIP-712."""
+
+    name: str = Field(description="of the member")
+    type: str = Field(description="of the member, in Solidity's words")
+
+
+class DocumentMessage(BaseModel):
+    """Typed data, as `eth_signTypedData_v4` takes it."""
+
+    types: dict[str, list[TypedField]] = Field(description="the structs, by name")
+    primary_type: str = Field(alias="primaryType", description="the struct that is signed")
+    domain: dict[str, str] = Field(description="the batch and chain that the signature is for")
+    message: dict[str, str | list[dict[str, str]]] = Field(description="what is signed")

@@ -51,7 +51,8 @@ class EntryOut(BaseModel):
     """An entry with everything that its leaf is made of.
 
     `evidence` is the hash of the block that causes it, null where none does. `sequence`, `leaf` and
-    `link` are null until the sealer has numbered it, `seal` until the epoch of its booking is over.
+    `link` are null while it has no place in the chain, `seal` until the epoch of its booking is
+    over.
     """
 
     id: HashOut
@@ -98,12 +99,24 @@ class AccountAnswer(OfSettlement):
     balances: list[AccountBalance]
 
 
+class ClosedMonth(BaseModel):
+    """A closed month of the book under a seal: `month` is YYYY-MM, `leaf` stands for it there."""
+
+    month: str
+    leaf: HashOut
+
+
 class SealOut(BaseModel):
-    """The seal of one epoch, over entries `first_sequence` to `last_sequence`, both in it."""
+    """The seal of one epoch, over entries `first_sequence` to `last_sequence`, both in it.
+
+    The leaves of `closes`, months of the book that were closed since the seal before, follow those
+    of the entries.
+    """
 
     epoch: int
     first_sequence: int
     last_sequence: int
+    closes: list[ClosedMonth]
     ends_at: int
     previous: HashOut
     root: HashOut

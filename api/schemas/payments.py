@@ -76,8 +76,8 @@ class IntentRequest(BaseModel):
     since: SmallNumber = Field(description="Unix seconds of block time; earlier is not in time")
     until: SmallNumber = Field(
         description="Unix seconds of block time; this second and later are not in time. At most "
-        "366 days after `since`, and from now. An intent that nobody pays is forgotten months "
-        "after it; said again it is the same intent again"
+        "366 days after `since` (7 for `offramp_send`), and 366 from now. An intent that nobody "
+        "pays is forgotten months after it; said again it is the same intent again"
     )
 
 

@@ -17,6 +17,37 @@ class PeriodOut(BaseModel):
     end: int
 
 
+class UnitOut(BaseModel):
+    """How people write an asset, as its token says: a help to readers, base units are what counts.
+
+    One `symbol` is 10 to the power of `decimals` base units.
+    """
+
+    symbol: str
+    decimals: int
+
+
+class WrittenOut(BaseModel):
+    """The amounts of an account with a decimal point, every digit of them, in its `unit`.
+
+    `opening`, `earned`, `paid`, `closing`, `outstanding`, `unclaimed`, `held`, `refunded` and
+    `fees` are those of the same name in base units, which are the amounts of record.
+    """
+
+    opening: str
+    earned: str
+    paid: str
+    closing: str
+    outstanding: str
+    unclaimed: str
+    held: str
+    refunded: str
+    fees: str
+
+
+_WRITTEN = Field(description="the amount with a decimal point, null where the token has no unit")
+
+
 class StatementLineOut(BaseModel):
     """All that moved for one reason: a work, a content, an event; from one contract.
 
@@ -28,6 +59,7 @@ class StatementLineOut(BaseModel):
     epoch: int | None
     subject: HashOut | None
     amount: DeltaOut
+    written: str | None = _WRITTEN
     postings: int
 
 
@@ -35,10 +67,12 @@ class AssetStatementOut(BaseModel):
     """opening + earned - paid = closing = outstanding + unclaimed; all in one asset.
 
     `held` is the part of `outstanding` that a hold or a verdict stops. `refunded` went back to
-    payers, and `fees` were paid by them on top: neither is part of the account.
+    payers, and `fees` were paid by them on top: neither is part of the account. `unit` and
+    `written` are null where the token does not say how people write it.
     """
 
     asset: AddressOut
+    unit: UnitOut | None
     opening: AmountOut
     earned: DeltaOut
     paid: DeltaOut
@@ -48,6 +82,7 @@ class AssetStatementOut(BaseModel):
     held: AmountOut
     refunded: DeltaOut
     fees: DeltaOut
+    written: WrittenOut | None
     lines: list[StatementLineOut]
 
 
@@ -92,6 +127,7 @@ class MoveOut(BaseModel):
     subject: HashOut | None
     part: int | None
     amount: DeltaOut
+    written: str | None = _WRITTEN
     debit: str
     credit: str
     event: EventRef | None

@@ -2,6 +2,7 @@
 
 | file | holds |
 |---|---|
+| `endpoint_address.py` | an endpoint's address, and what in it may be a key |
 | `json_rpc.py` | calls over one kept-alive HTTP connection |
 | `answer_fields.py` | the fields of raw answers, each checked |
 | `hex_columns.py` | columns of hexadecimal text to columns of bytes |
@@ -20,6 +21,8 @@
 | `statements.py` | who said what, where endpoints did not agree |
 | `tables.py` | every table of facts, and the registry of them |
 | `store.py` | the `FactStore` of one chain, and the lock that makes us its one owner |
+| `sources.py` | which contracts an index holds, and who may rely on it |
+| `backfill.py` | contracts that are added: what is staged, and the one merge |
 | `load.py` | bulk load by COPY |
 | `copy_binary.py` | columns of fixed width, packed as COPY takes them |
 | `balances.py` | what transfers of tokens add up to, kept at the finalized block |

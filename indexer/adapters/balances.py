@@ -15,6 +15,8 @@ The indexer hands over what it has summed itself on the way, where that begins a
 else is summed here, from the stored transfers: it comes to the same, and takes far longer.
 """
 
+from collections.abc import Sequence
+
 from sqlalchemy import Connection, delete, select, text
 from sqlalchemy.dialects.postgresql import insert
 
@@ -32,11 +34,13 @@ _ADD = text("""
         SELECT address AS token, source AS account, -sum(amount) AS change
         FROM fact_erc20_transfer
         WHERE chain_id = :chain_id AND block_number > :low AND block_number <= :high
+            AND (CAST(:tokens AS bytea[]) IS NULL OR address = ANY(CAST(:tokens AS bytea[])))
         GROUP BY address, source
         UNION ALL
         SELECT address, target, sum(amount)
         FROM fact_erc20_transfer
         WHERE chain_id = :chain_id AND block_number > :low AND block_number <= :high
+            AND (CAST(:tokens AS bytea[]) IS NULL OR address = ANY(CAST(:tokens AS bytea[])))
         GROUP BY address, target
     ) AS moved
     GROUP BY token, account
@@ -90,6 +94,12 @@ def add_movements(db_tx: Connection, chain_id: ChainId, moved: Movements) -> boo
     driver(db_tx).execute(_ADD_SUMMED, values)
     _move_cursor(db_tx, chain_id, moved.upto)
     return True
+
+
+def fold_added(db_tx: Connection, chain_id: ChainId, tokens: Sequence[Address]) -> None:
+    """Add what transfers of tokens that had none before moved, up to where balances stand."""
+    high = balances_number(db_tx, chain_id)
+    _add(db_tx, chain_id, sign=1, low=_NOTHING, high=high, tokens=tokens)
 
 
 def unfold_balances(db_tx: Connection, chain_id: ChainId, above: BlockNumber) -> bool:
@@ -154,11 +164,20 @@ def _change(
 
 
 def _add(
-    db_tx: Connection, chain_id: ChainId, *, sign: int, low: BlockNumber, high: BlockNumber
+    db_tx: Connection,
+    chain_id: ChainId,
+    *,
+    sign: int,
+    low: BlockNumber,
+    high: BlockNumber,
+    tokens: Sequence[Address] | None = None,
 ) -> None:
+    """Add transfers of blocks (low, high], of all tokens or of these, to the sums."""
     for setting in _PLANNED_BY_HASH:
         db_tx.execute(setting)
-    db_tx.execute(_ADD, {"chain_id": chain_id, "sign": sign, "low": low, "high": high})
+    some = None if tokens is None else [bytes(token) for token in tokens]
+    values = {"chain_id": chain_id, "sign": sign, "low": low, "high": high, "tokens": some}
+    db_tx.execute(_ADD, values)
 
 
 def _move_cursor(db_tx: Connection, chain_id: ChainId, number: BlockNumber) -> None:

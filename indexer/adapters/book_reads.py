@@ -45,6 +45,7 @@ from contracts.payment_events import (
     UnclaimedWithdrawn,
 )
 from indexer.adapters.reads import FactReads
+from indexer.adapters.sources import is_indexed
 from indexer.adapters.tables import BLOCK, CHAIN_FINALITY, FACTS
 
 
@@ -104,8 +105,15 @@ class BookFacts:
         self._reads = FactReads(connection, settlement)
 
     def finalized(self) -> BlockRef | None:
-        """The finalized block, up to which facts cannot change."""
-        return self._reads.finalized()
+        """The finalized block, up to which facts cannot change; None until the contract is indexed.
+
+        A contract that is being added has no facts yet, which is not to have none. The batch
+        contract's book is also made of the transfers of tokens.
+        """
+        is_batch = self._name is ContractName.PAYOUT_BATCH
+        sources = (self._address, *(self._settlement.tokens if is_batch else ()))
+        is_there = is_indexed(self._connection, self._settlement.chain_id, sources)
+        return self._reads.finalized() if is_there else None
 
     def block(self, number: BlockNumber) -> BlockRef | None:
         """The indexed block of this number."""

@@ -2,8 +2,8 @@
 
 A call that gets no answer (no connection, a timeout, a gateway's error) is tried up to three times
 within ten seconds, unless the gateway itself asks for a pause. An answer is never asked for twice:
-what it says, also an error, is the caller's to judge. Messages name the host, with its port where
-the address has one, and never the path, which may hold a key.
+what it says, also an error, is the caller's to judge. Messages name the host, and nothing of the
+address that may be a key (`endpoint_address.py`).
 
 Source: JSON-RPC 2.0; EIP-1474.
 """
@@ -11,7 +11,8 @@ Source: JSON-RPC 2.0; EIP-1474.
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from urllib.parse import urlsplit
+from datetime import timedelta
+from email.utils import parsedate_to_datetime
 
 import orjson
 import urllib3
@@ -23,10 +24,10 @@ from tenacity import (
     wait_exponential,
 )
 
+from indexer.adapters.endpoint_address import EndpointAddress
 from indexer.errors import (
     AnswerMalformed,
     AnswerTooLarge,
-    BadEndpoint,
     RPCFailed,
     RPCForbidden,
     RPCUnreachable,
@@ -63,16 +64,12 @@ class JSONRPC:
     """One endpoint."""
 
     def __init__(self, url: str, limits: RPCLimits) -> None:
-        parts = urlsplit(url)
-        if parts.scheme not in {"http", "https"} or not parts.hostname:
-            raise BadEndpoint(parts.scheme)
-        self.host = parts.hostname if parts.port is None else f"{parts.hostname}:{parts.port}"
-        self._path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+        self._address = EndpointAddress.of(url)
         self._limits, self._calls_max = limits, limits.calls_max
-        credentials = f"{parts.username}:{parts.password or ''}" if parts.username else None
-        self._headers = urllib3.make_headers(
-            keep_alive=True, accept_encoding="gzip", basic_auth=credentials
-        ) | {"content-type": "application/json"}
+        self._headers = urllib3.make_headers(keep_alive=True, accept_encoding="gzip")
+        self._headers["content-type"] = "application/json"
+        if self._address.authorization is not None:
+            self._headers["authorization"] = self._address.authorization
         self._pool = urllib3.connection_from_url(
             url,
             maxsize=1,
@@ -85,6 +82,15 @@ class JSONRPC:
             retry=retry_if_exception(_is_worth_a_try),
             reraise=True,
         )
+
+    @property
+    def host(self) -> str:
+        """How messages and evidence name the endpoint."""
+        return self._address.host
+
+    def malformed(self, what: str) -> AnswerMalformed:
+        """An answer of this endpoint is not what it should be; it may repeat our key."""
+        return AnswerMalformed(self.host, self._address.without_secrets(what))
 
     def call(self, method: str, *params: object) -> object:
         """The result of one call.
@@ -161,7 +167,7 @@ class JSONRPC:
         try:
             response = self._pool.request(
                 "POST",
-                self._path,
+                self._address.path,
                 body=body,
                 headers=self._headers,
                 preload_content=False,
@@ -179,7 +185,7 @@ class JSONRPC:
                 method,
                 f"HTTP status {response.status}",
                 status=response.status,
-                retry_after_s=_seconds(response.headers.get("retry-after")),
+                retry_after_s=_pause_s(response.headers),
             )
         if response.status in _FORBIDDEN:
             raise RPCForbidden(self.host, response.status)
@@ -221,7 +227,11 @@ class JSONRPC:
             code = error["code"] if isinstance(error.get("code"), int) else 0
             message, data = str(error.get("message", "")), error.get("data")
         return RPCFailed(
-            self.host, method, code=code, message=message[:_MESSAGE_LENGTH_MAX], data=data
+            self.host,
+            method,
+            code=code,
+            message=self._address.without_secrets(message[:_MESSAGE_LENGTH_MAX]),
+            data=data,
         )
 
 
@@ -229,11 +239,20 @@ def _is_worth_a_try(error: BaseException) -> bool:
     return isinstance(error, RPCUnreachable) and error.retry_after_s is None
 
 
-def _seconds(retry_after: str | None) -> int | None:
-    """The seconds of a Retry-After header; None without one, and for a date."""
-    if retry_after is None or not re.fullmatch(r"[0-9]{1,9}", retry_after.strip()):
+def _pause_s(headers: Mapping[str, str]) -> int | None:
+    """The seconds that a Retry-After header asks for; None without one, and for a past date.
+
+    A date is counted from the date of the answer, by the one clock that both are of.
+    """
+    asked = headers.get("retry-after", "").strip()
+    if re.fullmatch(r"[0-9]{1,9}", asked):
+        return int(asked)
+    try:
+        until, now = (parsedate_to_datetime(one) for one in (asked, headers.get("date", "")))
+        pause_s = (until - now) // timedelta(seconds=1)
+    except (TypeError, ValueError, OverflowError):
         return None
-    return int(retry_after)
+    return pause_s if pause_s > 0 else None
 
 
 def _result(answer: object) -> object:

@@ -12,14 +12,14 @@ from typing import Any
 import numpy as np
 import psycopg
 from psycopg import sql
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Table
 
 from contracts.columns import binary_copy_type
 from contracts.evm import ChainId
 from indexer.adapters.copy_binary import FixedColumn, copy_chunks, fixed_column
 from indexer.adapters.tables import BLOCK, BLOCK_FIELDS, LOG
 from indexer.blocks import BlockBatch
-from indexer.decode import FactColumns
+from indexer.decode import Decoded, FactColumns
 from indexer.logs import ByteRows, LogBatch
 from indexer.ports import Extension
 
@@ -39,12 +39,22 @@ _LOG_TYPES = _PLACE_TYPES | {
 def load(db_tx: Connection, chain_id: ChainId, extension: Extension) -> None:
     """Insert blocks, raw logs and facts."""
     _copy_rows(db_tx, BLOCK.name, _BLOCK_TYPES, _block_rows(chain_id, extension.blocks))
-    _copy_rows(db_tx, LOG.name, _LOG_TYPES, _log_rows(chain_id, extension.decoded.raw))
-    for facts in extension.decoded.facts:
+    load_decoded(db_tx, chain_id, extension.decoded)
+
+
+def load_decoded(db_tx: Connection, chain_id: ChainId, decoded: Decoded) -> None:
+    """Insert raw logs and facts."""
+    load_raw(db_tx, chain_id, LOG, decoded.raw)
+    for facts in decoded.facts:
         if facts.spec.is_static:
             _copy_columns(db_tx, facts.spec.table, fact_columns(chain_id, facts))
         else:
             _copy_rows(db_tx, facts.spec.table, _fact_types(facts), _fact_rows(chain_id, facts))
+
+
+def load_raw(db_tx: Connection, chain_id: ChainId, table: Table, logs: LogBatch) -> None:
+    """Insert logs into a table that is made like `log`."""
+    _copy_rows(db_tx, table.name, _LOG_TYPES, _log_rows(chain_id, logs))
 
 
 def fact_columns(chain_id: ChainId, facts: FactColumns) -> list[FixedColumn]:

@@ -8,10 +8,11 @@ snapshot of the caller's connection.
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, and_, select, tuple_
+from sqlalchemy import ColumnElement, Connection, ScalarSelect, and_, func, select, tuple_
 
 from contracts.event_spec import EventSpec
-from contracts.evm import Address, BlockNumber, BlockRef, ChainId, Hash32
+from contracts.events import ERC20_TRANSFER
+from contracts.evm import Address, BlockNumber, BlockRef, ChainId, Hash32, Timestamp
 from indexer.adapters.store import block_ref
 from indexer.adapters.stored_logs import stored_logs
 from indexer.adapters.tables import BLOCK, BLOCK_REF, CHAIN_FINALITY, CURSOR, FACTS, LOG
@@ -20,6 +21,9 @@ from indexer.ranges import BlockRange
 
 ORDERS_MAX = 16
 """Events of one order that are answered: payers differ, and each pays it once."""
+
+
+_END = 2**63 - 1  # above every block
 
 
 class OrderRow(NamedTuple):
@@ -104,6 +108,23 @@ class PaymentReads:
         )
         return [BlockNumber(number) for number in self._connection.execute(query).scalars()]
 
+    def blocks_of_transfers(
+        self, tx_hash: Hash32, since: Timestamp, until: Timestamp
+    ) -> list[BlockNumber]:
+        """Blocks with a timestamp in [since, until) in which a transaction moved tokens.
+
+        Transfers are found by their blocks alone, so all of that time are read.
+        """
+        moved = FACTS[ERC20_TRANSFER.table].c
+        query = (
+            select(moved.block_number)
+            .where(moved.chain_id == self._chain_id, moved.transaction_hash == tx_hash)
+            .where(moved.block_number >= self._first_at(since))
+            .where(moved.block_number < func.coalesce(self._first_at(until), _END))
+            .distinct()
+        )
+        return [BlockNumber(number) for number in self._connection.execute(query).scalars()]
+
     def orders_after(
         self, spec: EventSpec, field: str, contract: Address, after: tuple[int, int], limit: int
     ) -> list[OrderRow]:
@@ -140,6 +161,16 @@ class PaymentReads:
             .order_by(facts.block_number, facts.log_index)
         )
         return [dict(row) for row in self._connection.execute(query).mappings()]
+
+    def _first_at(self, timestamp: Timestamp) -> ScalarSelect[int]:
+        """The first block that is not before a time; NULL where none is."""
+        return (
+            select(BLOCK.c.number)
+            .where(BLOCK.c.chain_id == self._chain_id, BLOCK.c.timestamp >= timestamp)
+            .order_by(BLOCK.c.timestamp, BLOCK.c.number)
+            .limit(1)
+            .scalar_subquery()
+        )
 
     def _block_at(self, number: Any) -> BlockRef | None:  # noqa: ANN401 - a number or a subquery
         query = select(*BLOCK_REF).where(BLOCK.c.chain_id == self._chain_id)

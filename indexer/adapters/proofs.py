@@ -34,7 +34,7 @@ def unproved_blocks(
     if start is None:
         return None
     query = select(*_COLUMNS).where(is_final, BLOCK.c.number >= start).order_by(BLOCK.c.number)
-    return _batch(db_tx.execute(query.limit(blocks_max)).mappings().all())
+    return batch_of_rows(db_tx.execute(query.limit(blocks_max)).mappings().all())
 
 
 def prove_blocks(db_tx: Connection, chain_id: ChainId, blocks: BlockBatch) -> None:
@@ -64,7 +64,7 @@ def prove_blocks(db_tx: Connection, chain_id: ChainId, blocks: BlockBatch) -> No
         )
 
 
-def _batch(rows: Sequence[RowMapping]) -> BlockBatch:
+def batch_of_rows(rows: Sequence[RowMapping]) -> BlockBatch:
     """Rows of `block`, ascending and without gaps."""
     return BlockBatch(
         start=BlockNumber(rows[0]["number"]),

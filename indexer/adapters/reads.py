@@ -65,6 +65,7 @@ from indexer.adapters.money_reads import (
     money_events,
     transfer_events,
 )
+from indexer.adapters.sources import is_indexed
 from indexer.adapters.store import block_ref
 from indexer.adapters.tables import BLOCK, BLOCK_REF, CHAIN_FINALITY, CURSOR, FACTS, LOG
 from indexer.errors import NotIndexed
@@ -112,8 +113,10 @@ class FactReads:
         return found
 
     def finalized(self) -> BlockRef | None:
-        """The finalized block, up to which facts cannot change."""
-        return self._pointed_at(CHAIN_FINALITY)
+        """The finalized block, up to which facts cannot change; None until all are indexed."""
+        contracts = self._settlement.contracts.values()
+        is_whole = is_indexed(self._connection, self._chain_id, contracts)
+        return self._pointed_at(CHAIN_FINALITY) if is_whole else None
 
     def head(self) -> BlockRef | None:
         """The highest indexed block; it can still change."""

@@ -14,6 +14,7 @@ from sqlalchemy import Connection, Table, delete, func, insert, select, update
 
 from contracts.evm import BlockNumber, BlockRef, ChainId, Hash32
 from indexer.adapters.balances import unfold_balances
+from indexer.adapters.sources import lower_backfill
 from indexer.adapters.store import block_ref
 from indexer.adapters.tables import (
     BLOCK,
@@ -79,6 +80,7 @@ def rewind_facts(db_tx: Connection, chain_id: ChainId, found: FactsAbove, *, rea
     for fact in FACT_TABLES:
         is_above = (fact.table.c.chain_id == chain_id, fact.height > number)
         db_tx.execute(delete(fact.table).where(*is_above))
+    lower_backfill(db_tx, chain_id, number)
     place = {"number": found.to.number, "hash": found.to.hash}
     db_tx.execute(update(CURSOR).where(CURSOR.c.chain_id == chain_id).values(place))
     is_final_above = (CHAIN_FINALITY.c.chain_id == chain_id, CHAIN_FINALITY.c.number > number)

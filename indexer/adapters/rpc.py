@@ -256,7 +256,7 @@ class RPCReader:
         try:
             return parse(answer)
         except NotTheSchema as error:
-            raise AnswerMalformed(self._rpc.host, str(error)) from error
+            raise self._rpc.malformed(str(error)) from error
 
 
 def _has_receipts(block: Block) -> bool:

@@ -34,6 +34,7 @@ from indexer.adapters.balances import add_movements, fold_balances
 from indexer.adapters.gate_readings import drop_moved_readings
 from indexer.adapters.load import driver, load
 from indexer.adapters.proofs import prove_blocks, unproved_blocks
+from indexer.adapters.sources import lower_backfill
 from indexer.adapters.statements import add_statements, open_disputes
 from indexer.adapters.tables import (
     BLOCK,
@@ -75,7 +76,7 @@ class PostgresFacts:
         Raises:
             SourcesChanged: it was.
         """
-        with self._transaction() as db_tx:
+        with self.transaction() as db_tx:
             query = select(CURSOR.c.sources_digest).where(CURSOR.c.chain_id == self._chain_id)
             stored = db_tx.execute(query).scalar()
         if stored not in {None, digest}:
@@ -87,7 +88,7 @@ class PostgresFacts:
         Raises:
             IndexDamaged: they are not linked, or do not end at the cursor.
         """
-        with self._transaction() as db_tx:
+        with self.transaction() as db_tx:
             cursor = self._marked(db_tx, CURSOR)
             final = self._marked(db_tx, CHAIN_FINALITY)
             if cursor is None:
@@ -105,13 +106,13 @@ class PostgresFacts:
         query = select(*BLOCK_REF).where(
             BLOCK.c.chain_id == self._chain_id, BLOCK.c.number == number
         )
-        with self._transaction() as db_tx:
+        with self.transaction() as db_tx:
             row = db_tx.execute(query).mappings().one_or_none()
         return None if row is None else block_ref(row)
 
     def extend(self, extension: Extension) -> None:
         """Add blocks, logs and facts, and drop what they outdate; move cursor, finalized block."""
-        with self._transaction() as db_tx:
+        with self.transaction() as db_tx:
             self._move_cursor(db_tx, extension)
             load(db_tx, self._chain_id, extension)
             first, last = extension.blocks.start, extension.blocks.last.number
@@ -123,7 +124,7 @@ class PostgresFacts:
         """Delete everything above the ancestor, move the cursor, append one `reorg` row."""
         ancestor, old = replacement.ancestor, replacement.expected_head
         above = -1 if ancestor is None else ancestor.number
-        with self._transaction() as db_tx:
+        with self.transaction() as db_tx:
             self._require_not_final(db_tx, ancestor)
             self._rewind_cursor(db_tx, replacement)
             removed: dict[str, int] = {}
@@ -135,6 +136,7 @@ class PostgresFacts:
                 ).rowcount
                 if gone:
                     removed[fact.table.name] = gone
+            lower_backfill(db_tx, self._chain_id, above)
             db_tx.execute(
                 insert(REORG).values(
                     chain_id=self._chain_id,
@@ -152,7 +154,7 @@ class PostgresFacts:
 
     def finalize(self, block: BlockRef) -> None:
         """Move the finalized block up to one that we hold."""
-        with self._transaction() as db_tx:
+        with self.transaction() as db_tx:
             self._set_finalized(db_tx, block)
 
     def has_events_of(self, address: Address) -> bool:
@@ -161,44 +163,44 @@ class PostgresFacts:
             exists().where(table.c.chain_id == self._chain_id, table.c.address == address)
             for table in FACTS.values()
         )
-        with self._transaction() as db_tx:
+        with self.transaction() as db_tx:
             return any(db_tx.execute(select(one)).scalar_one() for one in events)
 
     def fold_balances(self, finalized: BlockRef) -> bool:
         """Bring the balances of tokens up to a finalized block; whether they were behind."""
-        with self._transaction() as db_tx:
+        with self.transaction() as db_tx:
             self._require_final(db_tx, finalized.number)
             return fold_balances(db_tx, self._chain_id, finalized.number)
 
     def add_movements(self, moved: Movements) -> bool:
         """Add what transfers of finalized blocks moved; False if balances are elsewhere."""
-        with self._transaction() as db_tx:
+        with self.transaction() as db_tx:
             self._require_final(db_tx, moved.upto)
             return add_movements(db_tx, self._chain_id, moved)
 
     def unproved(self, level: Level, *, blocks_max: int) -> BlockBatch | None:
         """The lowest finalized block that lacks a proof which the level needs, and those above."""
-        with self._transaction() as db_tx:
+        with self.transaction() as db_tx:
             return unproved_blocks(db_tx, self._chain_id, level, blocks_max=blocks_max)
 
     def prove(self, blocks: BlockBatch) -> None:
         """Give blocks that we hold the proofs in `blocks`; hashes and rows digests are equal."""
-        with self._transaction() as db_tx:
+        with self.transaction() as db_tx:
             prove_blocks(db_tx, self._chain_id, blocks)
 
     def add_statements(self, statements: Sequence[Statement]) -> None:
         """Keep what endpoints said of a block that they do not, or did not, agree about."""
-        with self._transaction() as db_tx:
+        with self.transaction() as db_tx:
             add_statements(db_tx, self._chain_id, statements)
 
     def open_dispute(self) -> tuple[BlockNumber, Asked] | None:
         """The lowest block about which endpoints do not agree, and what they were asked of it."""
-        with self._transaction() as db_tx:
+        with self.transaction() as db_tx:
             disputes = open_disputes(db_tx, self._chain_id)
         return (disputes[0].number, disputes[0].asked) if disputes else None
 
     @contextmanager
-    def _transaction(self) -> Iterator[Connection]:
+    def transaction(self) -> Iterator[Connection]:
         """One transaction of the owning connection, which is never opened anew."""
         if self._connection.closed or self._connection.invalidated:
             raise OwnershipLost(self._chain_id)

@@ -79,13 +79,11 @@ def audit_rows(connection: Connection, chain_id: ChainId, blocks: BlockRange) ->
 
 def stored_logs(connection: Connection, chain_id: ChainId, blocks: BlockRange) -> LogBatch:
     """All logs that we hold of these blocks, as they were read, in chain order."""
-    logs = [
-        _raw_log(row, list(row.topics), row.data) for row in _rows(connection, chain_id, blocks)
-    ]
+    logs = [raw_log(row, row.topics, row.data) for row in _rows(connection, chain_id, blocks)]
     for spec in EVENTS:
         if spec.is_bulk:
             rows = _rows(connection, chain_id, blocks, spec)
-            logs += [_raw_log(row, *_encoded(spec, row)) for row in rows]
+            logs += [raw_log(row, *_encoded(spec, row)) for row in rows]
     return log_batch(sorted(logs, key=lambda log: (log.block_number, log.log_index)))
 
 
@@ -104,7 +102,8 @@ def _rows(
     yield from connection.execute(query)
 
 
-def _raw_log(row: Row[Any], topics: list[bytes], data: bytes) -> RawLog:
+def raw_log(row: Row[Any], topics: list[bytes], data: bytes) -> RawLog:
+    """A stored row, with the hash of its block, as the log that was read."""
     return RawLog(
         block_number=row.block_number,
         block_hash=row.block_hash,

@@ -74,10 +74,10 @@ _READ_BY: Final = {
     "fact_ticket_refunded": (("order_id",), ("ticket_id",)),
     "fact_ticket_transfer": (  # "who holds this ticket?", the last transfer first
         ("token_id", "block_number", "log_index"),
-        ("target",),
+        ("target", "block_number", "log_index"),
     ),
     "fact_ticket_issued": (("ticket_id",), ("event_id",)),
-    "fact_ticket_redeemed": (("ticket_id",), ("redeemer",)),
+    "fact_ticket_redeemed": (("ticket_id",), ("redeemer", "event_id")),
     "fact_tip_received": (("order_id",), ("number",)),
     "fact_relay_line_paid": (("op_id",),),  # "is this op-id used?"
     "fact_relay_line_unclaimed": (("op_id",),),
@@ -164,15 +164,40 @@ LOG_FIELDS: Final = (
     Field("data", "bytes"),
     *_TRANSACTION,
 )
-LOG = Table(
-    "log",
-    SQLModel.metadata,
-    *_columns(LOG_FIELDS),
-    Column("topics", ARRAY(LargeBinary), nullable=False),
-    PrimaryKeyConstraint("chain_id", "block_number", "log_index", name="log_pk"),
-    CheckConstraint("cardinality(topics) <= 4", name="log_has_at_most_four_topics"),
-    *_checks("log", LOG_FIELDS),
+
+
+def _log_table(name: str) -> Table:
+    return Table(
+        name,
+        SQLModel.metadata,
+        *_columns(LOG_FIELDS),
+        Column("topics", ARRAY(LargeBinary), nullable=False),
+        PrimaryKeyConstraint("chain_id", "block_number", "log_index", name=f"{name}_pk"),
+        CheckConstraint("cardinality(topics) <= 4", name=f"{name}_has_at_most_four_topics"),
+        *_checks(name, LOG_FIELDS),
+    )
+
+
+LOG = _log_table("log")
+
+BACKFILL_LOG = _log_table("backfill_log")
+"""Logs of contracts that are being added, until they are facts; nobody else reads them."""
+
+BACKFILL_BLOCK_FIELDS: Final = (
+    Field("chain_id", "uint64"),
+    Field("block_number", "uint64"),
+    Field("rows_digest", "bytes32"),
 )
+BACKFILL_BLOCK = Table(
+    "backfill_block",
+    SQLModel.metadata,
+    *_columns(BACKFILL_BLOCK_FIELDS),
+    Column("proof", SmallInteger, nullable=False),
+    PrimaryKeyConstraint("chain_id", "block_number", name="backfill_block_pk"),
+    CheckConstraint("proof BETWEEN 0 AND 3", name="backfill_block_proof_in_range"),
+    *_checks("backfill_block", BACKFILL_BLOCK_FIELDS),
+)
+"""What `rows_digest` and `proof` of a block will be, where they will be others than they are."""
 
 FACTS: Final = {spec.table: fact_table(spec) for spec in EVENTS}
 """The table of each event, by name."""
@@ -183,6 +208,8 @@ FACT_TABLES: Final[tuple[FactTable, ...]] = (
     *(FactTable(table, table.c.block_number) for table in FACTS.values()),
     FactTable(GATE_READING, GATE_READING.c.block_number),
     FactTable(GATE_ADMISSION, GATE_ADMISSION.c.block_number),
+    FactTable(BACKFILL_BLOCK, BACKFILL_BLOCK.c.block_number),
+    FactTable(BACKFILL_LOG, BACKFILL_LOG.c.block_number),
 )
 
 CURSOR = Table(
@@ -194,6 +221,30 @@ CURSOR = Table(
     Column("sources_digest", Hash32Column, nullable=False),
 )
 """The highest indexed block of each chain, and what the index was built from."""
+
+INDEXED_SOURCE = Table(
+    "indexed_source",
+    SQLModel.metadata,
+    Column("chain_id", BigInteger, nullable=False),
+    Column("address", AddressColumn, nullable=False),
+    Column("contract", Text, nullable=False),
+    PrimaryKeyConstraint("chain_id", "address", name="indexed_source_pk"),
+    CheckConstraint("octet_length(address) = 20", name="indexed_source_address_in_range"),
+)
+"""The contracts whose events the facts of a chain hold, from its start block up to the cursor.
+
+`cursor.sources_digest` is their digest. An index that was made before there was this list has none
+until its indexer has started once.
+"""
+
+BACKFILL = Table(
+    "backfill",
+    SQLModel.metadata,
+    Column("chain_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("sources_digest", Hash32Column, nullable=False),
+    Column("number", BigInteger, nullable=False),
+)
+"""How far the past of contracts that are being added is known, and what the sources will be."""
 
 CHAIN_FINALITY = Table(
     "chain_finality",

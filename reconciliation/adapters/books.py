@@ -146,6 +146,11 @@ class SqlBook:
                     moved.sort()
                 yield Booked(source_id, leg, entry_id, number, block_hash, at, tuple(moved))
 
+    def kinds(self) -> list[str]:
+        """The kinds of cause that its posted entries have."""
+        query = text(f"SELECT DISTINCT e.source_kind FROM journal_entry e WHERE {_STANDING}")  # noqa: S608
+        return list(self._connection.execute(query, self._key).scalars())
+
     def twin(self, booked: Booked) -> Hash32 | None:
         """Another standing entry with the same movements out of the same account, or block."""
         values = {"entry_id": booked.entry_id, "block_number": booked.block_number}

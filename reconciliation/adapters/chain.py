@@ -16,7 +16,7 @@ from eth_abi.exceptions import DecodingError
 from contracts.addresses import Settlement
 from contracts.calls import EPOCH_OF, PAID_LINES, EpochState, EpochStatus, Function
 from contracts.event_spec import ContractName
-from contracts.evm import Address, BlockRef, Epoch, Hash32, bytes_from_hex
+from contracts.evm import ZERO_ADDRESS, Address, BlockRef, Epoch, Hash32, bytes_from_hex
 from indexer.chain_profiles import ChainProfile
 from reconciliation.adapters.client import RPCClient, pinned
 from reconciliation.adapters.logs import LogReader
@@ -70,11 +70,16 @@ class RPCChain:
         self._logs = LogReader(self._client)
         self._readings = ProvenReadings(self._client)
         self._wallets = WalletReader(
-            self._client, self._logs, self._readings, ReceiptProofs(self._client, profile)
+            self._client,
+            self._logs,
+            self._readings,
+            ReceiptProofs(self._client, profile),
+            tokens=settlement.tokens,
         )
         self._payouts = settlement.payouts
         self._clock = settlement.contracts[ContractName.EPOCH_CLOCK]
         self._start = settlement.start_block
+        self._tokens = settlement.tokens
         self._tag, self._depth = finality_tag, finality_depth_blocks
 
     @property
@@ -152,18 +157,19 @@ class RPCChain:
 
     def flows(
         self,
+        contract: Address,
         at: BlockRef,
         assets: Collection[Address],
         explained: Mapping[tuple[bytes, bytes], int],
     ) -> list[Flow]:
-        """Transactions whose token transfers to or from the contract differ from `explained`."""
+        """Transactions whose token transfers to or from a contract differ from `explained`."""
         net: Counter[tuple[bytes, bytes]] = Counter()
         logs: dict[tuple[bytes, bytes], RawLog] = {}
-        for log in self._transfer_logs(at, sorted(assets)):
+        for log in self._transfer_logs(contract, at, sorted(set(assets) - {ZERO_ADDRESS})):
             transfer = transfer_of(log)
             if transfer is not None and transfer.source != transfer.target:
                 key = (log.transaction_hash, log.address)
-                into = transfer.target == self._payouts
+                into = transfer.target == contract
                 net[key] += transfer.amount if into else -transfer.amount
                 logs.setdefault(key, log)
         return [
@@ -184,6 +190,8 @@ class RPCChain:
 
         Epochs are those of the questions and all from the contract's first to the one after the
         block's own; assets are those of the questions and all that these epochs were funded in.
+        What the contract holds is asked for coins and every configured token too: anybody can send
+        it what it never accounts for.
 
         Raises:
             ChainUnavailable: no answer, or none for this block.
@@ -192,10 +200,11 @@ class RPCChain:
         epochs = self._epochs(at, questions)
         assets = sorted(questions.assets | self._funded_assets(epochs, at))
         pairs: list[EpochAsset] = [(epoch, asset) for epoch in epochs for asset in assets]
-        by_asset: dict[Address, tuple[object, ...]] = {asset: (bytes(asset),) for asset in assets}
+        held = sorted({*assets, *self._tokens, ZERO_ADDRESS})
+        by_asset: dict[Address, tuple[object, ...]] = {asset: (bytes(asset),) for asset in held}
         return ChainState(
             block=at,
-            balances={asset: self._readings.balance(asset, self._payouts, at) for asset in assets},
+            balances={asset: self._readings.balance(asset, self._payouts, at) for asset in held},
             accounted=self._views(_ACCOUNTED, by_asset, at),
             paid_in=self._views(_PAID_IN, _pairs(pairs), at),
             remaining=self._views(_REMAINING, _pairs(pairs), at),
@@ -224,11 +233,13 @@ class RPCChain:
             raise ChainUnavailable(self.host, f"no block {name}")
         return block
 
-    def _transfer_logs(self, at: BlockRef, assets: Sequence[Address]) -> Iterator[RawLog]:
-        """Every transfer of these tokens to the contract or from it."""
+    def _transfer_logs(
+        self, contract: Address, at: BlockRef, assets: Sequence[Address]
+    ) -> Iterator[RawLog]:
+        """Every transfer of these tokens to a contract or from it."""
         if not assets:
             return
-        here = _padded(self._payouts)
+        here = _padded(contract)
         for topics in ([str(TRANSFER_TOPIC), here], [str(TRANSFER_TOPIC), None, here]):
             for logs in self._logs.ranges(assets, topics, self._start, at.number + 1):
                 yield from logs

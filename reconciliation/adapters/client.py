@@ -6,7 +6,6 @@ name the host alone.
 
 from collections.abc import Sequence
 from typing import Any
-from urllib.parse import urlsplit
 
 import orjson
 import requests
@@ -20,6 +19,7 @@ from tenacity import (
 )
 
 from contracts.evm import BlockNumber, BlockRef, Hash32, Timestamp
+from indexer.adapters.endpoint_address import EndpointAddress
 from reconciliation.errors import ChainUnavailable
 
 CALLS_MAX = 200
@@ -46,7 +46,8 @@ class RPCClient:
     """One endpoint."""
 
     def __init__(self, url: str, *, timeout_s: int) -> None:
-        self.host = urlsplit(url).netloc.rpartition("@")[2]
+        self._address = EndpointAddress.of(url)
+        self.host = self._address.host
         self._url, self._timeout_s = url, timeout_s
         self._session = requests.Session()
         self._retrying = Retrying(
@@ -113,7 +114,15 @@ class RPCClient:
         by_id = {reply.get("id"): reply for reply in replies if isinstance(reply, dict)}
         if by_id.keys() != set(range(len(calls))):
             raise _NoAnswer(f"{len(calls)} calls were not answered one by one")
-        return [_result(by_id[number]) for number in range(len(calls))]
+        return [self._result(by_id[number]) for number in range(len(calls))]
+
+    def _result(self, reply: dict[str, Any]) -> Any:  # noqa: ANN401 - JSON
+        """What the node answered; its words go into reports, so they must not repeat a key."""
+        if "result" in reply:
+            return reply["result"]
+        error = reply.get("error")
+        message = error.get("message") if isinstance(error, dict) else "no result"
+        return Refused(self._address.without_secrets(str(message))[:_MESSAGE_MAX])
 
 
 def block_ref(raw: Any) -> BlockRef:  # noqa: ANN401 - JSON
@@ -129,11 +138,3 @@ def block_ref(raw: Any) -> BlockRef:  # noqa: ANN401 - JSON
 def pinned(at: BlockRef) -> dict[str, object]:
     """A block by hash (EIP-1898): an endpoint on another fork fails, and never answers."""
     return {"blockHash": str(at.hash), "requireCanonical": True}
-
-
-def _result(reply: dict[str, Any]) -> Any:  # noqa: ANN401 - JSON
-    if "result" in reply:
-        return reply["result"]
-    error = reply.get("error")
-    message = error.get("message") if isinstance(error, dict) else "no result"
-    return Refused(str(message)[:_MESSAGE_MAX])

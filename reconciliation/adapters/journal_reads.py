@@ -16,14 +16,17 @@ from sqlalchemy import (
     Select,
     cast,
     func,
+    literal_column,
     select,
     union_all,
 )
+from sqlalchemy.dialects.postgresql import JSONB
 
 from contracts.addresses import Settlement
 from contracts.evm import Address
 from reconciliation.adapters.period_sql import booked_contracts
 from reconciliation.beancount import BeancountSource, BookedBalance
+from reconciliation.gas_parts import gas_parts
 from reconciliation.journal_exports import BookedEntry, merged
 from reconciliation.period import Period
 from settlement.ledger.accounts import AccountKind, Book
@@ -39,6 +42,15 @@ from settlement.ledger.journal import SourceKind
 
 _ROWS_PER_FETCH = 1_000
 _OF_WALLETS = (AccountKind.WALLET.value, AccountKind.GAS.value)
+
+_CARRIED = literal_column(
+    """CASE journal_entry.source_kind WHEN 'gas' THEN (
+        SELECT jsonb_agg(jsonb_build_array(o.kind, o.epoch) ORDER BY o.ordinal)
+        FROM payout_gas_operation o
+        WHERE o.chain_id = journal_entry.chain_id AND o.tx_hash = journal_entry.source_id) END""",
+    JSONB,
+).label("carried")
+"""The operations of an entry's transaction, in their order."""
 
 
 def settlement_books(connection: Connection, settlement: Settlement) -> list[Book]:
@@ -106,6 +118,7 @@ class JournalReads:
         _, is_inside = period_conditions(self._period)
         query = (
             select_entries()
+            .add_columns(_CARRIED)
             .where(self._is_of([book]), is_inside, *conditions)
             .order_by(JOURNAL_ENTRY.c.effective_at, JOURNAL_ENTRY.c.id, POSTING.c.ordinal)
         )
@@ -120,6 +133,7 @@ class JournalReads:
                 entry_id=head.id,
                 content_digest=head.content_digest,
                 entry=entry,
+                gas_for=gas_parts(entry, [(kind, epoch) for kind, epoch in head.carried or ()]),
             )
 
     def _balances(self, condition: ColumnElement[bool]) -> Iterator[BookedBalance]:

@@ -28,13 +28,16 @@ from indexer.adapters.rpc_answers import header_from_answer
 from indexer.chain import verified
 from indexer.errors import IndexerError
 from reconciliation.adapters.client import Refused, RPCClient, pinned
-from reconciliation.errors import BadAnswer, ChainUnavailable
+from reconciliation.errors import ChainUnavailable
 from reconciliation.reading import Reading
 
 BALANCE_OF = Function("balanceOf", ("address",))
 _ERC7201_ERC20 = 0x52C63247E1F47DB19D5CE0460030C497F067CA4CEBF71BA98EEADABE20BACE00
 _POSITIONS = (*range(12), 51, 101, _ERC7201_ERC20)
 """Where tokens keep the mapping of balances: plain, behind gaps of upgradeable bases, ERC-7201."""
+
+_REVERTED = "revert"
+"""In what nodes say of a call that the contract itself refused; in lower case."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +57,11 @@ class ProvenReadings:
     def balance(self, asset: Address, holder: Address, at: BlockRef) -> Reading:
         """Units of an asset (zero: coins) that somebody holds at a block.
 
+        What a token does not answer counts as nothing, and the evidence says so: whoever owes it
+        cannot show that it is there, and a broken token must not hide what is wrong in others.
+
         Raises:
             ChainUnavailable: no answer, or none for this block.
-            BadAnswer: what should be a token answers something else.
         """
         if asset == ZERO_ADDRESS:
             return self.account(holder, at)[0]
@@ -86,19 +91,13 @@ class ProvenReadings:
         )
 
     def stated(self, asset: Address, holder: Address, at: BlockRef) -> int:
-        """The balance as the node answers it."""
+        """The balance as the node answers it; zero where the token does not."""
         if asset == ZERO_ADDRESS:
             return int(self._client.call("eth_getBalance", str(holder), hex(at.number)), 16)
-        data = "0x" + BALANCE_OF.encode(bytes(holder)).hex()
-        answer = self._client.call("eth_call", {"to": str(asset), "data": data}, pinned(at))
-        try:
-            (units,) = decode(("uint256",), bytes_from_hex(answer))
-        except (DecodingError, ValueError) as error:
-            raise BadAnswer(f"{asset}.balanceOf", at.hash, answer) from error
-        return int(units)
+        return self._asked(asset, holder, at)[0]
 
     def _token_balance(self, asset: Address, holder: Address, at: BlockRef) -> Reading:
-        units = self.stated(asset, holder, at)
+        units, said = self._asked(asset, holder, at)
         known = self._positions.get(asset)
         positions = _POSITIONS if known is None else (known,)
         slots = {position: mapping_slot(bytes(holder), position) for position in positions}
@@ -111,7 +110,23 @@ class ProvenReadings:
                 self._positions[asset] = position
                 said = f"slot {slot} of {asset} under the state root of block {at.hash}"
                 return Reading(value=units, is_proven=True, evidence=said)
-        return Reading(value=units, is_proven=False, evidence=f"{asset}.balanceOf({holder})")
+        return Reading(value=units, is_proven=False, evidence=said)
+
+    def _asked(self, asset: Address, holder: Address, at: BlockRef) -> tuple[int, str]:
+        """What a token answers, and how that is told."""
+        question = f"{asset}.balanceOf({holder})"
+        data = "0x" + BALANCE_OF.encode(bytes(holder)).hex()
+        call = ("eth_call", ({"to": str(asset), "data": data}, pinned(at)))
+        (answer,) = self._client.tried([call])
+        if isinstance(answer, Refused):
+            if _REVERTED not in answer.message.lower():
+                raise ChainUnavailable(self._client.host, f"eth_call: {answer.message}")
+            return 0, f"{question} does not answer: {answer.message}"
+        try:
+            (units,) = decode(("uint256",), bytes_from_hex(answer))
+        except (DecodingError, ValueError):
+            return 0, f"{question} does not answer an amount: {answer}"
+        return int(units), question
 
     def _word(self, proof: _Proof | None, slot: Hash32) -> int | None:
         if proof is None:

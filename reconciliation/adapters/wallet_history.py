@@ -8,6 +8,7 @@ whole block; those of blocks that an earlier run was content with are not proven
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 from contracts.evm import Address, BlockRef, Hash32, Timestamp, bytes_from_hex
@@ -18,6 +19,7 @@ from contracts.transaction_fees import (
     operator_fee_wei,
     unknown_fees,
 )
+from contracts.units import allot_rows
 from reconciliation.adapters.client import CALLS_MAX, Refused, RPCClient
 from reconciliation.adapters.logs import LogReader
 from reconciliation.adapters.receipt_proofs import ProvenBlock, ProvenReceipt, ReceiptProofs
@@ -46,7 +48,10 @@ class _Mined(NamedTuple):
 
 
 class WalletReader:
-    """Wallets as one endpoint shows them."""
+    """Wallets as one endpoint shows them.
+
+    Transfers of `tokens` alone are read: any contract can log that our wallet sent its own token.
+    """
 
     def __init__(
         self,
@@ -54,9 +59,11 @@ class WalletReader:
         logs: LogReader,
         readings: ProvenReadings,
         receipts: ReceiptProofs,
+        *,
+        tokens: Sequence[Address],
     ) -> None:
         self._client, self._logs, self._readings = client, logs, readings
-        self._receipts = receipts
+        self._receipts, self._tokens = receipts, tokens
 
     def history(
         self, records: WalletRecords, start: int, at: BlockRef, *, proven_upto: int
@@ -84,6 +91,7 @@ class WalletReader:
         )
         located = (self._located(wallet, number, start, at) for number in missing[:LOCATED_MAX])
         found |= self._judged([one for one in located if one is not None], proven_upto)
+        found = self._with_unknown_fees(wallet, found)
         transactions = tuple(one for _, one in sorted(found.items()))
         first_block = min((one.block_number for one in transactions), default=at.number)
         return WalletHistory(
@@ -147,7 +155,6 @@ class WalletReader:
             basis = ReceiptBasis.PROVEN if proven else ReceiptBasis.STATED
             contradiction = proof.contradiction or _against(one, proven)
         unknown = _unknown_fees(one)
-        left = self._left_in_block(one) if unknown else None
         return WalletTransaction(
             nonce=int(one.body["nonce"], 16),
             transaction_hash=Hash32.from_hex(one.body["hash"]),
@@ -156,28 +163,45 @@ class WalletReader:
             timestamp=Timestamp(int(one.block["timestamp"], 16)),
             to=_recipient(one.body),
             value_wei=_value_wei(one),
-            cost_wei=max(_cost_wei(one), 0 if left is None else left - _value_wei(one)),
+            cost_wei=_cost_wei(one),
             has_failed=one.receipt["status"] != "0x1",
             basis=basis,
             contradiction=contradiction,
             unknown_fees=unknown,
-            is_cost_known=not unknown or left is not None,
+            is_cost_known=not unknown,
         )
 
-    def _left_in_block(self, one: _Mined) -> int | None:
-        """What left the wallet in a block that has one transaction of it; None if that is not told.
+    def _with_unknown_fees(
+        self, wallet: Address, found: Mapping[int, WalletTransaction]
+    ) -> dict[int, WalletTransaction]:
+        """Transactions with fees that nothing is known of: all that left in their block is told.
 
-        Of several, nothing says which of them was charged what.
+        Where several are in one block, it is shared by what else they cost.
         """
-        wallet, number = one.body["from"], _number(one.receipt)
+        known = dict(found)
+        for number in sorted({one.block_number for one in found.values() if not one.is_cost_known}):
+            mined = [one for one in found.values() if one.block_number == number]
+            left = self._left_in_block(wallet, number, transactions=len(mined))
+            if left is None:
+                continue
+            unknown = [one for one in mined if not one.is_cost_known]
+            fees = left - sum(one.cost_wei + one.value_wei for one in mined)
+            shares = allot_rows(max(fees, 0), [one.cost_wei for one in unknown])
+            for one, share in zip(unknown, shares, strict=True):
+                cost = one.cost_wei + share
+                known[one.nonce] = replace(one, cost_wei=cost, is_cost_known=True)
+        return known
+
+    def _left_in_block(self, wallet: Address, number: int, *, transactions: int) -> int | None:
+        """What left the wallet in a block with so many transactions of it; None if not told."""
         places = [hex(number - 1), hex(number)]
-        calls = [("eth_getTransactionCount", (wallet, at)) for at in places]
-        calls += [("eth_getBalance", (wallet, at)) for at in places]
+        calls = [("eth_getTransactionCount", (str(wallet), at)) for at in places]
+        calls += [("eth_getBalance", (str(wallet), at)) for at in places]
         answers = self._client.tried(calls)
         if any(isinstance(answer, Refused) for answer in answers):
             return None
         nonce, next_nonce, before, after = (int(answer, 16) for answer in answers)
-        return before - after if next_nonce == nonce + 1 else None
+        return before - after if next_nonce == nonce + transactions else None
 
     def _opening(self, wallet: Address, first_block: int) -> int | None:
         question = (str(wallet), hex(max(first_block - 1, 0)))
@@ -186,7 +210,9 @@ class WalletReader:
 
     def _transfers(self, wallet: Address, start: int, at: BlockRef) -> Iterator[TokenTransfer]:
         topics = [str(TRANSFER_TOPIC), "0x" + wallet.rjust(32, b"\0").hex()]
-        for logs in self._logs.ranges((), topics, start, at.number + 1):
+        if not self._tokens:
+            return
+        for logs in self._logs.ranges(self._tokens, topics, start, at.number + 1):
             for log in logs:
                 transfer = transfer_of(log)
                 if transfer is not None:

@@ -11,7 +11,7 @@ from indexer.errors import NotIndexed
 from indexer.ranges import BlockRange
 from scripts.cli.context import migrated, print_json, settings_of
 from scripts.cli.problems import BAD_INPUT, CHECK_FAILED, fail
-from scripts.errors import NotConfigured, Rejected
+from scripts.errors import NotConfigured, NothingConfigured, Rejected
 from scripts.rewinding import RewindReport, rewind_chain, rewind_planned, rewinding
 from scripts.settings import ChainSettings, Settings
 
@@ -35,13 +35,13 @@ def rewind(  # noqa: PLR0917 - the options of a command
     own, and posted again. Payout operations and computed epochs stay. Without --yes, show what it
     would do and exit 2. Stop the indexer first.
     """
-    with migrated(settings_of(context)) as (settings, engine):
-        one = _chosen(settings, chain)
-        with rewinding(engine, one) as db_tx:
-            if yes:
-                report = rewind_chain(db_tx, one, BlockNumber(to), reason=reason.strip())
-            else:
-                report = rewind_planned(db_tx, one, BlockNumber(to))
+    settings = settings_of(context)
+    one = _chosen(settings, chain)
+    with migrated(settings) as (_, engine), rewinding(engine, one) as db_tx:
+        if yes:
+            report = rewind_chain(db_tx, one, BlockNumber(to), reason=reason.strip())
+        else:
+            report = rewind_planned(db_tx, one, BlockNumber(to))
     if as_json:
         print_json(_document(report, one, is_done=yes))
     else:
@@ -63,8 +63,9 @@ def audit(
     Two databases that print the same digest for the same blocks hold the same logs, whoever
     indexed them, from whom, and in which ranges.
     """
-    with migrated(settings_of(context)) as (settings, engine), engine.connect() as connection:
-        one = _chosen(settings, chain)
+    settings = settings_of(context)
+    one = _chosen(settings, chain)
+    with migrated(settings) as (_, engine), engine.connect() as connection:
         final = final_blocks(connection, one.id)
         if final is None:
             raise NotIndexed(one.id, "no block is final yet")
@@ -102,7 +103,9 @@ def _chosen(settings: Settings, name: str | None) -> ChainSettings:
     found = [one for one in settings.chains if name in {None, one.name}]
     if len(found) == 1:
         return found[0]
-    names = ", ".join(one.name for one in settings.chains) or "none"
+    if not settings.chains:
+        raise NothingConfigured("chain")
+    names = ", ".join(one.name for one in settings.chains)
     raise NotConfigured(f"--chain: name one of the configured chains: {names}")
 
 

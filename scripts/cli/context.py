@@ -11,7 +11,7 @@ from sqlalchemy import Engine
 from contracts.addresses import Settlement
 from scripts.bootstrap import migrate, open_database
 from scripts.embedded.postgres import running_postgres
-from scripts.errors import NotConfigured
+from scripts.errors import NotConfigured, NothingConfigured
 from scripts.settings import ChainSettings, Settings, load_settings
 
 
@@ -66,7 +66,9 @@ def chosen(settings: Settings, name: str | None) -> tuple[ChainSettings, Settlem
     found = [pair for pair in known if name in {None, pair[1].name}]
     if len(found) == 1:
         return found[0]
-    names = ", ".join(settlement.name for _, settlement in known) or "none"
+    if not known:
+        raise NothingConfigured("settlement")
+    names = ", ".join(settlement.name for _, settlement in known)
     raise NotConfigured(f"--settlement: name one of the configured settlements: {names}")
 
 

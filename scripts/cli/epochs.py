@@ -19,7 +19,13 @@ from scripts.committing import commit_now
 from scripts.computing import compute_now
 from scripts.errors import Rejected
 from scripts.guardians import approve_exported, export_to
-from scripts.reviewing import NotComputed, difference_to_previous, recomputed, shadowed
+from scripts.reviewing import (
+    NotComputed,
+    difference_to_previous,
+    explained,
+    reputations,
+    shadowed,
+)
 from scripts.settling import warn_if_late
 from scripts.sharding import ShardedAllocation
 from scripts.wiring import snapshot
@@ -28,8 +34,6 @@ from settlement.royalties.adapters.signer import LocalGuardian
 from settlement.royalties.adapters.store import ComputedEpochs
 from settlement.royalties.approve import Refused
 from settlement.royalties.compute_epoch import NotYetComputable
-from settlement.royalties.explanation import explain_leaf, explained_assets
-from settlement.royalties.reputation import reputation_of
 
 app = typer.Typer(
     help="Epochs: look, explain, compute, export, approve, commit.", no_args_is_help=True
@@ -129,11 +133,10 @@ def explain_work(  # noqa: PLR0917 - the options of a command
         raise Rejected(str(error)) from error
     with migrated(settings_of(context)) as (settings, engine):
         _, one = chosen(settings, settlement)
-        computed = recomputed(Epoch(epoch), engine=engine, settlement=one)
-    if isinstance(computed, NotYetComputable):
-        fail(_not_yet(epoch, computed), CHECK_FAILED)
-    assets = [known for known in explained_assets(computed, work_id) if wanted in {None, known}]
-    found = [explain_leaf(computed, work_id, known) for known in assets]
+        shards = ShardedAllocation(engine=engine, settlement=one)
+        found = explained(Epoch(epoch), work_id, wanted, shards=shards)
+    if isinstance(found, NotYetComputable):
+        fail(_not_yet(epoch, found), CHECK_FAILED)
     if as_json:
         shown = [explanation_out(each).model_dump(mode="json") for each in found]
         print_json({"settlement": one.name, "explanations": shown})
@@ -180,13 +183,14 @@ def show_reputation(
     """Show how many subscribers used each work, and their counted weight; it moves no money."""
     with migrated(settings_of(context)) as (settings, engine):
         _, one = chosen(settings, settlement)
-        computed = recomputed(Epoch(epoch), engine=engine, settlement=one)
-    if isinstance(computed, NotYetComputable):
-        fail(_not_yet(epoch, computed), CHECK_FAILED)
+        shards = ShardedAllocation(engine=engine, settlement=one)
+        found = reputations(Epoch(epoch), shards=shards)
+    if isinstance(found, NotYetComputable):
+        fail(_not_yet(epoch, found), CHECK_FAILED)
     works = [
         {"work_id": str(work)}
         | {"distinct_users": each.distinct_users, "weighted_usage": str(each.weighted_usage)}
-        for work, each in reputation_of(computed.distribution).items()
+        for work, each in found.items()
     ]
     if as_json:
         print_json({"settlement": one.name, "epoch": epoch, "works": works})
@@ -214,7 +218,8 @@ def shadow_epoch(
         raise Rejected(f"--parameters: {parameters}: {error.strerror}") from error
     with migrated(settings_of(context)) as (settings, engine):
         _, one = chosen(settings, settlement)
-        found = shadowed(Epoch(epoch), engine=engine, settlement=one, parameters=data)
+        shards = ShardedAllocation(engine=engine, settlement=one)
+        found = shadowed(Epoch(epoch), shards=shards, parameters=data)
     if isinstance(found, NotYetComputable):
         fail(_not_yet(epoch, found), CHECK_FAILED)
     digests = {

@@ -9,6 +9,7 @@ from api.schemas.explanations import (
 )
 from settlement.royalties.allotment import Portion
 from settlement.royalties.derivation_steps import (
+    AnyExplanation,
     ChargedSubscriber,
     EscrowExplanation,
     EventId,
@@ -23,8 +24,6 @@ from settlement.royalties.derivation_steps import (
     SubscriberPart,
     UsageStep,
 )
-
-AnyExplanation = Explanation | FeeExplanation | EscrowExplanation
 
 
 def explanation_out(

@@ -79,6 +79,8 @@ def list_periods(
                     "at": each.closed_at.isoformat(),
                     "entries": each.entries,
                     "late": each.late,
+                    "leaf": str(each.leaf),
+                    "sealed_in": each.sealed_in,
                 }
                 for each in closed
             ],

@@ -132,7 +132,7 @@ def show(
 
 def _desk(engine: Engine, chain: ChainSettings, settlement: Settlement) -> PaymentDesk:
     node = payment_node(chain, settlement, timeout_s=RPC_LIMITS.timeout_s)
-    return payment_desk(engine, settlement, node)
+    return payment_desk(engine, settlement, node, neighbours=chain.settlements)
 
 
 def _wanted(text: str, desk: PaymentDesk, settlement: Settlement) -> PaymentIntent:

@@ -110,8 +110,8 @@ def approve(
     wanted = _operation(op_id)
     if key_file is not None and signature is not None:
         raise Rejected("--key-file, --signature: give one of them")
-    key = None if key_file is None else _key(key_file)
-    given = None if signature is None else _signature(signature)
+    key = None if key_file is None else approver_key(key_file)
+    given = None if signature is None else signature_bytes(signature)
     with migrated(settings_of(context)) as (settings, engine):
         _, one = chosen(settings, settlement)
         gate = policy_gate(settings, engine, one)
@@ -139,7 +139,7 @@ def screen(
 
     A listed account is named with the call that the compliance role must send to bind it on chain.
     """
-    source = None if file is None else _read(file)
+    source = None if file is None else read_file(file)
     with migrated(settings_of(context)) as (settings, engine):
         _, one = chosen(settings, settlement)
         gate, at = policy_gate(settings, engine, one), _finalized(engine, one)
@@ -234,8 +234,9 @@ def _recorded(
     return name, len(persons & policy.approvers.keys())
 
 
-def _key(key_file: Path) -> bytes:
-    text = _read(key_file, "--key-file").strip().removeprefix(b"0x")
+def approver_key(key_file: Path) -> bytes:
+    """A private key in hexadecimal, which no message repeats."""
+    text = read_file(key_file, "--key-file").strip().removeprefix(b"0x")
     try:
         return bytes.fromhex(text.decode())
     except ValueError:
@@ -243,14 +244,16 @@ def _key(key_file: Path) -> bytes:
         raise Rejected(f"--key-file: {key_file}: not a private key in hexadecimal") from None
 
 
-def _signature(text: str) -> bytes:
+def signature_bytes(text: str) -> bytes:
+    """What `--signature` says."""
     try:
         return bytes_from_hex(text)
     except ValueError as error:
         raise Rejected(f"--signature: {error}") from error
 
 
-def _read(path: Path, place: str = "FILE") -> bytes:
+def read_file(path: Path, place: str = "FILE") -> bytes:
+    """What a file holds; one that cannot be read is bad input."""
     try:
         return path.read_bytes()
     except OSError as error:

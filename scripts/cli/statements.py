@@ -70,8 +70,9 @@ def show_statement(
     payee = _address(address)
     refuse_bad_period(period)
     with migrated(settings_of(context)) as (settings, engine):
-        _, one = chosen(settings, settlement)
-        answer = creator_statement(engine, one, payee, period)
+        chain, one = chosen(settings, settlement)
+        units = asset_units(chain, one) or {}
+        answer = creator_statement(engine, one, payee=payee, period=period, units=units)
         sealed = {"proofs": sealed_entries(engine, one, answer)} if proofs else {}
     print_json(orjson.loads(answer.model_dump_json()) | sealed)
 
@@ -105,7 +106,7 @@ def report(
     with migrated(settings_of(context)) as (settings, engine):
         chain, one = chosen(settings, settlement)
         found = found_discrepancies(engine, one)
-        page = close_page(engine, one, period, found, asset_units(chain, one))
+        page = close_page(engine, one, period, found, asset_units(chain, one) or {})
         size = write_whole(out, [page])
     print_json({"file": str(out), "period": period, "bytes": size})
 

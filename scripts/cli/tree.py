@@ -2,7 +2,8 @@
 
 VALUES is `{"types": ["bytes32", …], "values": [[…], …]}`; integers are JSON numbers, decimal
 strings or `0x…` strings. Wherever VALUES are read, a dump written by `tree build --dump` or by
-OpenZeppelin's `StandardMerkleTree.dump` may stand instead.
+OpenZeppelin's `StandardMerkleTree.dump` may stand instead, or the `claims` of Uniswap's
+merkle-distributor.
 """
 
 import json
@@ -18,6 +19,8 @@ from contracts.evm import Hash32
 from scripts.cli.problems import CHECK_FAILED, BadInput, bad_input_ends, fail, read_object
 from scripts.errors import Rejected
 from settlement.royalties.tree import build_tree, is_proof, profiles_of_root
+from settlement.royalties.tree_claims import TYPES as CLAIM_TYPES
+from settlement.royalties.tree_claims import claims_from_document, is_distribution
 from settlement.royalties.tree_dump import dump_document, dump_from_document, is_whole
 from settlement.royalties.tree_profiles import PROFILES, profile_named
 from settlement.royalties.tree_values import abi_types, evm_value
@@ -89,13 +92,16 @@ def prove(
 @app.command()
 def verify(
     document: Annotated[
-        Path, typer.Argument(metavar="FILE.json", help="output of `prove --json`, dump, or VALUES")
+        Path,
+        typer.Argument(
+            metavar="FILE.json", help="output of `prove --json`, dump, claims, or VALUES"
+        ),
     ],
     profile: Annotated[str | None, typer.Option(help=f"{_NAMES}; else the file's")] = None,
     root: Annotated[str | None, typer.Option(help="the root to hold it against")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Check a proof, a dumped tree, or that values have a root; exit 1 if it does not hold.
+    """Check a proof, a dumped tree, claims, or that values have a root; exit 1 if it does not hold.
 
     A root that stands in the file proves nothing but consistency: give the one you trust.
     """
@@ -106,6 +112,8 @@ def verify(
             holds = _proof_holds(content, profile, wanted, str(document))
         elif "tree" in content:
             holds = _dump_holds(content, wanted)
+        elif "claims" in content:
+            holds = _claims_hold(content, wanted)
         else:
             holds = _values_hold(content, profile, wanted, str(document))
     _print({"valid": holds}, as_json)
@@ -116,7 +124,9 @@ def verify(
 @app.command()
 def detect(
     values: ValuesFile,
-    root: Annotated[str | None, typer.Option(help="the tree's root; a dump has its own")] = None,
+    root: Annotated[
+        str | None, typer.Option(help="the tree's root; a dump and claims have their own")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Tell under which profiles these values have this root; exit 1 if under none.
@@ -128,8 +138,7 @@ def detect(
         given = None if root is None else _hash(root, "--root", "root")
         content = read_object(values)
         read = _values_of(content, str(values))
-        if given is None and "tree" in content:
-            given = dump_from_document(content).root
+        given = given or _root_of(content)
         wanted = given or _hash(root, "--root", "root")
         names = profiles_of_root(read.types, read.values, wanted)
     _print({"profiles": list(names), "root": str(wanted)}, as_json)
@@ -159,6 +168,18 @@ def _dump_holds(content: Mapping[str, object], root: Hash32 | None) -> bool:
     return is_whole(dump) and root in (None, dump.root)
 
 
+def _claims_hold(content: Mapping[str, object], root: Hash32 | None) -> bool:
+    claims = claims_from_document(content)
+    return is_distribution(claims) and root in (None, claims.root)
+
+
+def _root_of(content: Mapping[str, object]) -> Hash32 | None:
+    """The root that a dump or claims give themselves."""
+    if "tree" in content:
+        return dump_from_document(content).root
+    return claims_from_document(content).root if "claims" in content else None
+
+
 def _values_hold(
     content: Mapping[str, object], profile: str | None, root: Hash32 | None, place: str
 ) -> bool:
@@ -176,6 +197,8 @@ def _values_of(content: Mapping[str, object], place: str) -> _Values:
     if "tree" in content:
         dump = dump_from_document(content)
         return _Values(dump.types, list(dump.values))
+    if "claims" in content:
+        return _Values(CLAIM_TYPES, list(claims_from_document(content).values))
     types, values = content.get("types"), content.get("values")
     if not isinstance(types, list):
         raise BadInput(place, "types", types, "a list of Solidity types")

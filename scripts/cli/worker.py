@@ -3,6 +3,7 @@
 import typer
 
 from scripts.cli.context import migrated, settings_of
+from scripts.errors import NothingConfigured
 from scripts.launcher import stop_event
 from scripts.worker import work
 
@@ -10,5 +11,8 @@ from scripts.worker import work
 def worker(context: typer.Context) -> None:
     """Post the journal, compute epochs, submit payouts, reconcile."""
     stop = stop_event()
-    with migrated(settings_of(context)) as (settings, engine):
+    given = settings_of(context)
+    if not given.settlements:
+        raise NothingConfigured("settlement")
+    with migrated(given) as (settings, engine):
         work(settings, engine, stop)

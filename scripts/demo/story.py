@@ -277,7 +277,7 @@ def _write_papers(theatre: Theatre, directory: Path) -> None:
     directory.mkdir(parents=True, exist_ok=True)
     _, now = theatre.node.head()
     month = date_of(now)[: len("2026-01")]
-    units = asset_units(theatre.chain, theatre.settlement)
+    units = asset_units(theatre.chain, theatre.settlement) or {}
     write_papers(theatre.engine, theatre.settlement, month, directory, units)
 
 

@@ -52,7 +52,7 @@ from scripts.wiring import snapshot
 POLL_MS = 150
 _GAS_MONEY_WEI = 10**21
 _FEE_PER_GAS_WEI_MAX = 100_000_000_000
-_PATIENCE_S = 90
+_PATIENCE_S = 300
 
 
 _Answer = TypeVar("_Answer")

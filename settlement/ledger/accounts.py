@@ -196,12 +196,18 @@ class Account:
 
 def length_prefixed(*fields: bytes) -> bytes:
     """The fields joined, each behind its length: no two lists of fields are spelled alike."""
-    return b"".join([part for each in fields for part in (_length(len(each)), each)])
+    return b"".join([prefixed(each) for each in fields])
 
 
-@lru_cache(maxsize=1_024)  # there are few different ones
-def _length(of: int) -> bytes:
-    return of.to_bytes(4, "big")
+def prefixed(value: bytes) -> bytes:
+    """One field behind its length."""
+    return len(value).to_bytes(4, "big") + value
+
+
+@lru_cache(maxsize=64)
+def prefixed_name(name: str) -> bytes:
+    """One of a few names, behind its length."""
+    return prefixed(name.encode())
 
 
 AssetAccount = tuple[Account, Address]

@@ -22,12 +22,20 @@ from typing import NamedTuple
 from contracts.evm import Address, BlockNumber, Hash32, LogRef, Timestamp, keccak
 from contracts.units import UINT256_MAX, BaseUnits
 from settlement.errors import BadEntry
-from settlement.ledger.accounts import RESERVABLE, Account, AccountKind, Book, length_prefixed
+from settlement.ledger.accounts import (
+    RESERVABLE,
+    Account,
+    AccountKind,
+    Book,
+    prefixed,
+    prefixed_name,
+)
 
 _TRANSIT = AccountKind.IN_TRANSIT
 _LOG = Struct(">QQQ")
 _UNITS_LENGTH = (20 + 32).to_bytes(4, "big")
 """The length of an asset and an amount, which are one field of a digest."""
+_TIME_LENGTH = (8).to_bytes(4, "big")
 
 
 class EntryStatus(StrEnum):
@@ -158,13 +166,17 @@ class JournalEntry:
     @property
     def content_digest(self) -> Hash32:
         """Digest of what the source says, as `content_digest` defines it."""
+        return self.digest_of([posting.spelled for posting in self.postings])
+
+    def digest_of(self, postings: Sequence[SpelledPosting]) -> Hash32:
+        """The digest, for whoever has spelled the postings already."""
         evidence = self.evidence
         return content_digest(
             self.id,
             self.status,
             self.effective_at,
             b"" if evidence is None else spelled_block(evidence.block_number, evidence.block_hash),
-            [posting.spelled for posting in self.postings],
+            postings,
         )
 
 
@@ -180,9 +192,16 @@ def content_digest(
     The block from which on balances contain the entry is not part of it: where it is not the
     evidence (as `spelled_block`; empty where there is none), it follows from the time.
     """
-    head = (entry_id, status.encode(), effective_at.to_bytes(8, "big"), evidence)
-    lines = [part for posting in postings for part in (_UNITS_LENGTH, *posting)]
-    return keccak(length_prefixed(*head) + b"".join(lines))
+    parts = [
+        prefixed(entry_id),
+        prefixed_name(status),
+        _TIME_LENGTH,
+        effective_at.to_bytes(8, "big"),
+        prefixed(evidence),
+    ]
+    for asset, amount, debit, credit in postings:
+        parts += (_UNITS_LENGTH, asset, amount, debit, credit)
+    return keccak(b"".join(parts))
 
 
 def spelled_block(number: int, block_hash: bytes) -> bytes:

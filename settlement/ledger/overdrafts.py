@@ -3,7 +3,8 @@
 from collections.abc import Collection, Iterable
 from typing import Protocol
 
-from settlement.ledger.accounts import MAY_BE_NEGATIVE, AssetAccount
+from contracts.evm import Address
+from settlement.ledger.accounts import MAY_BE_NEGATIVE, Account, AssetAccount
 from settlement.ledger.journal import JournalEntry
 
 
@@ -20,16 +21,20 @@ def overdrawn(entries: Iterable[JournalEntry], books: PostedBalances) -> dict[As
 
     An account that they do not lower, all in all, had its balance before them.
     """
-    change: dict[AssetAccount, int] = {}
+    change: dict[tuple[str, Address], int] = {}  # a path is hashed faster than its account
+    named: dict[str, Account] = {}
     for entry in entries:
         for posting in entry.postings:
-            debit, credit = (posting.debit, posting.asset), (posting.credit, posting.asset)
-            change[debit] = change.get(debit, 0) + posting.amount
-            change[credit] = change.get(credit, 0) - posting.amount
+            asset, units = posting.asset, posting.amount
+            for account, moved in ((posting.debit, units), (posting.credit, -units)):
+                key = account.path, asset
+                change[key] = change.get(key, 0) + moved
+                named[account.path] = account
     lowered = [
         (account, asset)
-        for (account, asset), units in change.items()
-        if account.balance(debits=units, credits=0) < 0 and account.kind not in MAY_BE_NEGATIVE
+        for (path, asset), units in change.items()
+        if (account := named[path]).kind not in MAY_BE_NEGATIVE
+        and account.balance(debits=units, credits=0) < 0
     ]
     balances = books.posted_balances(lowered) if lowered else {}
     return {key: balance for key, balance in balances.items() if balance < 0}

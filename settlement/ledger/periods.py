@@ -38,8 +38,8 @@ class PeriodBooks(Protocol):
         """The month of the first entry; None while there is none."""
         ...
 
-    def close_period(self, period: int, closed_by: str) -> None:
-        """Close a month, in which nothing can be recorded from then on."""
+    def close_period(self, period: int, closed_by: str, booked_at: Timestamp) -> None:
+        """Close a month, in which nothing can be recorded from then on, at a time of the books."""
         ...
 
 
@@ -85,7 +85,7 @@ def close(books: PeriodBooks, period: int, *, closed_by: str) -> None:
         raise PeriodRefused(period, f"{due} is to be closed first")
     if cursor is None or cursor.timestamp < period_end(period):
         raise PeriodRefused(period, "it is not over by the last block that is posted")
-    books.close_period(period, closed_by.strip())
+    books.close_period(period, closed_by.strip(), cursor.timestamp)
 
 
 @lru_cache(maxsize=1_024)

@@ -1,8 +1,14 @@
-"""Number, chain and seal what was recorded: the one sealer of each book.
+"""Seal the epochs of a book that are over, and number what has no place in the chain yet.
 
-Numbering follows the order of recording, in which the writers of a book take turns, so it does not
-depend on how often, or in what portions, the sealer looks. An epoch is sealed once the books' own
-clock, the time of their cursor, is past its end: nothing that is recorded later is booked in it.
+Entries are numbered and chained by whoever records them, in the transaction that does. Those that
+an older release left without a link are read back, checked and numbered here, and those recorded
+behind them by then. Numbering follows the order of recording, in which the writers of a book and
+its sealer take turns: it is the same in whatever portions it happens. An epoch is sealed once the
+books' own clock, the time of their cursor, is past its end: nothing that is recorded later is
+booked in it.
+
+A month that was closed is under the first seal of an epoch that ended after it was. Closing takes
+turns with posting, which moves the clock: so a close is there when its epoch is sealed.
 """
 
 from collections.abc import Sequence
@@ -12,7 +18,15 @@ from typing import NamedTuple, Protocol
 from contracts.evm import Epoch, Hash32, Timestamp
 from settlement.ledger.accounts import Book
 from settlement.ledger.errors import JournalDiffers
-from settlement.ledger.seal import FIRST_LINK, Link, Seal, SpelledEntry, linked, sealed
+from settlement.ledger.seal import (
+    FIRST_LINK,
+    Link,
+    PeriodClose,
+    Seal,
+    SpelledEntry,
+    chained,
+    sealed,
+)
 
 
 class SealClock(Protocol):
@@ -46,7 +60,7 @@ class SealBooks(Protocol):
         ...
 
     def lock(self) -> None:
-        """Keep every other sealer of this book out until the transaction ends."""
+        """Keep every other writer of this book out until the transaction ends."""
         ...
 
     def last_link(self) -> Link | None:
@@ -71,6 +85,10 @@ class SealBooks(Protocol):
 
     def leaves_after(self, sequence: int, *, entries_max: int | None) -> list[SealLeaf]:
         """Numbered entries from the next one on; all of them where there is no limit."""
+        ...
+
+    def unsealed_closes(self) -> list[PeriodClose]:
+        """Closed months that no seal is over, oldest first."""
         ...
 
     def add_seal(self, seal: Seal) -> None:
@@ -99,10 +117,7 @@ def seal_step(books: SealBooks, clock: SealClock, *, entries_max: int) -> SealSt
     books.lock()
     time = books.time()
     entries = books.unnumbered(entries_max=entries_max)
-    last, links = books.last_link(), []
-    for entry in entries:
-        last = linked(entry, books.book, after=last)
-        links.append(last)
+    links = chained(entries, books.book, after=books.last_link())
     books.add_links(links)
     is_caught_up = len(entries) < entries_max
     seals = _seal_epochs(books, clock, time) if is_caught_up and time is not None else ()
@@ -123,27 +138,36 @@ def _seal_epochs(books: SealBooks, clock: SealClock, time: Timestamp) -> list[Se
         return []
     seals: list[Seal] = []
     pending: list[SealLeaf] = []
+    closes = books.unsealed_closes()
     for leaf in books.leaves_after(sealed_to, entries_max=None):
         if pending and epoch_at(leaf.booked_at, clock) != epoch_at(pending[0].booked_at, clock):
-            seals.append(_seal(books, clock, pending, seals[-1] if seals else last))
+            seals.append(_seal(books, clock, pending, closes, seals[-1] if seals else last))
+            closes = closes[seals[-1].closes :]
             pending = []
         pending.append(leaf)
     if pending and epoch_at(pending[0].booked_at, clock) < epoch_at(time, clock):
-        seals.append(_seal(books, clock, pending, seals[-1] if seals else last))
+        seals.append(_seal(books, clock, pending, closes, seals[-1] if seals else last))
     return seals
 
 
 def _seal(
-    books: SealBooks, clock: SealClock, leaves: Sequence[SealLeaf], last: Seal | None
+    books: SealBooks,
+    clock: SealClock,
+    leaves: Sequence[SealLeaf],
+    closes: Sequence[PeriodClose],
+    last: Seal | None,
 ) -> Seal:
+    """Seal the epoch of these entries, with the closes that were made before its end."""
     epoch = epoch_at(leaves[0].booked_at, clock)
     if last is not None and epoch <= last.epoch:
         raise JournalDiffers("epoch to seal", expected=f"above {last.epoch}", actual=epoch)
+    ends_at = Timestamp(clock.genesis + (epoch + 1) * clock.length)
     seal = sealed(
         [leaf.leaf for leaf in leaves],
+        [close.leaf(books.book) for close in closes if close.booked_at < ends_at],
         epoch=epoch,
         first_sequence=leaves[0].sequence,
-        ends_at=Timestamp(clock.genesis + (epoch + 1) * clock.length),
+        ends_at=ends_at,
         after=last.root if last else FIRST_LINK,
     )
     books.add_seal(seal)

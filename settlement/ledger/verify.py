@@ -3,7 +3,8 @@
     entries    id from the source, digest from the content, postings whole; no posting is unbalanced
                in any asset, because it is one amount with two accounts
     chain      numbered without gaps in the order of recording; leaf and link from the bytes
-    seals      from the leaves, each over the one before, with entries of their epoch
+    seals      from the leaves, each over the one before, with entries of their epoch, and with the
+               months that were closed since
     balances   no account below zero, nothing in transit, a version that was taken back sums to zero
     cursor     no entry of this version takes effect after it; evidence is on the finalized chain
 
@@ -21,7 +22,15 @@ from contracts.evm import Address, BlockRef, Epoch, Hash32
 from settlement.ledger.accounts import IN_TRANSIT, MAY_BE_NEGATIVE, Account, AssetAccount, Book
 from settlement.ledger.journal import EntryStatus, JournalEntry, SourceKind
 from settlement.ledger.periods import period_of
-from settlement.ledger.seal import FIRST_LINK, Link, RecordedEntry, Seal, linked, sealed
+from settlement.ledger.seal import (
+    FIRST_LINK,
+    Link,
+    PeriodClose,
+    RecordedEntry,
+    Seal,
+    linked,
+    sealed,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,10 +65,12 @@ class BookCheck:
     cursor: BlockRef | None
     version: int
     seals: Sequence[Seal]
+    closes: Sequence[PeriodClose]
     entries: int = 0
     last: Link | None = None
     _leaves: list[Hash32] = field(default_factory=list)
     _sealed: int = 0
+    _sealed_closes: int = 0
     _is_tail: bool = False
     _booked_at: int = 0
     _net: dict[tuple[int, EntryStatus], dict[AssetAccount, int]] = field(default_factory=dict)
@@ -93,6 +104,11 @@ class BookCheck:
             where = f"seal of epoch {seal.epoch}"
             return _differs("last entry of a seal", where, f"up to {numbered}", seal.last_sequence)
         return self._balances()
+
+    @property
+    def unsealed_closes(self) -> int:
+        """The newest closes, which no seal is over yet; ask at the end."""
+        return len(self.closes) - self._sealed_closes
 
     def expected(self, roots: Mapping[Epoch, Hash32]) -> Difference | None:
         """Check seals that were published before."""
@@ -153,8 +169,17 @@ class BookCheck:
             return _differs("time of booking", where, wanted, recorded.booked_at)
         if link.sequence < seal.last_sequence:
             return None
-        wanted_seal = sealed(
+        return self._complete(seal, link, before)
+
+    def _complete(self, seal: Seal, link: Link, before: Seal | None) -> Difference | None:
+        """Make a seal again, whose last entry this is, from all that it is over."""
+        where = f"seal of epoch {seal.epoch}"
+        closes = self.closes[self._sealed_closes : self._sealed_closes + seal.closes]
+        if len(closes) != seal.closes:
+            return _differs("closed months under a seal", where, seal.closes, len(closes))
+        wanted = sealed(
             self._leaves,
+            [close.leaf(self.book) for close in closes],
             epoch=seal.epoch,
             first_sequence=link.sequence - len(self._leaves) + 1,
             ends_at=seal.ends_at,
@@ -162,9 +187,9 @@ class BookCheck:
         )
         self._leaves = []
         self._sealed += 1
-        if seal != wanted_seal:
-            where = f"seal of epoch {seal.epoch}"
-            return _differs("seal", where, _seal_spelled(wanted_seal), _seal_spelled(seal))
+        self._sealed_closes += seal.closes
+        if seal != wanted:
+            return _differs("seal", where, _seal_spelled(wanted), _seal_spelled(seal))
         return None
 
     def _add(self, entry: JournalEntry, where: str) -> Difference | None:

@@ -11,6 +11,8 @@ to the history of verdicts.
     fees.py          fee = max(minimum, share), as the contracts compute it                    pure
     evidence.py      what a source shows of one transaction, and how far its chain is          pure
     decoding.py      one log against its event's declaration, strictly                         pure
+    paid.py          what an event says was paid, typed                                        pure
+    legs.py          transfers that a payment makes, which are evidence of nothing else        pure
     naming.py        how a payment is named, wherever its transaction is mined                 pure
     rulebook.py      contracts, fee terms and prices, as in force at a place of the chain      pure
     verification.py  intent and evidence → verdicts, with every failed check named             pure

@@ -135,7 +135,7 @@ def _unpaid(
 ) -> Verdict:
     """The verdict of a log that does not pay: where it pays another order, nothing is due back."""
     place = verdict.place
-    if place is None:
+    if place is None or Check.CLAIM in verdict.failed:
         return verdict
     is_anothers = place in kept or store.owner_of(place) not in {None, intent.intent_id}
     return _failed(verdict, "claimed for another order") if is_anothers else verdict

@@ -85,9 +85,11 @@ class Payment:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ticket:
-    """A ticket that came to the wallet at this place; an event is a content of the same id.
+    """A ticket that the wallet has or had; an event is a content of the same id.
 
-    `holder` has it now (the zero address: it is burned). `redeemer` is None until it is redeemed.
+    The place is that of its redemption; before that, where it came to its holder, or to the wallet
+    if that holds it no more. `holder` has it now (the zero address: it is burned). `redeemer` is
+    None until it is redeemed.
     """
 
     event_id: Hash32

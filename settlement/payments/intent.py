@@ -18,6 +18,12 @@ from settlement.payments.fees import FEE_BPS_MAX, FeeTerms, fee_of
 
 DOMAIN = keccak(b"quittance.payment-intent.v1")
 LIFETIME_S_MAX = 366 * 24 * 3600
+SEND_LIFETIME_S_MAX = 7 * 24 * 3600
+"""For transfers that name no order: whether one came is looked up among all of that time."""
+
+LATE_S = 24 * 3600
+"""So long after its end a transfer that came too late is looked for."""
+
 REFERENCE_LENGTH_MAX = 128
 TIER_MAX = 2**32 - 1
 TIME_MAX = 2**63 - 1
@@ -137,8 +143,9 @@ def _check_presence(intent: PaymentIntent) -> None:
 def _check_times(intent: PaymentIntent) -> None:
     if not 0 <= intent.since < intent.until <= TIME_MAX:
         raise BadValue("until", intent.until, f"a time after {intent.since}")
-    if intent.until - intent.since > LIFETIME_S_MAX:
-        raise BadValue("until", intent.until, f"at most {LIFETIME_S_MAX} s after {intent.since}")
+    longest = LIFETIME_S_MAX if intent.family.order is not None else SEND_LIFETIME_S_MAX
+    if intent.until - intent.since > longest:
+        raise BadValue("until", intent.until, f"at most {longest} s after {intent.since}")
     reference = intent.reference
     if not 0 < len(reference) <= REFERENCE_LENGTH_MAX or not reference.isprintable():
         raise BadValue("reference", reference, f"1 to {REFERENCE_LENGTH_MAX} printable characters")

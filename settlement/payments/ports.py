@@ -17,6 +17,8 @@ from settlement.payments.rulebook import LogPlace, Rulebook
 from settlement.payments.states import State
 from settlement.payments.watching import Moment, NextLook, OrderEvent
 
+LATE_REASON = "an event names the order after the wait had ended"
+
 
 class PaymentFacts(Protocol):
     """The index, at one moment."""
@@ -41,6 +43,13 @@ class PaymentFacts(Protocol):
         """Blocks in which events of the transaction name the intent's order."""
         ...
 
+    def blocks_moved_in(self, intent: PaymentIntent, tx_hash: Hash32) -> Sequence[BlockNumber]:
+        """Blocks of the intent's time, and up to `LATE_S` later, in which it moved tokens.
+
+        No index finds a transaction's own transfers, so all of that time are read.
+        """
+        ...
+
     def order_events(self, after: LogPlace, limit: int) -> Sequence[OrderEvent]:
         """Events that name orders, after a place of the chain, in order."""
         ...
@@ -53,8 +62,8 @@ class PaymentFacts(Protocol):
         """What was ever in force for payments of this intent, up to the head of the index."""
         ...
 
-    def is_refunded(self, intent: PaymentIntent, payer: Address) -> bool:
-        """Whether the contract gave this payer's payment of the order back."""
+    def refunded_in(self, intent: PaymentIntent, payer: Address) -> BlockNumber | None:
+        """The block in which the contract gave this payer's payment of the order back."""
         ...
 
     def is_given_up(self, ticket_id: int, payer: Address) -> bool:
@@ -198,7 +207,8 @@ class PaymentWatch(Protocol):
         """Submit these transactions for the intents that ask for their orders, or wake them.
 
         Of many intents of one order those that were declared first, and the one whose id it is.
-        What was seen in that block already sleeps on.
+        What was seen in that block already sleeps on. What had ended in no block is opened again,
+        with a line that says `LATE_REASON`.
         """
         ...
 

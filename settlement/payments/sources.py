@@ -3,7 +3,11 @@
 The index is asked first, and believed: its blocks are proved, and its finality is what all
 configured endpoints agree on. A node's word is taken for blocks that the index has not reached, and
 for logs that the index does not keep because they are not of our contracts. Where a node
-contradicts a block that is final in the index, the node's block is not on the chain.
+contradicts a block that is final in the index, the node's block is not on the chain; where it shows
+logs of our contracts in a block that the index holds, and the index has none there, there are none.
+
+A transfer that names no order is found by the node alone while it is awaited. Before the wait ends,
+the index looks through all transfers of that time for it: a node can delay, and not end, a history.
 """
 
 from collections.abc import Callable, Iterator
@@ -16,6 +20,7 @@ from settlement.payments.evidence import Heights, TransactionSeen
 from settlement.payments.intent import PaymentIntent
 from settlement.payments.ports import PaymentFacts, PaymentNode
 from settlement.payments.rulebook import Rulebook
+from settlement.payments.states import is_over
 
 _BEFORE_ALL = BlockNumber(-1)
 Answer = TypeVar("Answer")
@@ -89,7 +94,7 @@ def gather(
         ChainUnavailable: only the node could tell, and it does not answer.
     """
     indexed = facts.heights()
-    for number in _blocks(intent, tx_hash, facts, hint):
+    for number in _blocks(intent, tx_hash, facts, hint, indexed):
         seen = facts.transaction(tx_hash, number)
         if seen is not None and indexed is not None:
             return _of_index(intent, seen, facts, node, indexed)
@@ -101,11 +106,18 @@ def gather(
         seen = facts.transaction(tx_hash, held.number)
         if seen is not None:
             return _of_index(intent, seen, facts, node, indexed)
+        shown = _without_ours(shown, facts.rulebook(intent))
     finalized = None if indexed is None else indexed.finalized
     if held is not None and finalized is not None and held.number <= finalized.number:
         shown = replace(shown, is_canonical=shown.is_canonical and held.hash == shown.block.hash)
     rulebook = _with_later(intent, shown, node, facts.rulebook(intent), indexed)
     return Evidence(seen=shown, heights=node.heights(), rulebook=rulebook)
+
+
+def _without_ours(shown: TransactionSeen, rulebook: Rulebook) -> TransactionSeen:
+    """What is left of a node's transaction where the index holds no log of ours in it."""
+    ours = {one.address for one in rulebook.contracts}
+    return replace(shown, logs=tuple(log for log in shown.logs if log.address not in ours))
 
 
 def _with_later(
@@ -133,14 +145,18 @@ def _with_later(
 
 
 def _blocks(
-    intent: PaymentIntent, tx_hash: Hash32, facts: PaymentFacts, hint: BlockNumber | None
+    intent: PaymentIntent,
+    tx_hash: Hash32,
+    facts: PaymentFacts,
+    hint: BlockNumber | None,
+    indexed: Heights | None,
 ) -> Iterator[BlockNumber]:
     """Where the index may have the transaction."""
     if hint is not None:
         yield hint
-    for number in facts.blocks_of(intent, tx_hash):
-        if number != hint:
-            yield number
+    yield from facts.blocks_of(intent, tx_hash)
+    if intent.family.order is None and indexed is not None and is_over(intent.until, indexed):
+        yield from facts.blocks_moved_in(intent, tx_hash)
 
 
 def _of_index(

@@ -6,8 +6,10 @@
        └──► expired                    └──► gone          the end, once no block can pay in time
 
     refused: mined, and a check failed; the end of it where its block is final
+    awaited again: an event names the order after the end, so that what is due back is told
 
-`final` needs the index: what one node says about finality is worth `safe`, and nothing for ever.
+`final` needs the index, and so does every end: what one node says about finality is worth `safe`,
+and what it alone says of a block ends nothing until the index is past that block for good.
 """
 
 from dataclasses import dataclass
@@ -69,18 +71,19 @@ def confirmations(block: BlockNumber, heights: Heights) -> int:
 
 
 def standing_of_mined(
-    level: Level, *, is_verified: bool, is_canonical: bool, source: Source, is_over: bool
+    level: Level, *, is_verified: bool, is_canonical: bool, source: Source, is_ruled_out: bool
 ) -> Standing:
     """Where a mined transaction stands.
 
-    `is_over` says that no later block can pay in time, by the index.
+    `is_ruled_out` says that by the index, which is final there, neither the block that was shown
+    nor a later one can pay in time.
     """
     if not is_canonical:
-        return Standing(State.GONE, is_terminal=is_over)
+        return Standing(State.GONE, is_terminal=is_ruled_out)
     known = level if source is Source.FACTS else min(level, Level.SAFE)
     is_final = known is Level.FINAL
     if not is_verified:
-        return Standing(State.REFUSED, is_terminal=is_final or is_over)
+        return Standing(State.REFUSED, is_terminal=is_final or is_ruled_out)
     return Standing(_STATE_OF_LEVEL[known], is_terminal=is_final)
 
 

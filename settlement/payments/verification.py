@@ -11,14 +11,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from contracts.evm import ZERO_ADDRESS, Address, Hash32
-from contracts.units import BaseUnits
+from contracts.evm import Address, Hash32
 from settlement.payments.decoding import Value
 from settlement.payments.evidence import Heights, LogSeen, TransactionSeen
-from settlement.payments.families import AssetSource, Family
+from settlement.payments.families import AssetSource
 from settlement.payments.fees import fee_of
 from settlement.payments.intent import PaymentIntent
+from settlement.payments.legs import legs
 from settlement.payments.naming import Misread, Payment, Place, candidates
+from settlement.payments.paid import Paid, asset_of, paid_of, units_of
 from settlement.payments.rulebook import LogPlace, Rulebook
 from settlement.payments.states import Level, level_of
 
@@ -62,21 +63,6 @@ class Finding:
     result: Result
     expected: str
     actual: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Paid:
-    """What an event says was paid; `fee` is 0 where the family has none.
-
-    `ticket_id` is the ticket that was bought, None where none was.
-    """
-
-    payer: Address
-    payee: Address
-    asset: Address
-    amount: BaseUnits
-    fee: BaseUnits
-    ticket_id: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,6 +120,8 @@ def verify(
     Returns:
         At least one verdict; verdicts with fewer failed checks first, then in order of logs.
     """
+    is_transfer = intent.family.asset is AssetSource.EMITTER
+    of_others = legs(seen, rulebook) if is_transfer else frozenset()
     verdicts = [
         _verdict(
             intent,
@@ -141,6 +129,7 @@ def verify(
             rulebook,
             tuple(_of_transaction(intent, seen, heights, needed, candidate.log)),
             candidate,
+            is_leg=candidate.log.log_index in of_others,
         )
         for candidate in candidates(intent.family, seen)
     ]
@@ -156,6 +145,8 @@ def _verdict(
     rulebook: Rulebook,
     about: tuple[Finding, ...],
     candidate: Payment | Misread,
+    *,
+    is_leg: bool,
 ) -> Verdict:
     """Judge one log; `about` are the findings about its transaction."""
     log, signature = candidate.log, intent.family.event.signature
@@ -170,6 +161,7 @@ def _verdict(
         *(*about, read, emitter),
         *_of_values(intent, values, log.address),
         *_of_terms(intent, values, rulebook, (seen.block.number, log.log_index)),
+        *([_LEG] if is_leg else []),
     )
     return Verdict(
         intent_id=intent.intent_id,
@@ -181,16 +173,12 @@ def _verdict(
     )
 
 
-def paid_of(family: Family, values: Mapping[str, Value], emitter: Address) -> Paid:
-    """The money of a decoded event."""
-    return Paid(
-        payer=_address(values[family.payer]),
-        payee=_address(values[family.payee]),
-        asset=_asset(family, values, emitter),
-        amount=_units(values[family.amount]),
-        fee=BaseUnits(0) if family.fee is None else _units(values[family.fee]),
-        ticket_id=None if family.ticket is None else _units(values[family.ticket]),
-    )
+_LEG = Finding(
+    Check.CLAIM,
+    Result.FAILED,
+    "a transfer by itself",
+    "what a payment through our contracts, or its refund, has moved",
+)
 
 
 def _empty(intent: PaymentIntent, seen: TransactionSeen, findings: Sequence[Finding]) -> Verdict:
@@ -270,7 +258,7 @@ def _of_values(
         yield _equal(Check.SUBJECT, intent.subject, values[family.subject])
     if family.tier is not None:
         yield _equal(Check.TIER, intent.tier_id, values[family.tier])
-    yield _equal(Check.ASSET, intent.asset, _asset(family, values, emitter))
+    yield _equal(Check.ASSET, intent.asset, asset_of(family, values, emitter))
     yield _equal(Check.AMOUNT, intent.amount, values[family.amount])
 
 
@@ -282,7 +270,7 @@ def _of_terms(
 ) -> Iterator[Finding]:
     """Price and fee, by what was in force for the intent's contract just before the log."""
     family = intent.family
-    amount = _units(values[family.amount])
+    amount = units_of(values[family.amount])
     subject, tier_id = intent.subject, intent.tier_id
     if family.price_list is not None and subject is not None and tier_id is not None:
         price = rulebook.price_at(intent.contract, at, subject=subject, tier_id=tier_id)
@@ -341,23 +329,3 @@ def _text(value: object | None) -> str:
 
 def _finding(check: Check, expected: str, actual: str, *, is_good: bool) -> Finding:
     return Finding(check, Result.PASSED if is_good else Result.FAILED, expected, actual)
-
-
-def _asset(family: Family, values: Mapping[str, Value], emitter: Address) -> Address:
-    if family.asset is AssetSource.NATIVE:
-        return ZERO_ADDRESS
-    if family.asset is AssetSource.EMITTER:
-        return emitter
-    return _address(values[family.asset])
-
-
-def _address(value: Value) -> Address:
-    if not isinstance(value, Address):
-        raise TypeError(f"{value!r} is not an address")
-    return value
-
-
-def _units(value: Value) -> BaseUnits:
-    if not isinstance(value, int):
-        raise TypeError(f"{value!r} is not an amount")
-    return BaseUnits(value)

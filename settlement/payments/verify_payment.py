@@ -40,7 +40,7 @@ from settlement.payments.states import (
     standing_of_absent,
     standing_of_mined,
 )
-from settlement.payments.verification import Check, Paid, Verdict, verify
+from settlement.payments.verification import Check, Verdict, verify
 from settlement.payments.watching import NextLook, SeenIn, next_look
 
 SUBMISSIONS_MAX = 16
@@ -182,7 +182,7 @@ class PaymentDesk:
             tx_hash = submission.transaction_hash
             evidence = gather(intent, tx_hash, facts, self.node, hint=hint)
             if evidence is None:
-                is_past, now = self._is_past(intent, indexed), self._now(indexed)
+                is_past, now = _is_past(intent, indexed), self._now(indexed)
                 return _absent(intent, submission, last, is_past=is_past, now=now)
             verdicts = verify(
                 intent, evidence.seen, evidence.rulebook, evidence.heights, needed=needed
@@ -195,20 +195,8 @@ class PaymentDesk:
                 kept=self._kept(intent, evidence),
                 binds=binds,
             )
-            later = _became(intent, outcome.verdict.paid, facts)
+            later = _became(intent, outcome.verdict, facts, indexed)
         return _mined(intent, evidence, outcome, indexed, later)
-
-    def _is_past(self, intent: PaymentIntent, indexed: Heights | None) -> bool:
-        """Whether no block can have the payment any more, for all that we could see.
-
-        The index finds payments by their order. Without an order only a node finds them, and one
-        that is behind the end of the intent's time has not seen all that was in time.
-        """
-        if indexed is None or indexed.finalized is None or not is_over(intent.until, indexed):
-            return False
-        if intent.family.order is not None:
-            return True
-        return self.node is not None and self.node.heights().head.timestamp >= intent.until
 
     def _kept(self, intent: PaymentIntent, evidence: Evidence) -> set[Place]:
         """Places of logs that pay who asked for the same order first."""
@@ -259,12 +247,17 @@ class _Became:
     is_given_up: bool
 
 
-def _became(intent: PaymentIntent, paid: Paid | None, facts: PaymentFacts) -> _Became:
+def _became(
+    intent: PaymentIntent, verdict: Verdict, facts: PaymentFacts, indexed: Heights | None
+) -> _Became:
+    """What is said of a payment that is final rests on final blocks alone, its refund's too."""
+    paid = verdict.paid
     if paid is None:
         return _Became(is_refunded=False, is_given_up=False)
-    ticket_id = paid.ticket_id
+    refunded, ticket_id = facts.refunded_in(intent, paid.payer), paid.ticket_id
+    is_open = not _is_covered(verdict.seen.block.number, indexed)
     return _Became(
-        is_refunded=facts.is_refunded(intent, paid.payer),
+        is_refunded=refunded is not None and (is_open or _is_covered(refunded, indexed)),
         is_given_up=ticket_id is not None and facts.is_given_up(ticket_id, paid.payer),
     )
 
@@ -277,13 +270,13 @@ def _mined(
     later: _Became,
 ) -> Look:
     seen, verdict = evidence.seen, outcome.verdict
-    is_past = indexed is not None and is_over(intent.until, indexed)
+    is_past = _is_past(intent, indexed)
     standing = standing_of_mined(
         level_of(seen.block.number, evidence.heights),
         is_verified=is_payment(verdict),
         is_canonical=Check.BLOCK not in verdict.failed,
         source=seen.source,
-        is_over=is_past,
+        is_ruled_out=is_past and _is_covered(seen.block.number, indexed),
     )
     rival = outcome.rival
     if rival is not None and not (is_past or rival.is_final):
@@ -308,6 +301,17 @@ def _mined(
         now=newest if indexed is None else max(newest, indexed.head.timestamp),
         is_past=is_past,
     )
+
+
+def _is_past(intent: PaymentIntent, indexed: Heights | None) -> bool:
+    """Whether no later block can have a payment in time, by the index."""
+    return indexed is not None and is_over(intent.until, indexed)
+
+
+def _is_covered(number: BlockNumber, indexed: Heights | None) -> bool:
+    """Whether the index is final at this height."""
+    final = None if indexed is None else indexed.finalized
+    return final is not None and number <= final.number
 
 
 def _absent(

@@ -29,6 +29,7 @@ tick looks after `EpochPayouts`, `TipRelay` and `PayoutBatch` together.
     signing_policy.py  what a key may sign: calls, limits, a stop                  pure
     guarded_signer.py  a key behind that policy, whose answers are checked
     documents.py   documents of lines: one list, one meaning for ever                  pure
+    acceptance.py  what persons sign who stand for a document, and how it is checked   pure
     protocols.py   what the submitter needs from the outside
     observe.py     one look at the chain, pinned to one finalized block
     assemble.py    calls that the node would pay; the item that spoils one is held

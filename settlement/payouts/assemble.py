@@ -2,17 +2,18 @@
 
 A group that the node refuses, or that needs more gas than the budget, is halved until the item that
 spoils it stands alone; that one is held, and the others go on. The same happens to a group that the
-signing policy refuses for its size.
+signing policy refuses for its size. What a node says of a call is what payees make of it who run in
+it (`batch`): it is asked, and not relied upon.
 """
 
 from collections import Counter, deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import assert_never
 
 from contracts.calls import withdraw_batch_call, withdrawal_from_call
 from contracts.evm import Address, BlockRef, Hash32
-from settlement.payouts.batch import grouped, halves
+from settlement.payouts.batch import by_company, halves, least_gas
 from settlement.payouts.gas import gas_limit
 from settlement.payouts.obligations import lines_call
 from settlement.payouts.operation import EpochSubject, Kind, LineSubject, Operation
@@ -60,7 +61,8 @@ class Assembled:
 class Assembler:
     """Asks one node, for one sender, at one head.
 
-    `underway` are operations that the head has not paid yet, but something signed may.
+    `underway` are operations that the head has not paid yet, but something signed may; `reverts`
+    says by op-id how many transactions with it reverted as a whole.
     """
 
     chain: PayoutChain
@@ -68,6 +70,7 @@ class Assembler:
     head: BlockRef
     gas_max: int
     underway: Sequence[Operation]
+    reverts: Mapping[Hash32, int]
     _queue: deque[tuple[Operation, ...]] = field(default_factory=deque)
 
     def assembled(self, due: Sequence[Operation]) -> Iterator[Assembled | Held]:
@@ -78,7 +81,7 @@ class Assembler:
         """
         backed, unbacked = self._backed(due)
         yield from unbacked
-        self._queue.extend(grouped(backed, gas_max=self.gas_max))
+        self._queue.extend(by_company(backed, self.reverts, gas_max=self.gas_max))
         while self._queue:
             ready, held = self._without_objection(self._queue.popleft())
             yield from held
@@ -87,7 +90,8 @@ class Assembler:
             data = calldata(ready)
             estimate = self._estimate(ready[0].contract, data)
             if isinstance(estimate, int):
-                yield Assembled(operations=tuple(ready), data=data, gas=gas_limit(estimate))
+                gas = max(gas_limit(estimate), min(least_gas(ready), self.gas_max))
+                yield Assembled(operations=tuple(ready), data=data, gas=gas)
             elif len(ready) > 1:
                 self._queue.extendleft(reversed(halves(ready)))
             else:

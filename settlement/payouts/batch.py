@@ -3,12 +3,18 @@
 The size of a batch is a sum of estimates, never a fixed number of items: a leaf with 32 fresh
 payees costs ten times one with a single payee. The estimates plan; the node's own estimate of the
 finished call decides, and a batch that turns out too large is halved (`halves`).
+
+A payee in the native coin runs in that estimate too, and may burn its gas only where gas has a
+price. So for such lines the limit is what the contract lets them burn (`least_gas`), and not the
+estimate. Whatever else makes a call revert that was said to pass, it does so in ever smaller
+company (`by_company`): nobody keeps others from being paid.
 """
 
-from collections.abc import Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import assert_never
 
-from contracts.evm import ZERO_ADDRESS
+from contracts.evm import ZERO_ADDRESS, Hash32
 from settlement.payouts.operation import (
     EpochSubject,
     Kind,
@@ -36,11 +42,15 @@ TOKEN_LINE_GAS = 32_000
 """One line of a list in a token, to a payee who held nothing of it; measured 30,900 (USDC-like
 31,400), and 13,800 to one who did."""
 
-NATIVE_LINE_GAS = 41_000
-"""One line in the native coin, to an account that did not exist; measured 39,600."""
+NATIVE_LINE_GAS = 115_000
+"""One line in the native coin, to a payee that burns all it is given, and then has it unclaimed:
+measured 99,000. An account that did not exist costs 39,600."""
 
 TIP_GAS = 3_000
 """What a tip costs more than such a line: the relay reads what it owes from storage."""
+
+COMPANY = (1_000, 16, 4, 1)
+"""Members of a transaction at most, by how often they were in one that reverted."""
 
 
 def operation_gas(operation: Operation) -> int:
@@ -58,7 +68,32 @@ def operation_gas(operation: Operation) -> int:
             assert_never(operation.subject)
 
 
-def grouped(operations: Iterable[Operation], *, gas_max: int) -> list[tuple[Operation, ...]]:
+def least_gas(group: Iterable[Operation]) -> int:
+    """What a call needs where payees burn all that they are given; 0 if none of them can."""
+    lines = [one for one in group if one.route.asset == ZERO_ADDRESS and _is_line(one)]
+    return TRANSACTION_GAS + sum(map(operation_gas, lines)) if lines else 0
+
+
+def by_company(
+    operations: Iterable[Operation], reverts: Mapping[Hash32, int], *, gas_max: int
+) -> Iterator[tuple[Operation, ...]]:
+    """Group operations; those whose transactions reverted apart, the fewer the more often.
+
+    Args:
+        operations: that are due.
+        reverts: by op-id, how many transactions with it reverted as a whole.
+        gas_max: of one transaction.
+    """
+    alike: defaultdict[int, list[Operation]] = defaultdict(list)
+    for one in operations:
+        alike[min(reverts.get(one.op_id, 0), len(COMPANY) - 1)].append(one)
+    for times, members in sorted(alike.items()):
+        yield from grouped(members, gas_max=gas_max, members_max=COMPANY[times])
+
+
+def grouped(
+    operations: Iterable[Operation], *, gas_max: int, members_max: int
+) -> list[tuple[Operation, ...]]:
     """Put operations into transactions, in their canonical order; a group has one route.
 
     A commit travels alone: it reverts as a whole. An operation that alone exceeds `gas_max` gets
@@ -71,7 +106,7 @@ def grouped(operations: Iterable[Operation], *, gas_max: int) -> list[tuple[Oper
     room, last = 0, None
     for operation in sorted(operations, key=lambda one: one.order):
         gas, route = operation_gas(operation), operation.route
-        if route != last or gas > room:
+        if route != last or gas > room or len(groups[-1]) >= members_max:
             groups.append([])
             room, last = gas_max - TRANSACTION_GAS - ISOLATION_RESERVE_GAS, route
         groups[-1].append(operation)
@@ -83,3 +118,7 @@ def halves(group: Sequence[Operation]) -> tuple[tuple[Operation, ...], tuple[Ope
     """Split a group of two or more in order; the first half is not the smaller one."""
     middle = len(group) - (len(group) >> 1)
     return tuple(group[:middle]), tuple(group[middle:])
+
+
+def _is_line(operation: Operation) -> bool:
+    return isinstance(operation.subject, LineSubject)

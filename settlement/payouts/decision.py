@@ -21,6 +21,10 @@ planned: it reverted, or this item was refused; and its other hashes cannot exec
 nothing that we stored can still pay, and by (c) nothing that we forgot, as far as the chain and the
 node's pool show that there was something to forget; against the rest stands the contract.
 
+(c) is asked of the configured key alone. What an earlier key signed and a restored backup forgot is
+kept from paying twice by the contract's flags: that key may be in a thief's hands, and then
+whatever it does must not keep anybody from being paid.
+
 A leaf is paid by one operation, unless lines of it are held: a withdrawal leaves those out, and the
 operation is over. Once the hold has ended the books plan another one, for what is open then; its id
 says which lines were settled before. By (a) of all operations of a leaf at most one is unused at a
@@ -177,6 +181,12 @@ def spent_outcomes(history: History, usage: Usage, view: ChainView) -> tuple[Out
         for attempt in history.attempts
         if not view.is_open(attempt) and (attempt.sender, attempt.nonce) not in recorded
     )
+
+
+def reverts(history: History, usage: Usage, view: ChainView) -> int:
+    """How many transactions with an operation reverted as a whole, recorded yet or not."""
+    outcomes = (*history.outcomes, *spent_outcomes(history, usage, view))
+    return sum(outcome.fate is Fate.REVERTED for outcome in outcomes)
 
 
 def standing(history: History, usage: Usage, view: ChainView) -> Standing:

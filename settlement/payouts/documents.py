@@ -7,7 +7,8 @@ order in which they stand:
      "lines": [{"payee": "0x…", "asset": "0x…", "amount": "1000000"}, …]}
 
 The list's name is what keeps a line from being owed twice: the same name with the same lines is the
-same document, however it is spelled, and with other lines it is refused. So who submits again after
+same document, however it is spelled, and with other lines it is refused. A name that differs from
+another in letter case or separators alone is refused too. So who submits again after
 a lost answer never makes a second payment. An asset of zeros is the native coin.
 
 One person adds a document, another accepts it; from then on it is owed. `adapters.document_file`
@@ -20,7 +21,8 @@ chain has settled otherwise are a conflict, as with a document that is kept.
 """
 
 import json
-from collections.abc import Collection, Sequence
+import re
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from eth_abi.abi import encode
@@ -90,8 +92,22 @@ def require_payable(
     for line in document.lines:
         if line.asset != ZERO_ADDRESS and line.asset not in assets:
             problems.append(f"lines[{line.index}].asset: {line.asset} is not an asset paid here")
+        if line.payee in assets:
+            what = f"{line.payee} is a token, and keeps what it gets"
+            problems.append(f"lines[{line.index}].payee: {what}")
     if problems:
         raise BadDocument(tuple(problems))
+
+
+def require_distinct(document: PayoutDocument, known: Iterable[str]) -> None:
+    """Check that a name is not that of another list, in other letters or with other separators.
+
+    Raises:
+        DocumentConflict: it is: two people who mean one list would owe it twice.
+    """
+    for name in known:
+        if name != document.name and _folded(name) == _folded(document.name):
+            raise DocumentConflict(document.name, f"it is called {name!r} there")
 
 
 def require_same(stored: PayoutDocument, given: PayoutDocument) -> None:
@@ -155,6 +171,10 @@ def totals(lines: Sequence[DocumentLine]) -> dict[Address, int]:
     for line in lines:
         sums[line.asset] = sums.get(line.asset, 0) + line.amount
     return sums
+
+
+def _folded(name: str) -> str:
+    return re.sub(r"[._:/-]", "-", name.casefold())
 
 
 def _said(line: DocumentLine) -> str:

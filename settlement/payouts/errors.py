@@ -218,6 +218,17 @@ class NotAcceptable(Rejected):
         self.digest = digest
 
 
+class BadAcceptance(Rejected):
+    """A signature that is nobody's over this payout document, or not of who may give it.
+
+    Source: `payouts.acceptance`. Effect: nothing is kept.
+    """
+
+    def __init__(self, digest: Hash32, why: str) -> None:
+        super().__init__(f"payout document {digest} is not signed by this: {why}")
+        self.digest = digest
+
+
 class DocumentDiffers(Corrupt):
     """The stored bytes of a payout document are not those that were added.
 

@@ -8,7 +8,10 @@ TRANSACTION_GAS_MAX = 16_777_216
 """2^24: the most gas of one transaction since Osaka (EIP-7825)."""
 
 NOOP_GAS = 21_000
-"""What a transfer to oneself without value and data uses: the intrinsic gas."""
+"""What a transfer to oneself without value and data uses at least: the intrinsic gas.
+
+It is more where the data of the chain below is paid in gas, and where our account has code.
+"""
 
 _TENTH = 10
 
@@ -80,19 +83,23 @@ def replacement_fee(old: Fee, quote: FeeQuote, caps: FeeCaps) -> Fee | FeeAboveC
 
 
 def outbidding_fee(old: Fee, quote: FeeQuote, caps: FeeCaps) -> Fee | FeeAboveCap:
-    """Bid for a nonce at which a node keeps something else than what we last signed.
+    """Bid for a nonce at which a node keeps something that we do not know, or nothing.
 
     What it keeps is an older version that we forgot with a lost backup, at fees up to our caps.
-    Ours is not in its pool: it may have the highest fee already, and only lack the tip. What this
-    cannot outbid in the end has a tip within a tenth of the cap, or a fee, and then is includable.
+    Ours is not in its pool: where no tenth is left below the cap it bids the cap, and the tip alone
+    grows. What cannot be outbid so has a tip or a fee within a tenth of its cap: it is included
+    once the chain asks no more than its fee, and until then it is told that the caps are too low.
 
-    Invariants: the tip is at least a tenth above the old one; max_fee_wei is the cap, and pays for
-    base fee and tip.
+    Invariants: the tip is at least a tenth above the old one; max_fee_wei is that of a replacement,
+    else the cap, and pays for base fee and tip.
     """
+    fee = replacement_fee(old, quote, caps)
+    if isinstance(fee, Fee):
+        return fee
     tip_wei = _raised_tip(old, quote, caps)
     needed_wei = quote.base_fee_wei + tip_wei
     if tip_wei > caps.tip_wei:
-        return FeeAboveCap(needed_wei=tip_wei, cap_wei=caps.tip_wei)
+        return fee
     if needed_wei > caps.max_fee_wei:
         return FeeAboveCap(needed_wei=needed_wei, cap_wei=caps.max_fee_wei)
     return Fee(max_fee_wei=caps.max_fee_wei, tip_wei=tip_wei)
@@ -106,6 +113,14 @@ def _bumped(fee_wei: int) -> int:
     """A tenth more, rounded up, and at least one more."""
     tenth_wei = mul_div_down(fee_wei + _TENTH - 1, 1, _TENTH)
     return fee_wei + max(tenth_wei, 1)
+
+
+def noop_gas_limit(estimate: int, *, gas_max: int) -> int:
+    """The limit of a no-op: exact where it is the intrinsic gas, which nothing can change.
+
+    Above `gas_max` it may run out of gas, and spends its nonce all the same.
+    """
+    return NOOP_GAS if estimate <= NOOP_GAS else min(gas_limit(estimate), gas_max)
 
 
 def gas_limit(estimate: int) -> int:

@@ -6,7 +6,7 @@ from typing import assert_never
 
 from contracts.evm import Address, Hash32
 from settlement.payouts.assemble import calldata
-from settlement.payouts.gas import Fee, FeeAboveCap, fee_for, replacement_fee
+from settlement.payouts.gas import Fee, FeeAboveCap, fee_for, outbidding_fee
 from settlement.payouts.nonces import (
     AtCap,
     Cancel,
@@ -114,7 +114,7 @@ def _fee_to_fill(nonce: int, counts: Counts, market: Market) -> Fee | FeeAboveCa
     fee = fee_for(market.quote, market.caps)
     if isinstance(fee, FeeAboveCap) or nonce >= counts.pending:
         return fee
-    return replacement_fee(fee, market.quote, market.caps)
+    return outbidding_fee(fee, market.quote, market.caps)
 
 
 @dataclass(slots=True)

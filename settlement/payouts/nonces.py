@@ -200,10 +200,9 @@ def care(
     if attempt.transactions[0].to not in (*contracts, attempt.sender):
         return Leave() if is_known else Resend(newest)
     old = Fee(max_fee_wei=newest.max_fee_wei, tip_wei=newest.tip_wei)
-    fee = replacement_fee(old, market.quote, market.caps)
+    bid = replacement_fee if is_known else outbidding_fee
+    fee = bid(old, market.quote, market.caps)
     if _is_due(attempt, counts, market):
-        if isinstance(fee, FeeAboveCap) and not is_known:
-            fee = outbidding_fee(old, market.quote, market.caps)
         return _renewed(attempt, fee, is_useful=is_useful, is_known=is_known)
     if is_known:
         return Leave()
@@ -231,5 +230,5 @@ def _is_due(attempt: Attempt, counts: Counts, market: Market) -> bool:
 
 
 def _is_noop_cheaper(old: SignedTransaction, fee: Fee) -> bool:
-    """Whether a no-op at the new fee costs less than the old one may; never true of a no-op."""
+    """Whether the least no-op at the new fee costs less than the old may; never true of a no-op."""
     return NOOP_GAS * fee.max_fee_wei < old.gas * old.max_fee_wei and not old.is_noop

@@ -19,9 +19,13 @@ from settlement.payouts.view import ChainView
 
 @dataclass(frozen=True, slots=True)
 class OtherKeys:
-    """Transaction counts of other keys at the finalized block, and everything open of them."""
+    """Transaction counts of other keys at the finalized block, and everything open of them.
+
+    `mined` are their counts at the head, of those that have something open.
+    """
 
     spent: Mapping[Address, int]
+    mined: Mapping[Address, int]
     attempts: tuple[Attempt, ...]
 
     @property
@@ -37,6 +41,7 @@ def other_keys(
     chain: PayoutChain,
     store: PayoutStore,
     finalized: BlockRef,
+    head: BlockRef,
 ) -> OtherKeys:
     """The keys beside `sender` that signed for these operations, with all that is open of them.
 
@@ -47,8 +52,9 @@ def other_keys(
         - {sender}
     )
     spent = {one: chain.nonce_count(one, finalized) for one in senders}
-    attempts = (store.open_attempts(one, first_nonce=spent[one]) for one in senders)
-    return OtherKeys(spent, tuple(attempt for of_key in attempts for attempt in of_key))
+    attempts = {one: store.open_attempts(one, first_nonce=spent[one]) for one in senders}
+    mined = {one: chain.nonce_count(one, head) for one in senders if attempts[one]}
+    return OtherKeys(spent, mined, tuple(each for one in senders for each in attempts[one]))
 
 
 def send_for_others(

@@ -24,6 +24,7 @@ from settlement.payouts.nonces import (
 )
 from settlement.payouts.observe import Sighting, observe
 from settlement.payouts.operation import Attempt, History, Operation
+from settlement.payouts.other_keys import OtherKeys, other_keys
 from settlement.payouts.protocols import Histories
 from settlement.payouts.submit import Submitter
 
@@ -89,13 +90,8 @@ def preview(submitter: Submitter, histories: Histories) -> Preview | None:
     stored = submitter.store.open_histories()
     fresh = _fresh(submitter, finalized, stored, histories)
     in_flight = submitter.in_flight(counts)
-    sighting = observe(
-        submitter.chain,
-        finalized,
-        [*stored, *fresh],
-        spent={sender: counts.finalized},
-        open_attempts=in_flight,
-    )
+    place = _Place(finalized, head, counts)
+    others, sighting = _observed(submitter, place, [*stored, *fresh], in_flight)
     is_halted = paused.issuperset(submitter.contracts)
     at_work = [
         one for one in (*stored, *fresh) if is_halted or one.operation.contract not in paused
@@ -115,7 +111,8 @@ def preview(submitter: Submitter, histories: Histories) -> Preview | None:
     ]
     next_nonce = max(submitter.store.next_nonce(sender) or 0, counts.shown)
     fee = fee_for(market.quote, market.caps)
-    assembler = submitter.assembler(head, submitter.underway(at_work, counts))
+    mined = submitter.mined(counts, others)
+    assembler = submitter.assembler(head, at_work, sighting, mined)
     proposed, held = _proposed(submitter, due, assembler, fee=fee, next_nonce=next_nonce)
     money_left = submitter.money_left(in_flight, counts, head)
     money_left -= sum(one.cost_max_wei for one in proposed)
@@ -143,6 +140,32 @@ def preview(submitter: Submitter, histories: Histories) -> Preview | None:
         paused=tuple(sorted(paused)),
         obstacles=tuple(name for name, is_so in checks if is_so),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """The blocks that are looked at, and how far the key's nonces are used there."""
+
+    finalized: BlockRef
+    head: BlockRef
+    counts: Counts
+
+
+def _observed(
+    submitter: Submitter, place: _Place, histories: list[History], in_flight: list[Attempt]
+) -> tuple[OtherKeys, Sighting]:
+    sender, finalized = submitter.signer.address, place.finalized
+    others = other_keys(
+        histories,
+        sender,
+        chain=submitter.chain,
+        store=submitter.store,
+        finalized=finalized,
+        head=place.head,
+    )
+    spent = {**others.spent, sender: place.counts.finalized}
+    sighting = observe(submitter.chain, finalized, histories, spent=spent, open_attempts=in_flight)
+    return others, sighting
 
 
 def _fresh(
@@ -183,8 +206,7 @@ def _proposed(
 ) -> tuple[tuple[Proposed, ...], tuple[Held, ...]]:
     if isinstance(fee, FeeAboveCap):
         return (), ()
-    market = submitter.market(assembler.head)
-    sending = submitter.sending(market)
+    sending = submitter.sending(assembler.head)
     proposed: list[Proposed] = []
     held: list[Held] = []
     for one in assembler.assembled(due):

@@ -4,10 +4,10 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from contracts.evm import Address, BlockNumber, ChainId, Hash32, keccak
+from contracts.evm import Address, BlockRef, ChainId, Hash32, keccak
 from settlement.errors import SignatureMismatch
 from settlement.payouts.broadcast import Answer
-from settlement.payouts.gas import NOOP_GAS, Fee
+from settlement.payouts.gas import NOOP_GAS, Fee, noop_gas_limit
 from settlement.payouts.operation import Attempt, SignedTransaction, TransactionDraft
 from settlement.payouts.protocols import GuardedKey, PayoutChain, PayoutStore
 
@@ -16,13 +16,14 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sending:
-    """One key at work; `head` is the number of the head that signing saw."""
+    """One key at work; `head` is what signing saw, `gas_max` the budget of one transaction."""
 
     chain_id: ChainId
     chain: PayoutChain
     store: PayoutStore
     signer: GuardedKey
-    head: BlockNumber
+    head: BlockRef
+    gas_max: int
 
     def draft(
         self, to: Address, data: bytes, *, nonce: int, gas: int, fee: Fee
@@ -44,20 +45,25 @@ class Sending:
         return self.draft(to, data, nonce=old.nonce, gas=gas, fee=fee)
 
     def noop_draft(self, nonce: int, *, fee: Fee) -> TransactionDraft:
-        """Nothing to ourselves."""
-        return self.draft(self.signer.address, b"", nonce=nonce, gas=NOOP_GAS, fee=fee)
+        """Nothing to ourselves, with the gas that the node says this takes."""
+        sender = self.signer.address
+        estimate = self.chain.estimate_gas(sender, b"", sender=sender, at=self.head)
+        # An account with code may refuse it: reverted, it spends its nonce all the same.
+        needed = estimate if isinstance(estimate, int) else NOOP_GAS
+        gas = noop_gas_limit(needed, gas_max=self.gas_max)
+        return self.draft(sender, b"", nonce=nonce, gas=gas, fee=fee)
 
     def anew(self, draft: TransactionDraft, op_ids: Sequence[Hash32]) -> Hash32:
         """Send a call with the next nonce."""
         transaction = self._signed(draft)
-        self.store.add_transaction(transaction, op_ids, head=self.head)
+        self.store.add_transaction(transaction, op_ids, head=self.head.number)
         self.broadcast(transaction)
         return transaction.tx_hash
 
     def version(self, draft: TransactionDraft) -> Hash32:
         """Send a call, or nothing to ourselves, with a nonce that is taken already."""
         transaction = self._signed(draft)
-        self.store.add_version(transaction, head=self.head)
+        self.store.add_version(transaction, head=self.head.number)
         self.broadcast(transaction)
         return transaction.tx_hash
 

@@ -33,6 +33,7 @@ from settlement.payouts.decision import (
     SignNew,
     Wait,
     next_action,
+    reverts,
     spent_outcomes,
 )
 from settlement.payouts.gas import FeeAboveCap, FeeCaps, fee_for
@@ -121,7 +122,7 @@ class Submitter:
         planned, commit_calls = self._plan(finalized, paused)
         counts = self.counts(head, finalized)
         next_nonce = adopted(self.store, self.chain_id, self.signer.address, counts, head=head)
-        histories, others, sighting = self._observe(finalized, counts)
+        histories, others, sighting = self._observe(finalized, head, counts)
         histories = [_with_fresh_call(one, commit_calls) for one in histories]
         recorded, due, exhausted = self._decide(histories, sighting)
         report = TickReport(
@@ -140,7 +141,7 @@ class Submitter:
             if history.operation.op_id not in over and history.operation.contract not in paused
         ]
         market = self.market(head)
-        sending = self.sending(market)
+        sending = self.sending(head)
         sent_for_others = send_for_others(others, sending, sighting.view, paused=paused)
         kept = keep_up(
             self.in_flight(counts),
@@ -162,7 +163,7 @@ class Submitter:
         if stop is not None:
             return replace(report, stop=stop)
         due = [operation for operation in due if operation.contract not in paused]
-        assembler = self.assembler(head, self.underway(still, counts))
+        assembler = self.assembler(head, still, sighting, self.mined(counts, others))
         return self._sign_due(due, report, assembler, counts, market=market, next_nonce=next_nonce)
 
     def owed(
@@ -202,36 +203,40 @@ class Submitter:
             replace_after_blocks=self.limits.replace_after_blocks,
         )
 
-    def sending(self, market: Market) -> Sending:
+    def sending(self, head: BlockRef) -> Sending:
         """What signs, stores and sends."""
         return Sending(
             chain_id=self.chain_id,
             chain=self.chain,
             store=self.store,
             signer=self.signer,
-            head=market.head,
+            head=head,
+            gas_max=self.limits.gas_max,
         )
 
-    def underway(self, histories: Iterable[History], counts: Counts) -> list[Operation]:
-        """What the head has not paid yet, but something signed with the key may."""
-        sender = self.signer.address
-        return [
-            history.operation
-            for history in histories
-            if any(
-                (attempt.sender, attempt.nonce >= counts.head) == (sender, True)
-                for attempt in history.attempts
-            )
-        ]
+    def mined(self, counts: Counts, others: OtherKeys) -> Mapping[Address, int]:
+        """Transaction counts at the head of all keys that may have something under way."""
+        return {**others.mined, self.signer.address: counts.head}
 
-    def assembler(self, head: BlockRef, underway: Sequence[Operation]) -> Assembler:
-        """What puts due operations into calls."""
+    def assembler(
+        self,
+        head: BlockRef,
+        histories: Sequence[History],
+        sighting: Sighting,
+        mined: Mapping[Address, int],
+    ) -> Assembler:
+        """What puts due operations into calls; `mined` are counts of keys at the head."""
+        ids = [one.operation.op_id for one in histories]
         return Assembler(
             chain=self.chain,
             sender=self.signer.address,
             head=head,
             gas_max=self.limits.gas_max,
-            underway=underway,
+            underway=_underway(histories, mined),
+            reverts={
+                op_id: reverts(one, sighting.usages[op_id], sighting.view)
+                for op_id, one in zip(ids, histories, strict=True)
+            },
         )
 
     def money_left(self, in_flight: Sequence[Attempt], counts: Counts, head: BlockRef) -> int:
@@ -253,12 +258,17 @@ class Submitter:
         return planned, {commit.op_id: commit.call for commit in commits}
 
     def _observe(
-        self, finalized: BlockRef, counts: Counts
+        self, finalized: BlockRef, head: BlockRef, counts: Counts
     ) -> tuple[list[History], OtherKeys, Sighting]:
         sender = self.signer.address
         histories = self.store.open_histories()
         others = other_keys(
-            histories, sender, chain=self.chain, store=self.store, finalized=finalized
+            histories,
+            sender,
+            chain=self.chain,
+            store=self.store,
+            finalized=finalized,
+            head=head,
         )
         sighting = observe(
             self.chain,
@@ -331,7 +341,7 @@ class Submitter:
             return replace(report, stop=Stop.IN_FLIGHT_FULL)
         signed = Signing(
             assembler=assembler,
-            sending=self.sending(market),
+            sending=self.sending(assembler.head),
             fee=fee,
             slots=slots,
             money_wei=self.money_left(in_flight, counts, assembler.head),
@@ -371,3 +381,12 @@ def _with_fresh_call(history: History, commit_calls: Mapping[Hash32, bytes]) -> 
     operation = history.operation
     call = commit_calls.get(operation.op_id, operation.call)
     return replace(history, operation=replace(operation, call=call))
+
+
+def _underway(histories: Iterable[History], mined: Mapping[Address, int]) -> list[Operation]:
+    """What the head has not paid yet, but something signed with one of these keys may."""
+    return [
+        history.operation
+        for history in histories
+        if any(one.nonce >= mined.get(one.sender, one.nonce + 1) for one in history.attempts)
+    ]

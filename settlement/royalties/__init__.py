@@ -19,10 +19,12 @@ The settlement of an epoch is a pure function:
 | `tree_values.py`, `tree_profiles.py`, `tree.py` | Merkle trees, ours and foreign ones |
 | `tree_flat.py` | a tree as bytes: built in bulk, stored whole, proofs sliced from it |
 | `tree_dump.py` | whole trees as documents that other tools load |
+| `tree_claims.py` | the file of claims of Uniswap's distributor |
 | `canonical.py`, `manifest.py`, `manifest_reading.py`, `bundle.py` | the published spelling |
 | `frame.py`, `input_digest.py` | what an attempt is made under; the name of its input logs |
 | `derivation.py` | facts in, everything that is published out |
 | `allotment.py`, `derivation_steps.py` | an amount, step by step |
+| `large_part.py` | some subscribers of a large epoch, as one that is held whole |
 | `explanation.py` | why a leaf holds what it holds |
 | `explanation_parts.py`, `explanation_splits.py`, `explanation_fees.py` | its parts |
 | `difference.py` | two distributions, amount by amount |

@@ -216,6 +216,21 @@ def credited_shares(
         yield from credit_batches(judged, fees, list(asset_fees(fees, rates_ppm)), factors)
 
 
+def allocated_here(order: ShardOrder, facts: ShardFacts) -> tuple[ShardResult, tuple[Coupled, ...]]:
+    """The allocation of the epoch, made by this process alone and not kept; and what is coupled.
+
+    Raises:
+        ConservationBroken: shares do not add up.
+    """
+    coupled = find_couplings(order, facts)
+    factors = WorkFactors(order.parameters, order.registry, order.scope)
+    bounds = (shard_bounds(shard, order.shard_count) for shard in range(order.shard_count))
+    shards = (
+        allocate_shard(each, coupled, order=order, factors=factors, facts=facts) for each in bounds
+    )
+    return merged(shards), coupled
+
+
 def find_couplings(order: ShardOrder, facts: ShardFacts) -> tuple[Coupled, ...]:
     """The rows of the whole epoch that a pseudonym keeps out."""
     submitters = coupled_submitters(facts.pseudonyms())

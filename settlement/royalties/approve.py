@@ -9,7 +9,7 @@ Three things must hold before anything is signed:
 The verifier cannot know whether the bundle's logs are all the logs: step 2 does.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
@@ -29,7 +29,7 @@ from contracts.evm import (
 )
 from contracts.units import BaseUnits
 from settlement.errors import BadManifest, ConflictingApproval
-from settlement.royalties.input_digest import InputDigest, input_digest
+from settlement.royalties.input_digest import InputDigest, RollingHash
 from settlement.royalties.manifest import Manifest, manifest_digest
 from settlement.royalties.manifest_reading import manifest_from_bytes
 
@@ -88,8 +88,8 @@ class ChainCheck(Protocol):
     def standing(self, epoch: Epoch, at: BlockRef, /) -> EpochStanding:
         """Where the epoch stands."""
 
-    def input_logs(self, epoch: Epoch, upto: BlockRef, /) -> LogColumns:
-        """The raw logs that the epoch depends on, in chain order."""
+    def input_log_batches(self, epoch: Epoch, upto: BlockRef, /) -> Iterable[LogColumns]:
+        """The raw logs that the epoch depends on, in chain order, as they are asked for."""
 
 
 class GuardianSigner(Protocol):
@@ -300,9 +300,12 @@ def _log_findings(manifest: Manifest, chain: ChainCheck) -> Iterator[Finding]:
     reference = BlockRef(
         number=point.number, hash=point.hash, parent_hash=ZERO_HASH, timestamp=point.timestamp
     )
-    logs = chain.input_logs(manifest.epoch, reference)
-    if input_digest(logs) != InputDigest(manifest.input_count, manifest.input_rolling_hash):
-        detail = f"{len(logs)} logs here, {manifest.input_count} in the manifest, or other content"
+    rolled = RollingHash()
+    for logs in chain.input_log_batches(manifest.epoch, reference):
+        rolled.add(logs)
+    here = rolled.digest
+    if here != InputDigest(manifest.input_count, manifest.input_rolling_hash):
+        detail = f"{here.count} logs here, {manifest.input_count} in the manifest, or other content"
         yield Finding(Refusal.LOGS_DIFFER, detail)
 
 

@@ -6,8 +6,21 @@ lose a digit. Keys are ASCII, so that code points, UTF-16 units and bytes sort a
 
 import json
 from collections.abc import Mapping, Sequence
+from itertools import accumulate
 
 JsonValue = str | Sequence["JsonValue"] | Mapping[str, "JsonValue"]
+
+_DEPTH_MAX = 64
+"""No document here is nearly as deep. Deep enough brackets end the process in a segmentation fault,
+where a library has raised Python's limit of recursion."""
+_STEP = {**dict.fromkeys(b"[{", 1), **dict.fromkeys(b"]}", -1)}
+
+
+class TooDeep(ValueError):
+    """Arrays and objects stand in one another more often than any document here."""
+
+    def __init__(self) -> None:
+        super().__init__(f"more than {_DEPTH_MAX} deep")
 
 
 class RepeatedKey(ValueError):
@@ -27,6 +40,20 @@ def canonical_json(value: JsonValue) -> bytes:
 def json_lines(values: Sequence[Mapping[str, JsonValue]]) -> bytes:
     """One canonical object a line, every line ended by a newline; no bytes for no values."""
     return b"".join(canonical_json(value) + b"\n" for value in values)
+
+
+def json_from_bytes(data: bytes) -> JsonValue:
+    """Read a document that somebody else wrote; its kinds of values are still to be checked.
+
+    Raises:
+        ValueError: it is no JSON, names a key twice, is too deep, or has half a surrogate, which
+            no UTF-8 spells.
+    """
+    if max(accumulate(_STEP.get(byte, 0) for byte in data), default=0) > _DEPTH_MAX:
+        raise TooDeep
+    document: JsonValue = json.loads(data, object_pairs_hook=without_repeated_keys)
+    canonical_json(document)  # a `UnicodeEncodeError` is a `ValueError`
+    return document
 
 
 def without_repeated_keys(pairs: Sequence[tuple[str, JsonValue]]) -> dict[str, JsonValue]:

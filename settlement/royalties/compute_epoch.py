@@ -248,6 +248,30 @@ def open_attempt(
     )
 
 
+class BorderSource(Protocol):
+    """Where blocks stand in time."""
+
+    def highest_block_before(self, timestamp: Timestamp, upto: BlockRef, /) -> BlockRef | None:
+        """The highest block with an earlier timestamp."""
+
+
+def last_before_start(
+    epoch: Epoch,
+    *,
+    clock: Timeline,
+    upto: BlockRef,
+    source: BorderSource,
+    start_block: BlockNumber,
+) -> BlockRef | None:
+    """The highest block before an epoch, from the start block on.
+
+    An index may begin earlier, for another settlement; whoever begins with this one lacks those
+    blocks, and must come to the same files.
+    """
+    block = source.highest_block_before(clock.start_of(epoch), upto)
+    return None if block is None or block.number < start_block else block
+
+
 def _previous_digest(
     epoch: Epoch, *, first: Epoch, finalized: BlockRef, source: FrameSource
 ) -> Hash32 | NotYetComputable:
@@ -287,7 +311,9 @@ def _frame(
         clock=clock,
         boundary=_present(boundary, epoch, "boundary block"),
         reference=reference,
-        last_before_start=source.highest_block_before(clock.start_of(epoch), upto),
+        last_before_start=last_before_start(
+            epoch, clock=clock, upto=upto, source=source, start_block=settlement.start_block
+        ),
         certified=certified,
         parameters=source.parameters(reference, epoch),
         work_terms=source.work_terms(reference, epoch),

@@ -25,6 +25,7 @@ from settlement.royalties.allocate_shards import (
     ShardOrder,
     credited_shares,
 )
+from settlement.royalties.completeness import CertificateStore
 from settlement.royalties.compute_epoch import (
     EpochStore,
     FrameSource,
@@ -82,6 +83,11 @@ class AllocatedShards(Protocol):
 ROWS_PER_SHARD = 1_000_000
 """Rows that are read together when they are made again; how they are cut changes nothing."""
 
+Allocator = Callable[
+    [ShardOrder, BlockRef, BlockRef], tuple[ShardResult, tuple[Coupled, ...]] | None
+]
+"""Gives the allocation of an order, with usage up to the second block, and what is coupled."""
+
 UsageReader = Callable[[BlockRef, BlockRef], ShardFacts]
 """Subscriptions up to one block and usage up to another, read as `allocate_shards` wants them."""
 
@@ -96,6 +102,7 @@ class LargeEpoch:
     frame: EpochFrame
     order: ShardOrder
     coupled: tuple[Coupled, ...]
+    total: ShardResult
     distribution: Distribution
     leaf_hashes: tuple[Hash32, ...]
     tree: FlatTree
@@ -131,6 +138,37 @@ def compute_large_epoch(
         ShardsDisagree: the rows of the shards do not sum to their total.
         Exception: whatever `compute_epoch` raises.
     """
+    computed = derive_large(
+        epoch,
+        settlement=settlement,
+        source=source,
+        store=store,
+        allocated=lambda order, _boundary, _reference: _stored(order, shards),
+        make_tree=make_tree,
+    )
+    if isinstance(computed, NotYetComputable):
+        return computed
+    facts = usage(computed.frame.boundary, computed.frame.reference)
+    shares = credited_shares(computed.order, computed.coupled, facts=facts)
+    store.record_large(computed, _summing_to(computed.total, shares, epoch))
+    require_stored_root(computed.manifest, store.leaves(computed.manifest_digest), make_tree)
+    return computed
+
+
+def derive_large(
+    epoch: Epoch,
+    *,
+    settlement: Settlement,
+    source: LargeSource,
+    store: CertificateStore,
+    allocated: Allocator,
+    make_tree: TreeMaker = hashed_tree,
+) -> LargeEpoch | NotYetComputable:
+    """Compute the current attempt at an epoch from the sums of its shards; nothing is stored.
+
+    Raises:
+        Exception: whatever `compute_epoch` raises.
+    """
     frame = open_attempt(epoch, settlement=settlement, source=source, store=store)
     if isinstance(frame, NotYetComputable):
         return frame
@@ -141,11 +179,12 @@ def compute_large_epoch(
         blocks=source.input_blocks(epoch, frame.reference),
     )
     order = order_in(frame, frame.registry(inputs.timestamps))
-    total, coupled = shards.total(order.key), shards.couplings(order.key)
-    if total is None or coupled is None:
+    known = allocated(order, frame.boundary, frame.reference)
+    if known is None:
         return NotYetComputable(Wait.SHARDS_OPEN, None)
+    total, coupled = known
     order = replace(order, shard_count=min(SHARDS_MAX, 1 + total.rows // ROWS_PER_SHARD))
-    computed = _derived(
+    return _derived(
         frame,
         order,
         coupled=coupled,
@@ -154,11 +193,13 @@ def compute_large_epoch(
         inputs=inputs.digest,
         make_tree=make_tree,
     )
-    facts = usage(frame.boundary, frame.reference)
-    shares = credited_shares(order, coupled, facts=facts)
-    store.record_large(computed, _summing_to(total, shares, epoch))
-    require_stored_root(computed.manifest, store.leaves(computed.manifest_digest), make_tree)
-    return computed
+
+
+def _stored(
+    order: ShardOrder, shards: AllocatedShards
+) -> tuple[ShardResult, tuple[Coupled, ...]] | None:
+    total, coupled = shards.total(order.key), shards.couplings(order.key)
+    return None if total is None or coupled is None else (total, coupled)
 
 
 def _derived(
@@ -183,6 +224,7 @@ def _derived(
         frame=frame,
         order=order,
         coupled=coupled,
+        total=total,
         distribution=distribution,
         leaf_hashes=published.leaf_hashes,
         tree=published.tree,

@@ -292,3 +292,7 @@ class EscrowExplanation(Explained):
     content_id: Hash32
     works: tuple[EscrowedWork, ...]
     amount: BaseUnits
+
+
+AnyExplanation = Explanation | FeeExplanation | EscrowExplanation
+"""Of the leaves of one id, in one asset."""

@@ -14,7 +14,7 @@ explanation but `ExplanationDiffers`.
 
 from collections.abc import Sequence
 
-from contracts.evm import Address, Hash32
+from contracts.evm import Address, Epoch, Hash32
 from contracts.leaves import FEES_ID, Leaf, LeafKind, escrow_id, leaf_kind, suspense_id
 from contracts.units import BaseUnits
 from settlement.royalties.derivation import ComputedEpoch
@@ -36,6 +36,7 @@ from settlement.royalties.explanation_parts import (
 )
 from settlement.royalties.explanation_splits import agree_on_lines, explain_split
 from settlement.royalties.parameters import parameters_in_force
+from settlement.royalties.registry import Registry
 
 
 def explained_assets(computed: ComputedEpoch, leaf_id: Hash32) -> tuple[Address, ...]:
@@ -44,7 +45,8 @@ def explained_assets(computed: ComputedEpoch, leaf_id: Hash32) -> tuple[Address,
     Raises:
         UnknownWork: nothing of this id is known in the epoch.
     """
-    kind, works = _kind(computed, leaf_id), _works_of(computed, leaf_id)
+    epoch = computed.frame.epoch
+    kind, works = kind_of_leaf(leaf_id, epoch), works_of_leaf(leaf_id, computed.registry, epoch)
     return tuple(
         sorted(
             {
@@ -66,12 +68,12 @@ def explain_leaf(
         UnknownWork: nothing of this id is known in the epoch.
         ExplanationDiffers: the steps do not lead to what was computed.
     """
-    kind = _kind(computed, leaf_id)
+    kind = kind_of_leaf(leaf_id, computed.frame.epoch)
     if kind is LeafKind.FEES:
         return explain_fees(computed, asset)
     if kind is LeafKind.ESCROW:
         return explain_escrow(computed, leaf_id, asset)
-    (work_id,) = _works_of(computed, leaf_id)
+    (work_id,) = works_of_leaf(leaf_id, computed.registry, computed.frame.epoch)
     return explain(computed, work_id, asset)
 
 
@@ -159,7 +161,7 @@ def explain_escrow(computed: ComputedEpoch, leaf_id: Hash32, asset: Address) -> 
         UnknownWork: no recognised work has a content of this id in the epoch.
         ExplanationDiffers: the steps do not lead to what was computed.
     """
-    works = _works_of(computed, leaf_id)
+    works = works_of_leaf(leaf_id, computed.registry, computed.frame.epoch)
     earned = [explain(computed, work_id, asset) for work_id in works]
     amount = BaseUnits(sum(one.split.escrowed for one in earned))
     leaves = _leaves(computed, asset, leaf_id)
@@ -182,20 +184,25 @@ def explain_escrow(computed: ComputedEpoch, leaf_id: Hash32, asset: Address) -> 
     )
 
 
-def _kind(computed: ComputedEpoch, leaf_id: Hash32) -> LeafKind:
+def kind_of_leaf(leaf_id: Hash32, epoch: Epoch) -> LeafKind:
+    """What a leaf of this id holds.
+
+    Raises:
+        UnknownWork: no leaf can have it.
+    """
     try:
         return leaf_kind(leaf_id)
     except ValueError as error:
-        raise UnknownWork(leaf_id, computed.frame.epoch) from error
+        raise UnknownWork(leaf_id, epoch) from error
 
 
-def _works_of(computed: ComputedEpoch, leaf_id: Hash32) -> list[Hash32]:
+def works_of_leaf(leaf_id: Hash32, registry: Registry, epoch: Epoch) -> list[Hash32]:
     """The works whose money a leaf holds, ascending; none for fees.
 
     Raises:
         UnknownWork: there are none.
     """
-    works, kind = computed.registry.works, _kind(computed, leaf_id)
+    works, kind = registry.works, kind_of_leaf(leaf_id, epoch)
     if kind is LeafKind.FEES:
         return []
     if kind is LeafKind.ESCROW:
@@ -206,7 +213,7 @@ def _works_of(computed: ComputedEpoch, leaf_id: Hash32) -> list[Hash32]:
     else:
         found = [leaf_id] if leaf_id in works else []
     if not found:
-        raise UnknownWork(leaf_id, computed.frame.epoch)
+        raise UnknownWork(leaf_id, epoch)
     return found
 
 

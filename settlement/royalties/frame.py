@@ -29,8 +29,8 @@ from settlement.royalties.registry import Registry, registry_in_force
 class EpochFrame:
     """One attempt at an epoch: where, when, under which rules, and why its logs are all the logs.
 
-    `last_before_start` is the highest block before the epoch, None if the chain was not indexed
-    there.
+    `last_before_start` is the highest block before the epoch, from the start block on; None if
+    there is none.
     """
 
     settlement_name: str

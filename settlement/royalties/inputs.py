@@ -15,9 +15,10 @@ from contracts.units import BaseUnits
 class EpochScope:
     """Where and when an epoch is, as far as rules ask.
 
-    `last_before_start` is the highest block before the epoch, None if the chain was not indexed
-    there; `reference_at` is the timestamp of the reference block. The log of the `ParametersSet` in
-    force is `parameters_log` of `parameters_block`. `split_accounts` is the contract itself.
+    `last_before_start` is the highest block before the epoch, from the start block on, None if
+    there is none; `reference_at` is the timestamp of the reference block. The log of the
+    `ParametersSet` in force is `parameters_log` of `parameters_block`. `split_accounts` is the
+    contract itself.
     """
 
     epoch: Epoch

@@ -1,13 +1,12 @@
 """Reading a manifest that somebody else may have written."""
 
-import json
 import re
 
 from contracts.approvals import AssetTotals
 from contracts.evm import Address, BlockNumber, ChainId, Epoch, Hash32, Timestamp
 from contracts.units import UINT256_MAX, BaseUnits
 from settlement.errors import BadManifest
-from settlement.royalties.canonical import JsonValue, without_repeated_keys
+from settlement.royalties.canonical import JsonValue, json_from_bytes
 from settlement.royalties.certificate import Level
 from settlement.royalties.epoch import Timeline
 from settlement.royalties.manifest import (
@@ -30,7 +29,7 @@ def manifest_from_bytes(data: bytes) -> Manifest:
         BadManifest: it is not in the published form, or not in its one spelling.
     """
     try:
-        document = json.loads(data, object_pairs_hook=without_repeated_keys)
+        document = json_from_bytes(data)
     except ValueError as error:  # also: not UTF-8, a key twice
         raise BadManifest("document", data[:64], f"JSON ({error})") from error
     manifest = _manifest(_Node(document, ""))

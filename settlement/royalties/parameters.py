@@ -13,7 +13,6 @@ may be left out:
 The digest is over the bytes as they stand on chain, so that parsing cannot change what was agreed.
 """
 
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -22,7 +21,7 @@ from contracts.batches import ParametersColumns
 from contracts.evm import ZERO_ADDRESS, Address, Epoch, Hash32, keccak
 from settlement.errors import BadParameters, NoParametersInForce
 from settlement.royalties import half_life
-from settlement.royalties.canonical import JsonValue, canonical_json, without_repeated_keys
+from settlement.royalties.canonical import JsonValue, canonical_json, json_from_bytes
 from settlement.royalties.certificate import Level
 from settlement.royalties.fees import ENTRIES_MAX, SUM_PPM_MAX, FeeEntry
 from settlement.royalties.usercentric_v1 import PLAYS_MAX
@@ -115,7 +114,7 @@ def row_in_force(columns: ParametersColumns, epoch: Epoch) -> int:
 
 def _document(data: bytes) -> dict[str, JsonValue]:
     try:
-        document = json.loads(data, object_pairs_hook=without_repeated_keys)
+        document = json_from_bytes(data)
     except ValueError as error:  # also: not UTF-8, a key twice
         raise BadParameters("document", data[:64], f"JSON ({error})") from error
     if not isinstance(document, dict):

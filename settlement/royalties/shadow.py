@@ -4,10 +4,14 @@ Everything but the parameters is that of the epoch, so the difference is theirs 
 money is divided in both: per asset, what payees gain together is what unallocated loses.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
 from contracts.batches import ParametersColumns
-from contracts.evm import Epoch
+from contracts.evm import Address, Epoch
+from contracts.units import BaseUnits
+from settlement.royalties.allocate_shards import ShardFacts, allocated_here
+from settlement.royalties.compute_large_epoch import LargeEpoch
 from settlement.royalties.derivation import ComputedEpoch, inputs_of, registry_of
 from settlement.royalties.difference import Difference, difference
 from settlement.royalties.distribution import Distribution, settle
@@ -16,6 +20,7 @@ from settlement.royalties.parameters import (
     parameters_from_bytes,
     parameters_in_force,
 )
+from settlement.royalties.shard_distribution import settle_shards
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +43,31 @@ def shadow(computed: ComputedEpoch, other: Parameters) -> Shadow:
     distribution = settle(inputs_of(facts), other, registry_of(facts))
     return Shadow(
         present=parameters_in_force(computed.frame.parameters, computed.frame.epoch),
+        other=other,
+        distribution=distribution,
+        difference=difference(distribution, computed.distribution),
+    )
+
+
+def shadow_of_large(
+    computed: LargeEpoch,
+    other: Parameters,
+    *,
+    facts: ShardFacts,
+    funded: Mapping[Address, BaseUnits],
+) -> Shadow:
+    """Allocate a large epoch once more, under other parameters, and settle it; nothing is kept.
+
+    Raises:
+        UnknownName: they name no published ruleset.
+    """
+    order = replace(computed.order, parameters=other)
+    total, _ = allocated_here(order, facts)
+    distribution = settle_shards(
+        total, funded=funded, parameters=other, registry=order.registry, scope=order.scope
+    )
+    return Shadow(
+        present=computed.order.parameters,
         other=other,
         distribution=distribution,
         difference=difference(distribution, computed.distribution),

@@ -20,7 +20,7 @@ from contracts.evm import BlockNumber, BlockRef, Epoch, Timestamp
 from contracts.money_events import EpochCommitted, EpochVetoed
 from settlement.errors import InputsDisagree
 from settlement.royalties.allocate_shards import ShardOrder, shard_key
-from settlement.royalties.compute_epoch import ClockReading
+from settlement.royalties.compute_epoch import ClockReading, last_before_start
 from settlement.royalties.epoch import Timeline
 from settlement.royalties.frame import EpochFrame
 from settlement.royalties.inputs import EpochScope
@@ -90,7 +90,9 @@ def shard_order(
     if boundary is None or reference is None:
         raise InputsDisagree(epoch, "a border block is not indexed")
     columns = source.parameters(reference, epoch)
-    before = source.highest_block_before(clock.start_of(epoch), upto)
+    before = last_before_start(
+        epoch, clock=clock, upto=upto, source=source, start_block=settlement.start_block
+    )
     row = row_in_force(columns, epoch)
     scope = EpochScope(
         epoch=epoch,

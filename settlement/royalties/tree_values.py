@@ -1,7 +1,8 @@
 """Typed values of tree leaves: from JSON to the EVM, standard and packed encoding.
 
 A value is a list of JSON values, one for each Solidity type. Integers may be JSON numbers, decimal
-strings or `0x…` strings; bytes and addresses are `0x…` strings; tuples and arrays are lists.
+strings or `0x…` strings; bytes and addresses are `0x…` strings; tuples and arrays are lists. An
+address in mixed case must be a right EIP-55 checksum. `uint` and `int` are those of 256 bits.
 """
 
 import re
@@ -10,9 +11,10 @@ from typing import Any
 
 from eth_abi.abi import encode
 from eth_abi.exceptions import ABITypeError, EncodingError, ParseError
-from eth_abi.grammar import ABIType, BasicType, TupleType, parse
+from eth_abi.grammar import ABIType, BasicType, TupleType, normalize, parse
 from eth_abi.packed import encode_packed
 
+from contracts.evm import Address
 from settlement.errors import BadValue
 
 _BASES = frozenset({"uint", "int", "address", "bytes", "bool", "string"})
@@ -21,17 +23,14 @@ _HEX = re.compile(r"0x([0-9a-fA-F]{2})*", re.ASCII)
 
 
 def abi_types(types: Sequence[object]) -> tuple[str, ...]:
-    """Check a list of Solidity types.
+    """Check a list of Solidity types, and spell them in full.
 
     Raises:
         BadValue: an entry is no type, or the list is empty.
     """
     if not types:
         raise BadValue("types", list(types), "a list of one type or more")
-    for position, name in enumerate(types):
-        if not isinstance(name, str) or not _is_type(name):
-            raise BadValue(f"types[{position}]", name, "a Solidity type, spelled in full")
-    return tuple(str(name) for name in types)
+    return tuple(_spelled_type(name, f"types[{at}]") for at, name in enumerate(types))
 
 
 def evm_value(types: Sequence[str], value: object, field: str) -> tuple[Any, ...]:
@@ -82,13 +81,16 @@ def portable(value: object) -> object:
     return [portable(member) for member in value]
 
 
-def _is_type(name: str) -> bool:
+def _spelled_type(name: object, field: str) -> str:
+    full = str(normalize(name)) if isinstance(name, str) else ""  # type: ignore[no-untyped-call]
     try:
-        kind = parse(name)
+        kind = parse(full)
         kind.validate()
     except (ABITypeError, ParseError):
-        return False
-    return name == _spelled(kind) and _has_known_bases(kind)
+        raise BadValue(field, name, "a Solidity type") from None
+    if full != _spelled(kind) or not _has_known_bases(kind):
+        raise BadValue(field, name, "a Solidity type that a leaf may hold")
+    return full
 
 
 def _has_known_bases(kind: ABIType) -> bool:
@@ -120,10 +122,7 @@ def _basic_from_json(kind: Any, value: object, field: str) -> Any:  # noqa: ANN4
     if kind.base in ("uint", "int"):
         return _integer(value, field, wanted)
     if kind.base == "address":
-        data = _bytes(value, field, wanted)
-        if len(data) != 20:
-            raise BadValue(field, value, wanted)
-        return data
+        return _address(value, field, wanted)
     if kind.base == "bytes":
         data = _bytes(value, field, wanted)
         if kind.sub is not None and len(data) != kind.sub:
@@ -132,6 +131,16 @@ def _basic_from_json(kind: Any, value: object, field: str) -> Any:  # noqa: ANN4
     if isinstance(value, {"bool": bool, "string": str}.get(kind.base, ())):
         return value
     raise BadValue(field, value, wanted)
+
+
+def _address(value: object, field: str, wanted: str) -> bytes:
+    data = _bytes(value, field, wanted)
+    if len(data) != 20:
+        raise BadValue(field, value, wanted)
+    digits, checksummed = str(value)[2:], str(Address(data))
+    if digits not in (digits.lower(), digits.upper()) and value != checksummed:
+        raise BadValue(field, value, f"checksummed; did you mean {checksummed}")
+    return data
 
 
 def _integer(value: object, field: str, wanted: str) -> int:

@@ -17,9 +17,8 @@ from settlement.royalties.allocate_shards import (
     ShardFacts,
     ShardKey,
     ShardOrder,
-    allocate_shard,
     allocate_shards,
-    find_couplings,
+    allocated_here,
     shard_bounds,
 )
 from settlement.royalties.inputs import EpochScope
@@ -27,7 +26,7 @@ from settlement.royalties.parameters import parameters_from_bytes
 from settlement.royalties.registry import Registry, WorkTerms
 from settlement.royalties.shard_allocation import asset_fees
 from settlement.royalties.shard_judging import judged_usage
-from settlement.royalties.shard_result import ShardResult, merged, shard_result
+from settlement.royalties.shard_result import ShardResult, shard_result
 from settlement.royalties.shard_rules import WorkFactors
 from settlement.royalties.shard_usage import shard_fees, shard_usage
 from tests.bench.usage_facts import EPOCH, UsageFacts, UsageShape, usage_facts
@@ -158,18 +157,8 @@ def order_of(facts: UsageFacts, shard_count: int) -> ShardOrder:
 
 def computed_again(order: ShardOrder, facts: ShardFacts) -> ShardResult:
     """The total by one process, without what is stored."""
-    coupled = find_couplings(order, facts)
-    factors = WorkFactors(order.parameters, order.registry, order.scope)
-    return merged(
-        allocate_shard(
-            shard_bounds(shard, order.shard_count),
-            coupled,
-            order=order,
-            factors=factors,
-            facts=facts,
-        )
-        for shard in range(order.shard_count)
-    )
+    total, _ = allocated_here(order, facts)
+    return total
 
 
 def _terms(work_id: Hash32, price_ppm: int, rank: int) -> WorkTerms:

@@ -70,7 +70,7 @@ class Events:
             "sales": (sales,),
             "floats": (floats,),
             "gas": (self._gas,),
-            "mixed": (tips, self._paid, sales, floats),
+            "mixed": (tips, self._paid, sales, self._gas),
         }
         made = turns[kind]
         self.all = [made[number % len(made)](number) for number in range(count)]

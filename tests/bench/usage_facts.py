@@ -13,9 +13,11 @@ from typing import Any
 import numpy as np
 import psycopg
 from numpy.typing import NDArray
+from sqlalchemy import Table
 
+from contracts.event_spec import EventSpec
 from contracts.events import CONSUMPTION_SUBMITTED, SUBSCRIBED
-from indexer.adapters.tables import FACTS
+from indexer.adapters.tables import FACTS, LOG
 
 Bytes = NDArray[np.uint8]
 
@@ -38,6 +40,7 @@ class UsageShape:
     rows_each: int = 10
     bad_every: int = 1_000
     seed: int = 7
+    first_usage_block: int = FIRST_USAGE_BLOCK
 
     @property
     def rows(self) -> int:
@@ -68,47 +71,91 @@ def usage_facts(shape: UsageShape) -> UsageFacts:
     )
 
 
-def load_usage(url: str, facts: UsageFacts, *, tiers: bytes, usage: bytes) -> None:
-    """Write subscriptions and submissions; the arguments are the addresses that emitted them."""
+def load_usage(
+    url: str, facts: UsageFacts, *, tiers: bytes, usage: bytes, has_logs: bool = False
+) -> None:
+    """Write subscriptions and submissions; the addresses are those that emitted them.
+
+    With logs, the raw logs that an index keeps beside them are written too.
+    """
+    filled = [FACTS[SUBSCRIBED.table], FACTS[CONSUMPTION_SUBMITTED.table]]
     with psycopg.connect(url) as connection, connection.cursor() as cursor:
-        _copy(cursor, SUBSCRIBED.table, _subscribed(facts, tiers))
-        _copy(cursor, CONSUMPTION_SUBMITTED.table, _submitted(facts, usage))
+        _copy(cursor, filled[0], (_payment_rows(one, tiers) for one in _payments(facts)))
+        _copy(cursor, filled[1], (_submission_rows(one, usage) for one in _submitted(facts)))
+        if has_logs:
+            filled.append(LOG)
+            _copy(cursor, LOG, (payment_logs(one, tiers) for one in _payments(facts)))
+            _copy(cursor, LOG, (submission_logs(one, usage) for one in _submitted(facts)))
     with psycopg.connect(url, autocommit=True) as connection:
-        connection.execute(f"VACUUM (ANALYZE) {CONSUMPTION_SUBMITTED.table}, {SUBSCRIBED.table}")
+        connection.execute(f"VACUUM (ANALYZE) {', '.join(table.name for table in filled)}")
         connection.execute("CHECKPOINT")
 
 
-def _copy(cursor: psycopg.Cursor[Any], table: str, chunks: Iterator[bytes]) -> None:
-    columns = ", ".join(f'"{column.name}"' for column in FACTS[table].columns)
-    with cursor.copy(f"COPY {table} ({columns}) FROM STDIN (FORMAT binary)") as copy:
+def _copy(cursor: psycopg.Cursor[Any], table: Table, chunks: Iterator[bytes]) -> None:
+    columns = ", ".join(f'"{column.name}"' for column in table.columns)
+    with cursor.copy(f"COPY {table.name} ({columns}) FROM STDIN (FORMAT binary)") as copy:
         copy.write(b"PGCOPY\n\xff\r\n\0" + bytes(8))
         for chunk in chunks:
             copy.write(chunk)
         copy.write(b"\xff\xff")
 
 
-def _subscribed(facts: UsageFacts, tiers: bytes) -> Iterator[bytes]:
-    count = facts.shape.subscribers
-    for start in range(0, count, _SUBMISSIONS_PER_CHUNK):
-        part = slice(start, min(start + _SUBMISSIONS_PER_CHUNK, count))
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Payments:
+    """Some subscriptions: where they stand, who paid, and how much."""
+
+    block_number: NDArray[np.int64]
+    log_index: NDArray[np.int64]
+    subscriber: Bytes
+    amount: NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Submissions:
+    """Some submissions (m,) of equally many rows (m, n)."""
+
+    block_number: NDArray[np.int64]
+    log_index: NDArray[np.int64]
+    submitter: Bytes
+    part: int
+    work_id: Bytes
+    minutes: NDArray[np.int64]
+    plays: NDArray[np.int64]
+    pseudonym: Bytes
+
+
+def _payments(facts: UsageFacts) -> Iterator[Payments]:
+    shape = facts.shape
+    for start in range(0, shape.subscribers, _SUBMISSIONS_PER_CHUNK):
+        part = slice(start, min(start + _SUBMISSIONS_PER_CHUNK, shape.subscribers))
         rank = np.arange(part.start, part.stop)
-        yield _records(
-            [
-                _int8(np.full(len(rank), CHAIN_ID)),
-                _int8(FIRST_USAGE_BLOCK - 1 - rank // SUBMISSIONS_PER_BLOCK),
-                _int8(rank % SUBMISSIONS_PER_BLOCK),
-                _constant(tiers, len(rank)),
-                _bytea(facts.subscribers[part]),
-                _int8(np.full(len(rank), EPOCH)),
-                _constant(TIER, len(rank)),
-                _bytea(facts.subscribers[part]),
-                _constant(ASSET, len(rank)),
-                _numeric(facts.fees[part]),
-            ]
+        yield Payments(
+            block_number=shape.first_usage_block - 1 - rank // SUBMISSIONS_PER_BLOCK,
+            log_index=rank % SUBMISSIONS_PER_BLOCK,
+            subscriber=facts.subscribers[part],
+            amount=facts.fees[part],
         )
 
 
-def _submitted(facts: UsageFacts, usage: bytes) -> Iterator[bytes]:
+def _payment_rows(one: Payments, tiers: bytes) -> bytes:
+    count = len(one.log_index)
+    return _records(
+        [
+            _int8(np.full(count, CHAIN_ID)),
+            _int8(one.block_number),
+            _int8(one.log_index),
+            _constant(tiers, count),
+            _bytea(one.subscriber),
+            _int8(np.full(count, EPOCH)),
+            _constant(TIER, count),
+            _bytea(one.subscriber),
+            _constant(ASSET, count),
+            _numeric(one.amount),
+        ]
+    )
+
+
+def _submitted(facts: UsageFacts) -> Iterator[Submissions]:
     """Submissions in a random order of subscribers; chain order is the order of writing."""
     shape = facts.shape
     random = np.random.default_rng(shape.seed + 1)
@@ -127,12 +174,7 @@ def _submitted(facts: UsageFacts, usage: bytes) -> Iterator[bytes]:
             if not count or places.start == places.stop:
                 continue
             yield _submissions(
-                facts,
-                who[chosen],
-                [a[chosen, places] for a in rows],
-                usage=usage,
-                part=part,
-                log=log,
+                facts, who[chosen], [a[chosen, places] for a in rows], part=part, log=log
             )
             log += count
 
@@ -160,31 +202,104 @@ def _submissions(
     who: NDArray[np.int64],
     rows: list[Any],
     *,
-    usage: bytes,
     part: int,
     log: int,
-) -> bytes:
+) -> Submissions:
     ranks, minutes, plays, pseudonyms = rows
     place = log + np.arange(len(who))
     work_ids = facts.works[ranks]
     work_ids[ranks < 0] = 0
+    return Submissions(
+        block_number=facts.shape.first_usage_block + place // SUBMISSIONS_PER_BLOCK,
+        log_index=place % SUBMISSIONS_PER_BLOCK,
+        submitter=facts.subscribers[who],
+        part=part,
+        work_id=work_ids,
+        minutes=minutes,
+        plays=plays,
+        pseudonym=pseudonyms,
+    )
+
+
+def _submission_rows(one: Submissions, usage: bytes) -> bytes:
+    count = len(one.log_index)
     return _records(
         [
-            _int8(np.full(len(who), CHAIN_ID)),
-            _int8(FIRST_USAGE_BLOCK + place // SUBMISSIONS_PER_BLOCK),
-            _int8(place % SUBMISSIONS_PER_BLOCK),
-            _constant(usage, len(who)),
-            _bytea(facts.subscribers[who]),
-            _int8(np.full(len(who), EPOCH)),
-            _constant(TIER, len(who)),
-            _int8(np.full(len(who), part)),
-            _array(_BYTEA, work_ids),
-            _array(_INT8, minutes.astype(">i8").view(np.uint8).reshape(*minutes.shape, 8)),
-            _array(_INT8, plays.astype(">i8").view(np.uint8).reshape(*plays.shape, 8)),
-            _array(_BYTEA, pseudonyms),
-            _constant(bytes(32), len(who)),
+            _int8(np.full(count, CHAIN_ID)),
+            _int8(one.block_number),
+            _int8(one.log_index),
+            _constant(usage, count),
+            _bytea(one.submitter),
+            _int8(np.full(count, EPOCH)),
+            _constant(TIER, count),
+            _int8(np.full(count, one.part)),
+            _array(_BYTEA, one.work_id),
+            _array(_INT8, one.minutes.astype(">i8").view(np.uint8).reshape(*one.minutes.shape, 8)),
+            _array(_INT8, one.plays.astype(">i8").view(np.uint8).reshape(*one.plays.shape, 8)),
+            _array(_BYTEA, one.pseudonym),
+            _constant(bytes(32), count),
         ]
     )
+
+
+def payment_logs(one: Payments, tiers: bytes) -> bytes:
+    """The raw logs of these subscriptions."""
+    count = len(one.log_index)
+    data = [_word(one.subscriber), _word(_constant(ASSET, count)), _word(_int8(one.amount))]
+    who = _word(one.subscriber)
+    return _log_rows(SUBSCRIBED, one, tiers, who, np.concatenate(data, axis=1))
+
+
+def submission_logs(one: Submissions, usage: bytes) -> bytes:
+    """The raw logs of these submissions: six words, four of them offsets of the arrays behind."""
+    count, each = one.minutes.shape
+    arrays = [
+        one.work_id.reshape(count, -1),
+        _words_of(one.minutes),
+        _words_of(one.plays),
+        one.pseudonym.reshape(count, -1),
+    ]
+    offsets = [32 * (6 + place * (1 + each)) for place in range(4)]
+    data = [_number(one.part, count), *(_number(offset, count) for offset in offsets)]
+    data.append(_number(0, count))  # the digest, as in the facts
+    for array in arrays:
+        data += [_number(each, count), array]
+    who = _word(one.submitter)
+    return _log_rows(CONSUMPTION_SUBMITTED, one, usage, who, np.concatenate(data, axis=1))
+
+
+def _log_rows(
+    spec: EventSpec, one: Payments | Submissions, address: bytes, who: Bytes, data: Bytes
+) -> bytes:
+    count = len(who)
+    topics = [_constant(spec.topic0, count), who, _number(EPOCH, count), _constant(TIER, count)]
+    return _records(
+        [
+            _int8(np.full(count, CHAIN_ID)),
+            _int8(one.block_number),
+            _int8(one.log_index),
+            _constant(address, count),
+            data,
+            _constant(bytes(32), count),
+            _int8(np.zeros(count)),
+            _array(_BYTEA, np.stack(topics, axis=1)),
+        ]
+    )
+
+
+def _word(values: Bytes) -> Bytes:
+    """Bytes (m, up to 32) as words of the EVM, with zeros before them."""
+    return np.pad(values, ((0, 0), (32 - values.shape[1], 0)))
+
+
+def _number(value: int, count: int) -> Bytes:
+    return _constant(value.to_bytes(32, "big"), count)
+
+
+def _words_of(values: NDArray[np.int64]) -> Bytes:
+    """Numbers (m, n) as n words a row."""
+    words = _word(_int8(np.ascontiguousarray(values).ravel()))
+    return words.reshape(len(values), -1)
 
 
 def _records(fields: list[Bytes]) -> bytes:

@@ -82,7 +82,7 @@ def test_epoch_paid_on_chain__every_paper__ties_to_chain_and_books(
     figures = Figures(papers[f"close-{month}.html"].read_text()).found
     earned: Counter[str] = Counter()
     for payee in payees_of(house):
-        answer = creator_statement(house.engine, settlement, payee, month)
+        answer = creator_statement(house.engine, settlement, payee=payee, period=month, units={})
         for one in answer.assets:
             assert one.opening + one.earned - one.paid == one.closing
             assert one.paid == town.token_balance(payee)

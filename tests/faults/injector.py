@@ -8,8 +8,9 @@ from collections.abc import Callable
 from eth_abi.abi import encode
 from eth_account import Account
 
-from contracts.calls import expire_escrow_call, withdraw_call
+from contracts.calls import withdraw_call
 from contracts.evm import Address, Hash32, keccak
+from tests.escrow_calls import expire_escrow_call
 from tests.faults.forgeries import (
     Fault,
     left_out,
@@ -220,13 +221,18 @@ class Injector:
     def insolvency(self, place: int) -> Fault:
         if place == 0:
             self.node.call("anvil_impersonateAccount", self.payouts)
-            self.node.call("anvil_setBalance", self.payouts, hex(10**18))
+            self.node.call("anvil_setNextBlockBaseFeePerGas", "0x0")  # it has no coins
             call = keccak(b"transfer(address,uint256)")[:4] + encode(
                 ("address", "uint256"), (bytes(STRANGER), 100)
             )
             hashed = self.node.call(
                 "eth_sendTransaction",
-                {"from": self.payouts, "to": self.token, "data": "0x" + call.hex()},
+                {
+                    "from": self.payouts,
+                    "to": self.token,
+                    "data": "0x" + call.hex(),
+                    "gasPrice": "0x0",
+                },
             )
             self.node.mine()
             self.world.post()

@@ -26,6 +26,7 @@ from tests.faults.site import (
     require_all_told,
     settled_site,
 )
+from tests.faults.variants import NAMES, Variants
 from tests.payouts_settlement import (
     BENEFICIARY_DELAY,
     VETO_WINDOW,
@@ -93,6 +94,22 @@ def test_reconcile__one_fault__found_with_its_type_and_place(
     assert missed(found[0], fault) == []
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_reconcile__one_fault_in_another_guise__found_with_its_type_and_nothing_else(
+    site: Site[World], name: str
+) -> None:
+    with site.fresh() as (world, url):
+        settlement = world.settlement
+        guise = Variants(world, url).all()[name]()
+        found = reconciled(world, TOLERANCES).discrepancies
+        world.settlement = settlement
+
+    assert [one.kind.value for one in found] == [guise.type] * guise.findings, found
+    assert {one.asset for one in found} <= {guise.asset}
+    if guise.transaction_hash is not None:
+        assert [one.place.transaction_hash for one in found] == [guise.transaction_hash]
+
+
 def test_reconcile__no_fault__two_honest_endpoints__nothing_found(site: Site[World]) -> None:
     with (
         site.fresh() as (world, _),
@@ -102,7 +119,7 @@ def test_reconcile__no_fault__two_honest_endpoints__nothing_found(site: Site[Wor
     TOLD.append(("", [one.kind.value for one in run.discrepancies]))
 
     assert run.discrepancies == ()
-    assert (run.endpoints, run.proven, run.stated) == (2, 1, 0)
+    assert (run.endpoints, run.proven, run.stated) == (2, 2, 0)
 
 
 def test_faults__precision_and_recall__told(capsys: pytest.CaptureFixture[str]) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine
 
+from contracts.evm import ZERO_ADDRESS
 from contracts.units import BaseUnits
 from reconciliation.adapters.books import books_of
 from reconciliation.adapters.documents import SqlDocuments
@@ -28,7 +29,16 @@ from tests.faults.injector import Injector
 from tests.faults.journal import Journal, empty_facts
 from tests.faults.liar import lying
 from tests.faults.payment_injector import PaymentInjector
-from tests.faults.payment_world import BATCH, CREATOR, PRICE, RELAY, SPLITTER, TIP, PaymentWorld
+from tests.faults.payment_world import (
+    BATCH,
+    CREATOR,
+    FEE_TERMS,
+    PRICE,
+    RELAY,
+    SPLITTER,
+    TIP,
+    PaymentWorld,
+)
 from tests.faults.site import (
     Site,
     Told,
@@ -115,6 +125,37 @@ def test_reconcile__line_that_no_document_owes__found_until_the_lost_document_is
     assert "quittance payout document add FILE" in found.evidence[-1]
     assert after.discrepancies == ()
     assert became is Status.RESOLVED
+
+
+def test_reconcile__block_of_a_tip_replaced_after_it_was_posted__told_once(
+    site: Site[PaymentWorld],
+) -> None:
+    """Every book of the chain is at a block that is gone: one rewind mends them all."""
+    with site.fresh() as (world, _):
+        fee = max(FEE_TERMS[0], TIP * FEE_TERMS[1] // 10_000)
+        world.act(RELAY, "tip", str(CREATOR), b"\x09" * 32, TIP, value=TIP + fee)
+        world.post()
+        world.node.call("anvil_reorg", 1, [])
+        found = reconciled(world, TOLERANCES).discrepancies
+
+    assert [(one.kind, one.subject) for one in found] == [(Kind.REORGED, "cursor of the books")]
+
+
+def test_reconcile__coins_forced_into_a_contract__surplus(site: Site[PaymentWorld]) -> None:
+    """As a contract that ends itself, or the reward of a block, leaves them: without a log."""
+    with site.fresh() as (world, _):
+        relay = world.payments[RELAY]
+        held = int(world.node.call("eth_getBalance", str(relay), "latest"), 16)
+        world.node.call("anvil_setBalance", str(relay), hex(held + 1))
+        world.node.mine()
+        world.post()
+        (found,) = reconciled(world, TOLERANCES).discrepancies
+
+    assert (found.kind, found.subject) == (
+        Kind.MISSING_IN_BOOKS,
+        f"balance/{RELAY}/{ZERO_ADDRESS}",
+    )
+    assert int(found.actual) - int(found.expected) == 1
 
 
 def test_reconcile__no_fault_in_payment_books__two_honest_endpoints__nothing_found(

@@ -167,7 +167,8 @@ const fileOf = ([name, text]) =>
 const event = (more) => ({ preventDefault: () => {}, ...more });
 const seen = () => ({
   verdict: at("verdict").text, state: at("verdict").className, steps: at("steps").children.length,
-  look: at("look").hidden, totals: at("totals").text, answer: at("answer").text,
+  look: at("look").hidden, asleep: at("asleep").hidden, totals: at("totals").text,
+  answer: at("answer").text,
 });
 const all = [];
 at("files").files = files.map(fileOf);
@@ -204,6 +205,7 @@ def test_mount__choose_drop_and_look_up() -> None:
 
     chosen, cut, dropped, gone = seen
 
+    assert all(one["asleep"] for one in seen)
     assert (chosen["state"], chosen["steps"], chosen["look"]) == ("right", 8, False)
     assert "1950" in chosen["totals"]
     assert "Leaf of suspense, part 0" in chosen["answer"]

@@ -21,7 +21,7 @@ def scratch() -> Iterator[Path]:
 
 
 def call(node: AnvilNode, method: str, *params: object) -> Any:
-    connection = http.client.HTTPConnection("127.0.0.1", node.port, timeout=5)
+    connection = http.client.HTTPConnection("127.0.0.1", node.port, timeout=60)
     body = json.dumps({"jsonrpc": "2.0", "id": 1, "method": method, "params": params})
     connection.request("POST", "/", body, {"Content-Type": "application/json"})
     answer = json.load(connection.getresponse())

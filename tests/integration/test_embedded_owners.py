@@ -25,7 +25,7 @@ ROOT = OWNER.parents[2]
 PACKAGES = Path(sysconfig.get_path("platlib"))
 KINDS = ("postgres", "redis", "anvil")
 START_S = 30
-END_S = 10
+END_S = 60
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self").exists(), reason="reads /proc")
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can be another user")

@@ -2,22 +2,29 @@
 
 Subjects: api.routes.entitlements, api.schemas.entitlements, api.entitlements,
 api.adapters.entitlements, api.adapters.entitlement_queries, api.adapters.gate_readings,
-indexer.adapters.gate_readings, indexer.adapters.gate_tables,
+indexer.adapters.gate_readings, indexer.adapters.gate_tables, indexer.adapters.ticket_tables,
 settlement.payments.adapters.gate_store, settlement.payments.adapters.gate_tables.
 """
 
 from collections.abc import Iterator
 from threading import Lock
 from time import sleep
+from typing import Any
 
+import psycopg
 import pytest
-from sqlalchemy import create_engine, select
+from sqlalchemy import Connection, create_engine, select, text
 from sqlalchemy.exc import DBAPIError
 
+from api.adapters.direct import PLANS
+from api.adapters.entitlement_queries import WHOLE
 from api.entitlements import ASKED_MAX
 from api.schemas.entitlements import EntitlementAnswer, FindingOut
+from contracts.event_spec import ContractName
 from contracts.evm import ZERO_ADDRESS, Address
 from indexer.adapters.gate_tables import GATE_READING
+from indexer.adapters.tables import FACTS
+from indexer.adapters.ticket_tables import TICKET_HOLDING
 from settlement.payments.adapters.gate_tables import CONTENT_ALIAS, CONTENT_GATE, CONTENT_OFFER
 from settlement.payments.errors import BadGate
 from settlement.payments.gates import WINDOW_S, Gate, GateKind
@@ -29,7 +36,9 @@ from tests.entitlement_world import (
     CREATOR,
     FILM,
     NFT,
+    SETTLEMENT,
     SHOW,
+    SPLITTER,
     STRANGE_NFT,
     TICKETS,
     USD,
@@ -47,7 +56,7 @@ from tests.entitlement_world import (
     usd_moved,
     wallet,
 )
-from tests.fakes_chain import FakeLog
+from tests.fakes_chain import CHAIN_ID, FakeLog
 
 
 @pytest.fixture
@@ -309,6 +318,115 @@ def test_ticket__reorg_takes_the_sale_back__seller_enters_again(
 
     assert told(api, ALICE, SHOW) == (True, "ticket_held")
     assert told(api, BOB, SHOW) == (False, "nothing_found")
+
+
+def test_ticket__redeemed_in_a_block_that_can_be_replaced__unsafe(
+    world: EntitlementWorld, api: APIClient
+) -> None:
+    """The ticket is the wallet's for good; that it was redeemed is not so yet."""
+    world.mine(*issued(1, SHOW, ALICE))
+    for _ in range(10):
+        world.mine()
+    assert ask(api, ALICE, SHOW).json()["finality"] == "finalized"
+
+    world.mine(redeemed(1, SHOW, ALICE))
+
+    body = ask(api, ALICE, SHOW).json()
+    assert (body["reason"], body["finality"]) == ("ticket_redeemed", "unsafe")
+    assert body["evidence"]["block_number"] == body["block"]["number"]
+
+
+def test_ticket__many_of_it_came_and_went__the_oldest_that_stayed_is_found(
+    world: EntitlementWorld, api: APIClient
+) -> None:
+    world.mine(*issued(0, SHOW, ALICE))
+    tickets = range(1, 100)
+    world.mine(*(log for one in tickets for log in issued(one, SHOW, ALICE)))
+    world.mine(*(ticket_moved(one, ALICE, BOB) for one in tickets))
+
+    assert ask(api, ALICE, SHOW).json()["evidence"]["ticket_id"] == "0"
+    world.mine(ticket_moved(0, ALICE, BOB))
+
+    denied = ask(api, ALICE, SHOW).json()
+    assert (denied["is_granted"], denied["reason"]) == (False, "ticket_transferred")
+    assert len(denied["failed"]) == 64
+
+
+def test_ticket__blocks_come_and_go__the_last_transfer_of_each_is_its_holder(
+    world: EntitlementWorld,
+) -> None:
+    world.mine(*issued(1, SHOW, ALICE), *issued(2, FILM, ALICE), ticket_moved(1, ALICE, BOB))
+    world.mine(ticket_moved(9, ALICE, BOB))  # never issued: of no event
+    world.mine(ticket_moved(1, BOB, ALICE), ticket_moved(2, ALICE, BOB), *issued(3, SHOW, BOB))
+    assert _held(world) == {1: ALICE, 2: BOB, 3: BOB}
+
+    world.reorg(1, [], [ticket_moved(2, ALICE, ZERO_ADDRESS)])
+
+    assert _held(world) == {1: BOB, 2: ZERO_ADDRESS}
+    with world.engine.begin() as connection:  # as a late part of an index is put in
+        (row,) = connection.execute(
+            text("DELETE FROM fact_ticket_issued WHERE ticket_id = 1 RETURNING *")
+        ).mappings()
+        assert 1 not in _held(world, connection)
+        connection.execute(FACTS["fact_ticket_issued"].insert(), dict(row) | {"ticket_id": 1})
+    assert _held(world) == {1: BOB, 2: ZERO_ADDRESS}
+
+
+def _held(world: EntitlementWorld, connection: Connection | None = None) -> dict[int, Address]:
+    query = select(TICKET_HOLDING.c.ticket_id, TICKET_HOLDING.c.holder)
+    if connection is not None:
+        return {row.ticket_id: row.holder for row in connection.execute(query)}
+    with world.engine.connect() as own:
+        return _held(world, own)
+
+
+_MANY = 3_000
+_CROWD = """
+    INSERT INTO fact_ticket_issued
+        (chain_id, block_number, log_index, address, ticket_id, event_id, tier_id, number)
+    SELECT {chain}, 1, 100 + 2 * n, {tickets}, n, {show}, 1, n FROM generate_series(1, {many}) n;
+    INSERT INTO fact_ticket_transfer
+        (chain_id, block_number, log_index, address, source, target, token_id)
+    SELECT {chain}, 1 + k, 101 + 2 * n, {tickets}, {alice},
+           CASE k WHEN 0 THEN {alice} ELSE {bob} END, n
+    FROM generate_series(1, {many}) n, generate_series(0, 1) k;
+    INSERT INTO payment_intent (intent_id, chain_id, family, contract, payer, payee, subject, asset,
+                                amount, order_id, reference, since, until)
+    SELECT sha256(int8send(n)), {chain}, 'ppv', {splitter}, {alice}, {bob}, {show}, {bob}, 5,
+           sha256(int8send(n)), 'flood', 1, 9 FROM generate_series(1, {many}) n
+"""
+
+
+def test_entitlement__thousands_of_tickets_and_of_intents__reads_a_few_rows(
+    world: EntitlementWorld, database: str
+) -> None:
+    """What a wallet has, had, or is said to buy by strangers, does not make questions dearer."""
+    world.mine()
+    world.mine()
+    values = {"alice": ALICE, "bob": BOB, "show": SHOW, "tickets": TICKETS, "splitter": SPLITTER}
+    spelled = {name: f"'\\x{value.hex()}'::bytea" for name, value in values.items()}
+    payments = SETTLEMENT.payments
+    ours = (SETTLEMENT.payouts, SPLITTER, TICKETS, payments[ContractName.TICKET_SALE])
+    with psycopg.connect(database, autocommit=True) as connection:
+        connection.execute(_CROWD.format(chain=CHAIN_ID, many=_MANY, **spelled).encode())
+        connection.execute("ANALYZE")
+        for name, value in PLANS.items():
+            connection.execute(f"SET {name} = {value}".encode())
+        for who in (ALICE, BOB):
+            asked = (CHAIN_ID, bytes(who) + bytes(SHOW), *map(bytes, ours))
+            cursor = psycopg.RawCursor(connection)
+            explained = f"EXPLAIN (ANALYZE, FORMAT JSON) {WHOLE}".encode()
+            ((plan,),) = cursor.execute(explained, asked, prepare=True).fetchall()
+
+            assert max(_rows_read(plan[0]["Plan"])) < 500
+
+
+def _rows_read(node: dict[str, Any]) -> Iterator[float]:
+    """Rows that each step of a plan has looked at, in all its loops."""
+    thrown_away = sum(value for key, value in node.items() if key.startswith("Rows Removed by"))
+    yield (node["Actual Rows"] + thrown_away) * node["Actual Loops"]
+    for below in node.get("Plans", []):
+        yield from _rows_read(below)
 
 
 def test_ticket__of_another_event__denied(world: EntitlementWorld, api: APIClient) -> None:

@@ -31,14 +31,19 @@ from scripts.reviewing import (
     NotComputed,
     NothingAnnounced,
     difference_to_previous,
+    explained,
     recomputed,
 )
+from scripts.sharding import ShardedAllocation
+from scripts.wiring import snapshot
 from settlement.errors import ConflictingComputation
 from settlement.royalties.derivation import derive
 from settlement.royalties.difference import StoredOutcome, difference
 from settlement.royalties.errors import UnknownWork
 from settlement.royalties.explanation import explain, explain_leaf
 from settlement.royalties.reputation import reputation_of
+from settlement.royalties.shares import whole_batch
+from tests.integration.test_large_epochs import in_shards
 from tests.royalties_builders import (
     ANN,
     DUSD,
@@ -148,7 +153,7 @@ def test_epoch_reputation__every_work__who_used_it_and_how_much(epoch: Quittance
     answer = epoch.json("reputation", FIRST_EPOCH)
     lines = epoch.run("reputation", FIRST_EPOCH).splitlines()
 
-    expected = reputation_of(FIRST.distribution)
+    expected = reputation_of([whole_batch(FIRST.distribution.allocations)])
     assert {
         Hash32.from_hex(one["work_id"]): (one["distinct_users"], int(one["weighted_usage"]))
         for one in answer["works"]
@@ -237,6 +242,13 @@ def test_epoch_explain__bad_argument__refused(
         epoch.run("explain", FIRST_EPOCH, *arguments)
 
 
+def again(engine: Engine) -> object:
+    """The first epoch, computed again."""
+    with snapshot(engine) as connection:
+        shards = ShardedAllocation(engine=engine, settlement=SETTLEMENT)
+        return recomputed(FIRST_EPOCH, connection, shards)
+
+
 def test_recomputed__not_stored__says_how(engine: Engine) -> None:
     with engine.begin() as connection:
         connection.execute(
@@ -245,7 +257,7 @@ def test_recomputed__not_stored__says_how(engine: Engine) -> None:
         connection.execute(text("DELETE FROM computed_epoch"))
 
     with pytest.raises(NotComputed, match="run `quittance epoch compute 3`"):
-        recomputed(FIRST_EPOCH, engine=engine, settlement=SETTLEMENT)
+        again(engine)
     with pytest.raises(NotComputed, match="epoch 4 is not computed yet"):
         difference_to_previous(NEXT_EPOCH, engine=engine, settlement=SETTLEMENT)
 
@@ -260,7 +272,9 @@ def test_recomputed__another_manifest_is_stored__refused(engine: Engine) -> None
         connection.execute(text(statement), other)
 
     with pytest.raises(ConflictingComputation):
-        recomputed(FIRST_EPOCH, engine=engine, settlement=SETTLEMENT)
+        again(engine)
+    with pytest.raises(ConflictingComputation):
+        explained(FIRST_EPOCH, SONG, None, shards=in_shards(engine))
 
 
 def test_epoch_diff__json__what_the_pure_function_says(epoch: Quittance) -> None:

@@ -14,7 +14,7 @@ import pytest
 from scripts.demo.gateway import Gateway, running_gateway
 
 SEND = "eth_sendRawTransaction"
-WAIT_S = 5
+WAIT_S = 60
 
 
 class Node:

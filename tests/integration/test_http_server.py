@@ -26,7 +26,7 @@ class Impatient(BoundedHead):
 
 def connected(url: str) -> socket.socket:
     parts = urlsplit(url)
-    return socket.create_connection((parts.hostname or "", parts.port or 0), timeout=5)
+    return socket.create_connection((parts.hostname or "", parts.port or 0), timeout=60)
 
 
 def answer_to(url: str, *pieces: bytes) -> bytes:

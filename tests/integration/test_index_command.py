@@ -12,6 +12,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -208,6 +209,25 @@ def test_index__again__nothing_left_but_the_same_places(
     assert (after["blocks"], after["events"]) == (0, 0)
     for place in ("height", "head", "finalized"):
         assert after[place] == before[place]
+
+
+def test_index__token_added_later__its_past_too_and_never_taken_out_again(
+    indexing: Indexing, token: AnvilToken, anvil: AnvilNode
+) -> None:
+    second = AnvilToken(anvil.url)
+    second.move(3)
+    second.mine(20)
+    run = partial(indexing.run, "--until-synced", "--json", rpc=anvil.url, token=token.address)
+    run()
+    before = indexing.rows()["fact_erc20_transfer"]
+
+    added = run(tokens=[str(token.address), str(second.address)])
+    rows = indexing.rows()["fact_erc20_transfer"]
+    taken_out = run()
+
+    assert (added[0], before, rows) == (0, 6, 10)
+    refused(2, f".* without {second.address} .* may only be added.*")(taken_out)
+    assert indexing.rows()["fact_erc20_transfer"] == rows
 
 
 @pytest.mark.parametrize("level", ["none", "headers", "receipts"])

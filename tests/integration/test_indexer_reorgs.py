@@ -22,11 +22,12 @@ from indexer.blocks import hash_rows
 from indexer.errors import AnswerMalformed, ReorgTooDeep, Transient
 from indexer.fetch_range import RangesHere
 from indexer.levels import Level
+from indexer.opening import open_indexer
 from indexer.outcomes import Narrowed, Outcome
 from indexer.plan import IndexedChain
 from indexer.ports import FactStore, WitnessedChain
 from indexer.rows_digest import range_digest
-from indexer.sync import is_synced, open_indexer, run_until
+from indexer.sync import is_synced, run_until
 from scripts.embedded.postgres import PostgresServer
 from tests.builders_chain import eventful_chain
 from tests.chain_node import Call, ChainNode, Clock, serving

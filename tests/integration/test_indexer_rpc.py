@@ -2,7 +2,10 @@
 
 import json
 import threading
+import time
+from base64 import b64decode
 from collections.abc import Iterator
+from email.utils import formatdate
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +52,11 @@ def rpc(node: ScriptedNode) -> Iterator[JSONRPC]:
 @pytest.fixture
 def reader(rpc: JSONRPC) -> RPCReader:
     return RPCReader(rpc)
+
+
+def in_seconds(seconds: int) -> str:
+    """A moment as HTTP spells it."""
+    return formatdate(time.time() + seconds, usegmt=True)
 
 
 def block(**changes: object) -> dict[str, Any]:
@@ -331,7 +339,13 @@ def test_call__error_with_data__handed_through(node: ScriptedNode, rpc: JSONRPC)
 
 @pytest.mark.parametrize(
     ("header", "after_s", "requests"),
-    [("7", 7, 1), ("0", 0, 1), ("Wed, 21 Oct 2026 07:28:00 GMT", None, 3), ("-1", None, 3)],
+    [
+        ("7", 7, 1),
+        ("0", 0, 1),
+        ("-1", None, 3),
+        (in_seconds(-3_600), None, 3),
+        ("Wed, 21 Oct 20266 07:28:00 GMT", None, 3),
+    ],
 )
 def test_call__gateway_asks_for_a_pause__not_tried_again_before(
     node: ScriptedNode, rpc: JSONRPC, header: str, after_s: int | None, requests: int
@@ -344,6 +358,59 @@ def test_call__gateway_asks_for_a_pause__not_tried_again_before(
 
     assert (caught.value.status, caught.value.retry_after_s) == (429, after_s)
     assert len(node.requests) == requests
+
+
+def test_call__pause_until_a_date__counted_by_the_clock_of_the_answer(
+    node: ScriptedNode, rpc: JSONRPC
+) -> None:
+    node.retry_after = in_seconds(40)
+    node.script = [raw(429, b"")]
+
+    with pytest.raises(RPCUnreachable) as caught:
+        rpc.call("eth_chainId")
+
+    assert caught.value.retry_after_s in range(35, 42)
+    assert len(node.requests) == 1
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "no route for /v3/secret-key?token=tok%21en-of-ours",
+        "key secret-key of plan tok!en-of-ours is not allowed to ask more than 10 blocks",
+        "user ad@min-user with pass:word-of-ours",
+    ],
+)
+def test_call__provider_repeats_our_key__nobody_is_told(node: ScriptedNode, said: str) -> None:
+    place = node.url.partition("//")[2]
+    rpc = JSONRPC(
+        f"http://ad%40min-user:pass%3Aword-of-ours@{place}?token=tok%21en-of-ours", LIMITS
+    )
+    reader = RPCReader(rpc)
+    node.script = [failure(-32000, said), results(said)]
+
+    with pytest.raises(RPCFailed) as refused:
+        reader.chain_id()
+    with pytest.raises(AnswerMalformed) as malformed:
+        reader.chain_id()
+    rpc.close()
+
+    for told in (str(refused.value), refused.value.message, str(malformed.value)):
+        for secret in ("secret-key", "tok%21", "tok!", "min-user", "word-of"):
+            assert secret not in told
+    assert "10 blocks" in refused.value.message or "10" not in said
+
+
+def test_call__credentials_in_the_address__sent_as_they_are_meant(node: ScriptedNode) -> None:
+    place = node.url.partition("//")[2]
+    rpc = JSONRPC(f"http://ad%40min:p%C3%A4ss%3Aw@{place}", LIMITS)
+    node.script = [results("0x1")]
+
+    rpc.call("eth_chainId")
+    rpc.close()
+
+    kind, _, encoded = node.authorization.partition(" ")
+    assert (kind, b64decode(encoded).decode()) == ("Basic", "ad@min:päss:w")
 
 
 @pytest.mark.parametrize(

@@ -73,7 +73,8 @@ def test_tables__registry__every_event_block_log_and_reading() -> None:
     names = [fact.table.name for fact in FACT_TABLES]
 
     events = [spec.table for spec in EVENTS]
-    assert names == ["block", "log", *events, "gate_reading", "gate_admission"]
+    beside = ["gate_reading", "gate_admission", "backfill_block", "backfill_log"]
+    assert names == ["block", "log", *events, *beside]
     assert all(fact.height.table is fact.table for fact in FACT_TABLES)
 
 

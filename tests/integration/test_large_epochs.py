@@ -7,10 +7,12 @@ from sqlalchemy import Connection, Engine, delete, select
 
 from contracts.addresses import settlements_to_json
 from contracts.evm import Epoch, Hash32
+from contracts.leaves import FEES_ID
 from indexer.adapters.tables import LOG
 from scripts.bootstrap_settlement import SettlementJobs
 from scripts.computing import compute_now, computed_in
 from scripts.jobs import JobName
+from scripts.reviewing import explained, reputations, shadowed
 from scripts.settings import load_settings
 from scripts.sharding import ShardedAllocation
 from settlement.errors import InputsDisagree
@@ -19,7 +21,8 @@ from settlement.royalties.adapters.store import ComputedEpochs
 from settlement.royalties.compute_epoch import NotYetComputable, Wait
 from settlement.royalties.compute_large_epoch import LargeEpoch
 from settlement.royalties.derivation import ComputedEpoch, bundle_files
-from tests.royalties_builders import FIRST_EPOCH, SETTLEMENT
+from settlement.royalties.shadow import Shadow
+from tests.royalties_builders import DUSD, FIRST_EPOCH, SETTLEMENT, parameters_json
 from tests.two_epochs import NEXT_EPOCH, store, two_epochs
 
 CHAIN, FIRST, NEXT = two_epochs()
@@ -123,6 +126,33 @@ def test_jobs__large_epoch_is_due__computed_once_its_shards_are_done(
     jobs[JobName.COMPUTE_EPOCHS](SETTLEMENT.name)
 
     assert (before, computed_digests(engine)) == ([], [FIRST.manifest_digest])
+
+
+@pytest.mark.parametrize("epoch", [FIRST_EPOCH, NEXT_EPOCH])
+def test_review__in_shards__what_the_whole_epoch_says(engine: Engine, epoch: Epoch) -> None:
+    """Every leaf explained, every work's reputation, and other parameters: no number differs."""
+    store(engine, CHAIN, *([FIRST, NEXT] if epoch == NEXT_EPOCH else [FIRST]))
+    whole = ShardedAllocation(engine=engine, settlement=SETTLEMENT)
+    other = parameters_json(k_ppm="3", minutes_max="5")
+    leaves = WHOLE[epoch].distribution.leaves
+    leaf_ids = {FEES_ID, *WHOLE[epoch].registry.works, *(leaf.work_id for leaf in leaves)}
+
+    for leaf_id in sorted(leaf_ids):
+        answers = [
+            explained(epoch, leaf_id, asset, shards=shards)
+            for asset in (None, DUSD)
+            for shards in (whole, in_shards(engine))
+        ]
+        assert answers[0] == answers[1]
+        assert answers[2] == answers[3]
+    found = [reputations(epoch, shards=shards) for shards in (whole, in_shards(engine))]
+    assert found[0] == found[1] != {}
+    shadows = [
+        shadowed(epoch, shards=shards, parameters=other) for shards in (whole, in_shards(engine))
+    ]
+    differences = [one.difference for one in shadows if isinstance(one, Shadow)]
+    assert differences[0] == differences[1]
+    assert any(total.allocated.delta for total in differences[0].totals)
 
 
 def computed_digests(engine: Engine) -> list[Hash32]:

@@ -1,7 +1,8 @@
 """A sealed book in Postgres: verified whole, and every kind of tampering found and named.
 
 Subjects: settlement.ledger.adapters.verification, settlement.ledger.adapters.seals,
-settlement.ledger.adapters.seal_tables, settlement.ledger.adapters.checkpoints.
+settlement.ledger.adapters.seal_tables, settlement.ledger.adapters.checkpoints,
+settlement.ledger.adapters.period_reads.
 """
 
 from collections.abc import Collection, Iterator
@@ -13,14 +14,17 @@ from sqlalchemy import Connection, Engine
 from contracts.evm import ZERO_ADDRESS, BlockNumber, Epoch, Hash32
 from contracts.units import BaseUnits
 from scripts.embedded.postgres import PostgresServer
+from settlement.errors import EntryConflict
 from settlement.ledger.accounts import CASH
 from settlement.ledger.adapters import recorded, seal_tables
 from settlement.ledger.adapters.checkpoints import Drawing
+from settlement.ledger.adapters.period_reads import closed_periods
 from settlement.ledger.adapters.reads import LedgerReads
 from settlement.ledger.adapters.seals import SealReads, SealStore
 from settlement.ledger.adapters.store import LedgerStore
 from settlement.ledger.adapters.verification import Verified, verify_book
 from settlement.ledger.manual import decide, manual_entry, propose
+from settlement.ledger.periods import close, period_end
 from settlement.ledger.rewind import rewind
 from settlement.ledger.seal import verify_inclusion
 from settlement.ledger.sealing import seal_step
@@ -229,6 +233,76 @@ def test_verify__tampered__found_and_named(story: Story, name: str) -> None:
     assert verified.difference.what.startswith(what), verified.difference
 
 
+@pytest.fixture
+def closed(story: Story) -> Story:
+    """The same book with two closed months, both under its newest seal."""
+    for month, by in ((197001, "ann"), (197002, "ben")):
+        story.chain.mine(seconds=period_end(month) - story.chain.blocks.blocks[-1].timestamp)
+        story.chain.float_received(9)
+        with story.engine.begin() as connection:
+            books = LedgerStore(connection, BOOK)
+            post_payments(story.chain, books)
+            close(books, month, closed_by=by)
+    story.chain.mine(seconds=Clock().length)
+    with story.engine.begin() as connection:
+        post_payments(story.chain, LedgerStore(connection, BOOK))
+    story.seal()
+    return story
+
+
+def test_verify__closed_months__sealed_and_named(closed: Story) -> None:
+    verified = closed.verify()
+
+    with closed.engine.connect() as connection:
+        months = closed_periods(connection, BOOK)
+        reads = SealReads(connection, BOOK)
+        over = {seal.epoch: seal for seal in reads.seals() if seal.closes}
+        leaves = [reads.leaves(seal)[-1] for seal in over.values()]
+
+    assert (verified.difference, verified.unsealed_closes) == (None, 0)
+    assert [month.sealed_in for month in months] == list(over)
+    assert [month.leaf for month in months] == leaves
+
+
+CLOSES_TAMPERED: dict[str, tuple[str, str]] = {
+    "newest removed": (
+        "closed months under a seal",
+        "DELETE FROM ledger_period_close WHERE period = 197002",
+    ),
+    "all removed": ("closed months under a seal", "DELETE FROM ledger_period_close"),
+    "by somebody else": (
+        "seal",
+        "UPDATE ledger_period_close SET closed_by = 'eve' WHERE period = 197002",
+    ),
+    "at another time": (
+        "seal",
+        "UPDATE ledger_period_close SET recorded_at = recorded_at + interval '1 second'"
+        " WHERE period = 197002",
+    ),
+    "in another order": (
+        "seal",
+        "UPDATE ledger_period_close SET closed_by = "
+        "CASE closed_by WHEN 'ann' THEN 'ben' ELSE 'ann' END",
+    ),
+    "not counted": ("seal", "UPDATE ledger_seal SET closes = 0"),
+}
+
+
+@pytest.mark.parametrize("name", CLOSES_TAMPERED)
+def test_verify__close_tampered__found_and_named(closed: Story, name: str) -> None:
+    what, statement = CLOSES_TAMPERED[name]
+    with closed.engine.connect() as connection, connection.begin() as db_tx:
+        connection.exec_driver_sql("SET LOCAL session_replication_role = replica")
+        connection.exec_driver_sql(statement)
+        verified = verify_book(
+            connection, BOOK, published={}, finalized=closed.hashes, told=lambda *_: None
+        )
+        db_tx.rollback()
+
+    assert verified.difference is not None
+    assert verified.difference.what == what, verified.difference
+
+
 def test_verify__evidence_of_another_chain__found(story: Story) -> None:
     story.chain.blocks.blocks[5] = story.chain.blocks.blocks[4]
 
@@ -250,15 +324,54 @@ def test_verify__after_a_rewind_and_sealed_again__holds(story: Story) -> None:
     assert (between.difference, story.verify().difference) == (None, None)
 
 
-def test_verify__entry_added_behind_the_chain__counted_until_it_is_sealed(story: Story) -> None:
+def float_posted(story: Story) -> None:
     story.chain.float_received(9)
     with story.engine.begin() as connection:
         post_payments(story.chain, LedgerStore(connection, BOOK))
 
+
+def left_unnumbered(story: Story, statement: str) -> None:
+    """As a database of an older release may be: the newest three entries have no link yet."""
+    with story.engine.begin() as connection:
+        connection.exec_driver_sql("SET LOCAL session_replication_role = replica")
+        connection.exec_driver_sql(
+            "DELETE FROM ledger_link WHERE sequence > (SELECT max(sequence) - 3 FROM ledger_link)"
+        )
+        connection.exec_driver_sql(statement)
+
+
+def test_verify__entry_recorded__in_the_chain_from_its_commit_on(story: Story) -> None:
+    float_posted(story)
+
     verified = story.verify()
 
     assert verified.difference is None
-    assert verified.entries == verified.numbered + 1
+    assert (verified.numbered, verified.unsealed > 0) == (verified.entries, True)
+
+
+def test_record__behind_entries_without_a_link__left_to_the_sealer(story: Story) -> None:
+    left_unnumbered(story, "SELECT")
+    float_posted(story)
+    behind = story.verify()
+    story.seal()
+    numbered = story.verify()
+    float_posted(story)
+    after = story.verify()
+
+    assert (behind.difference, numbered.difference, after.difference) == (None, None, None)
+    assert behind.entries - behind.numbered == 4
+    assert (numbered.numbered, after.numbered) == (numbered.entries, after.entries)
+
+
+def test_seal__entry_without_a_link_altered__refused(story: Story) -> None:
+    left_unnumbered(
+        story,
+        """UPDATE posting SET amount = amount + 1 WHERE entry_id =
+        (SELECT id FROM journal_entry ORDER BY arrival DESC LIMIT 1)""",
+    )
+
+    with pytest.raises(EntryConflict):
+        story.seal()
 
 
 def test_proof__sealed_entry__holds_and_a_later_one_has_none(story: Story) -> None:

@@ -11,6 +11,7 @@ from sqlalchemy import create_engine, text
 
 import scripts.migrations
 from scripts.bootstrap import SCHEMA_HEAD, migrate, open_database
+from scripts.embedded.postgres import PostgresServer
 from scripts.errors import DatabaseUnusable
 from scripts.tables import EXTRA_DDL, METADATA
 
@@ -92,7 +93,7 @@ def test_migrate__database_at_an_older_revision__brought_to_the_newest(empty_dat
     assert schema_of(empty_database)["columns"]
 
 
-@pytest.mark.parametrize("also", ["0007", "of another product"])
+@pytest.mark.parametrize("also", [f"{int(SCHEMA_HEAD) + 1:04}", "of another product"])
 def test_migrate__newest_revision_and_one_that_we_do_not_know__refused(
     database: str, also: str
 ) -> None:
@@ -126,6 +127,23 @@ _BEFORE_0005 = """
     VALUES (sha256('token'), substr(sha256('account'), 1, 20), 1, 1, 1, 9);
 """
 """Two purchases, two equal transfers of one transaction, and a session."""
+
+
+def test_migrate__database_of_another_encoding__refused_with_the_way_out(
+    postgres_server: PostgresServer,
+) -> None:
+    with psycopg.connect(postgres_server.url("postgres"), autocommit=True) as connection:
+        connection.execute(
+            "CREATE DATABASE latin ENCODING 'LATIN1' LOCALE_PROVIDER libc LOCALE 'C' "
+            "TEMPLATE template0"
+        )
+    url = postgres_server.url("latin")
+
+    with pytest.raises(DatabaseUnusable, match="LATIN1; create it with ENCODING 'UTF8'"):
+        migrate(url)
+
+    with psycopg.connect(url) as connection:
+        assert connection.execute("SELECT to_regclass('alembic_version')").fetchone() == (None,)
 
 
 def test_migrate__claims_by_place__named_by_what_they_say_and_open_ones_awake(

@@ -7,7 +7,9 @@ scripts.cli.payment.
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import pytest
@@ -15,7 +17,7 @@ from sqlalchemy import text
 from typer.testing import CliRunner
 
 from contracts.addresses import settlements_to_json
-from contracts.evm import Address, Hash32, Timestamp
+from contracts.evm import Address, BlockNumber, Hash32, Timestamp
 from contracts.orders import Payment, event_id_of, pay_call, refund_call
 from contracts.units import BaseUnits
 from scripts.bootstrap import open_database
@@ -25,6 +27,8 @@ from scripts.cli.payment import app
 from scripts.embedded.anvil import AnvilNode
 from scripts.jobs import JobName
 from scripts.settings import load_settings
+from settlement.errors import ChainUnavailable
+from settlement.payments.adapters.chain import NodePayments
 from settlement.payments.evidence import Source
 from settlement.payments.intent import PaymentIntent
 from settlement.payments.look_again import look_again
@@ -410,6 +414,76 @@ def test_offramp_send__too_little_or_elsewhere__refused(site: Site) -> None:
 
     assert failed(submitted(site, intent, less.tx_hash)) == (Check.AMOUNT,)
     assert failed(submitted(site, intent, elsewhere.tx_hash)) == (Check.PAYEE,)
+
+
+@pytest.mark.parametrize("is_indexed", [False, True], ids=["by a node", "by the index"])
+def test_offramp_send__its_payee_is_a_creator__a_payment_does_not_pay_it(
+    site: Site, is_indexed: bool
+) -> None:
+    """One transfer is evidence of one thing: what the splitter moves is the payment's."""
+    bought = site.intent("ppv", payee=PROVIDER)
+    announced = site.intent("offramp_send")
+    fee = site.intent("offramp_send", payee=TREASURY, amount=BaseUnits(UNIT))
+    sent = site.pay(bought)
+    if is_indexed:
+        site.index()
+
+    found = [submitted(site, one, sent.tx_hash) for one in (announced, bought, fee)]
+
+    assert [failed(one) for one in found] == [(Check.CLAIM,), (), (Check.CLAIM,)]
+    assert outcome(found[0]) is Outcome.CLAIMED_ELSEWHERE
+
+
+def test_offramp_send__over_and_no_node_tells_of_it__found_by_the_index(site: Site) -> None:
+    intent = site.intent("offramp_send", until=Timestamp(site.now + 600))
+    sent = site.transfer(PROVIDER, 10 * UNIT)
+    other = site.transfer(CREATOR, 10 * UNIT)
+    site.index()
+    waiting = submitted(site, intent, sent.tx_hash, asks_node=False)
+    site.node.call("evm_increaseTime", 1_000)
+    site.node.mine()
+    site.node.finalize()
+    site.index()
+
+    found = submitted(site, intent, sent.tx_hash, asks_node=False)
+    elsewhere = submitted(site, intent, other.tx_hash, asks_node=False)
+    unknown = submitted(site, intent, digest("no such transaction"), asks_node=False)
+
+    assert waiting.standing.state is State.AWAITED
+    assert (found.standing.state, found.is_verified) == (State.FINAL, True)
+    assert failed(elsewhere) == (Check.PAYEE,)
+    assert (unknown.standing.state, unknown.standing.is_terminal) == (State.EXPIRED, True)
+
+
+class _Babbler(BaseHTTPRequestHandler):
+    """A provider that repeats the URL, with the key in it, in what it says of an error."""
+
+    def do_POST(self) -> None:
+        error = {"code": -32601, "message": "no route for /v3/a1b2c3d4e5f6"}
+        body = json.dumps({"jsonrpc": "2.0", "id": 0, "error": error}).encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+def test_node__error_that_repeats_our_key__told_by_its_code_alone() -> None:
+    with ThreadingHTTPServer(("127.0.0.1", 0), _Babbler) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        url = f"http://127.0.0.1:{server.server_address[1]}/v3/a1b2c3d4e5f6"
+        node = NodePayments(
+            url, timeout_s=5, has_finality_tag=True, depth_blocks=1, start_block=BlockNumber(0)
+        )
+
+        with pytest.raises(ChainUnavailable) as caught:
+            node.transaction(digest("any transaction"))
+        server.shutdown()
+
+    assert "a1b2c3d4e5f6" not in str(caught.value)
+    assert "-32601" in str(caught.value)
 
 
 def test_payment__nobody_told__found_by_its_order(site: Site) -> None:

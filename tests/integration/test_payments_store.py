@@ -396,6 +396,25 @@ def test_note__seen_in_that_block_already__sleeps_on(store: Store, watch: Watch)
     assert all_due(watch) == []
 
 
+@pytest.mark.parametrize(
+    ("state", "is_reopened"), [(State.EXPIRED, True), (State.GONE, True), (State.REFUSED, False)]
+)
+def test_note__had_ended_in_no_block__opened_again_once(
+    store: Store, watch: Watch, state: State, is_reopened: bool
+) -> None:
+    store.declare(INTENT)
+    submission = Submission(INTENT.intent_id, TX)
+    store.submit(submission, at_most=None)
+    store.record(line(state=state, is_terminal=True), after=None, next_look=None)
+
+    watch.note([event(INTENT)])
+    watch.note([event(INTENT)])
+
+    assert all_due(watch) == ([submission] if is_reopened else [])
+    lines = [(one.state, one.is_terminal) for one in store.history(submission)]
+    assert lines == [(state, True), (State.AWAITED, False)][: 1 + is_reopened]
+
+
 def test_wake_in__block_replaced__those_that_were_seen_in_it(store: Store, watch: Watch) -> None:
     first, second, third = told(store, 3)
     for one, number in ((first, 120), (second, 121), (third, 120)):
@@ -694,7 +713,7 @@ def test_submit__one_transaction_for_two_orders_by_fifty_requests__one_order_win
 ) -> None:
     orders = [intent_of(SEND, reference=name) for name in ("first", "second")]
     node = FakeNode()
-    node.mine(TX, 130, paying_log(orders[0]))
+    node.mine(TX, 141, paying_log(orders[0]))  # above the index
     desk = desk_over(sql_store, sql_watch, FakeIndex(), node)
     for one in orders:
         desk.declare(one)

@@ -1,7 +1,7 @@
 """Payout documents in Postgres and on the command line: two persons, one list, no second meaning.
 
 Subjects: settlement.payouts.adapters.documents, settlement.payouts.adapters.document_tables,
-scripts.cli.documents.
+settlement.payouts.adapters.document_signatures, scripts.cli.documents.
 """
 
 import json
@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from eth_account import Account
+from eth_account.messages import encode_typed_data
 from sqlalchemy import Engine, text
 from sqlalchemy.exc import DBAPIError
 from typer.testing import CliRunner
@@ -22,10 +24,19 @@ from contracts.evm import Address, ChainId, Hash32, Timestamp
 from contracts.operations import payout_operation_id
 from scripts.cli.books import payout
 from scripts.errors import Rejected
+from settlement.payouts.acceptance import acceptance_of
+from settlement.payouts.adapters.approver import signed_acceptance
 from settlement.payouts.adapters.document_file import read_document
+from settlement.payouts.adapters.document_signatures import SqlDocumentSignatures
 from settlement.payouts.adapters.documents import SqlDocuments
 from settlement.payouts.documents import PayoutDocument
-from settlement.payouts.errors import BadDocument, DocumentConflict, DocumentDiffers, NotAcceptable
+from settlement.payouts.errors import (
+    BadAcceptance,
+    BadDocument,
+    DocumentConflict,
+    DocumentDiffers,
+    NotAcceptable,
+)
 from tests.payouts_settlement import database_engine
 from tests.royalties_builders import SETTLEMENT
 
@@ -93,6 +104,18 @@ def test_add__same_list_with_another_amount__conflict_and_the_first_stays(engine
         (stored,) = SqlDocuments(connection, CHAIN, BATCH).all()
         assert stored.document == document(5)
         assert SqlDocuments(connection, CHAIN, BATCH).accepted() == []
+
+
+def test_add__same_lines_under_a_name_spelled_otherwise__refused(engine: Engine) -> None:
+    """Two people who mean one list must not owe it twice."""
+    with engine.begin() as connection:
+        SqlDocuments(connection, CHAIN, BATCH).add(document(name="grants-11"), added_by="kim")
+
+    with pytest.raises(DocumentConflict, match="'grants-11'"), engine.begin() as connection:
+        SqlDocuments(connection, CHAIN, BATCH).add(document(name="Grants_11"), added_by="lee")
+
+    with engine.connect() as connection:
+        assert len(SqlDocuments(connection, CHAIN, BATCH).all()) == 1
 
 
 def test_accept__by_who_added_it_or_unknown__refused(engine: Engine) -> None:
@@ -210,3 +233,78 @@ def test_commands__bad_input__refused_and_nothing_kept(
 def test_commands__accept_while_nothing_is_final__says_so(quittance: Quittance) -> None:
     with pytest.raises(AssertionError, match="run the indexer first"):
         quittance.run("accept", Hash32(bytes(32)), "--by", "lee")
+
+
+KIM_KEY, LEE_KEY = b"\x01" * 32, b"\x02" * 32
+KIM, LEE = (Address.from_hex(Account.from_key(key).address) for key in (KIM_KEY, LEE_KEY))
+
+
+@pytest.fixture
+def signing(quittance: Quittance, tmp_path: Path) -> Quittance:
+    """With a policy whose approvers must sign documents."""
+    config = tmp_path / "quittance.toml"
+    policy = (
+        f'[policy]\napprovers = {{ kim = "{KIM}", lee = "{LEE}" }}\nsigned_documents = true\n'
+        "chain_hold_margin_s = 1\n"
+    )
+    config.write_text(config.read_text() + policy)
+    return quittance
+
+
+def test_commands__signed_with_keys_on_and_off_line__exported_and_checked_without_a_database(
+    signing: Quittance, tmp_path: Path
+) -> None:
+    file, key_file, shown = (tmp_path / name for name in ("grants.json", "key", "signed.json"))
+    file.write_bytes(source(asset=str(TOKEN)))
+    key_file.write_text(KIM_KEY.hex())
+    digest = signing.run("add", file, "--by", "kim")["digest"]
+
+    printed = signing.run("message", file)
+    message = encode_typed_data(full_message=printed["typed_data"])
+    elsewhere = "0x" + bytes(Account.from_key(LEE_KEY).sign_message(message).signature).hex()
+    asked = signing.run("sign", digest)
+    signing.run("sign", digest, "--key-file", key_file)
+    last = signing.run("sign", digest, "--signature", elsewhere)
+    shown.write_text(json.dumps(signing.run("export", digest)))
+
+    assert asked == printed
+    assert sorted(last["signed_by"]) == ["kim", "lee"]
+    nowhere = replace(signing, environ={})
+    checked = nowhere.run("verify", shown, "--signer", KIM, "--signer", LEE)
+    assert (checked["ok"], checked["digest"], checked["problems"]) == (True, digest, [])
+    assert nowhere.run("verify", shown)["are_signers_named"] is False
+    shown.write_text(shown.read_text().replace('"amount": "5"', '"amount": "6"'))
+    with pytest.raises(AssertionError, match="assert 1 == 0"):
+        nowhere.run("verify", shown)
+
+
+def test_commands__signature_of_somebody_else_or_of_nothing__refused_and_not_kept(
+    signing: Quittance, tmp_path: Path
+) -> None:
+    file, key_file = tmp_path / "grants.json", tmp_path / "key"
+    file.write_bytes(source())
+    key_file.write_text("03" * 32)
+    digest = signing.run("add", file, "--by", "kim")["digest"]
+
+    with pytest.raises(BadAcceptance, match="no approver here"):
+        signing.run("sign", digest, "--key-file", key_file)
+    with pytest.raises(BadAcceptance, match="65 bytes, this 1"):
+        signing.run("sign", digest, "--signature", "0x00")
+    with pytest.raises(NotAcceptable, match="never added"):
+        signing.run("sign", Hash32(bytes(32)), "--key-file", key_file)
+
+    assert signing.run("export", digest)["acceptances"] == []
+
+
+def test_signatures__changed_or_deleted__refused(engine: Engine) -> None:
+    signature = signed_acceptance(document(), KIM_KEY)
+    with engine.begin() as connection:
+        SqlDocuments(connection, CHAIN, BATCH).add(document(), added_by="kim")
+        signatures = SqlDocumentSignatures(connection)
+        one = acceptance_of(document(), signature)
+        assert [signatures.keep(document(), one) for _ in range(2)] == [True, False]
+        assert signatures.signed(document()).acceptances == (one,)
+
+    for statement in ("DELETE FROM {}", "UPDATE {} SET signer = signer"):
+        with pytest.raises(DBAPIError, match="append-only"), engine.begin() as connection:
+            connection.execute(text(statement.format("payout_document_signature")))

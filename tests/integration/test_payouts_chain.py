@@ -20,6 +20,7 @@ from settlement.payouts.operation import Kind, SignedTransaction, TransactionDra
 from settlement.payouts.view import Backing, Fund, Objection, Usage
 from tests.faults.liar import NoSuchMethodError, lying
 from tests.payouts_settlement import CHAIN_ID, SENDER_KEY, DevNode, Place, deployed, withdrawals
+from tests.scripted_node import failure, scripted_node
 
 SIGNER = LocalSigner.from_hex(SENDER_KEY)
 
@@ -308,3 +309,23 @@ def test_nobody_listens__reads_and_broadcast__unavailable_and_unclear() -> None:
     with pytest.raises(ChainUnavailable, match="eth_getBlockByNumber"):
         chain.head()
     assert chain.send_raw(b"\x01").answer is Answer.UNCLEAR
+
+
+def test_errors__that_repeat_the_address_with_its_key__told_without_it() -> None:
+    with scripted_node() as node:
+        node.script = [failure(-32001, "no route for /v3/SECRETSECRET")]
+        chain = NodePayoutChain(
+            node.url,
+            CHAIN_ID,
+            [Address(b"\x01" * 20)],
+            timeout_s=1,
+            told=lambda text: text.replace("SECRETSECRET", "***"),
+        )
+        with pytest.raises(ChainUnavailable) as one:
+            chain.pending_count(SIGNER.address)
+        with pytest.raises(ChainUnavailable) as many:
+            chain.head()
+        sent = chain.send_raw(b"\x01")
+
+    for said in (str(one.value), str(many.value), sent.detail):
+        assert "no route for /v3/***" in said

@@ -52,6 +52,18 @@ class AnvilSite:
         )
         return SIGNER.sign(draft)
 
+    def noop(self, nonce: int, *, gas: int) -> SignedTransaction:
+        draft = TransactionDraft(
+            chain_id=CHAIN_ID,
+            nonce=nonce,
+            to=SIGNER.address,
+            data=b"",
+            gas=gas,
+            max_fee_wei=FEE_WEI,
+            tip_wei=FEE_WEI,
+        )
+        return SIGNER.sign(draft)
+
     def operations(self) -> list[Operation]:
         return [
             withdraw_operation(one, chain_id=CHAIN_ID, contract=self.place.payouts)

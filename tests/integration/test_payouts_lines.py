@@ -19,6 +19,7 @@ from settlement.payouts.adapters.ownership import payouts_owner
 from settlement.payouts.adapters.state import NodeState
 from settlement.payouts.adapters.store import SqlHistories
 from settlement.payouts.assemble import Held
+from settlement.payouts.batch import least_gas
 from settlement.payouts.decision import State
 from settlement.payouts.obligations import line_operation
 from settlement.payouts.operation import Fate, Kind, LineSubject, Operation
@@ -318,3 +319,28 @@ def test_ownership__key_of_another_contract_set__refused_while_it_is_held(site: 
         payouts_owner(site.engine, CHAIN_ID, sender=SENDER, contracts=[Address(b"\x77" * 20)]),
     ):
         pass
+
+
+BURNS_WHAT_IS_PAID_FOR = "0x3a15600657fe5b00"
+"""Stops where gas has no price, as in a question to a node; else runs into INVALID."""
+
+
+def test_tick__payees_that_burn_gas_only_when_it_is_real__cost_nobody_else_a_payment(
+    site: LinesSite,
+) -> None:
+    """An estimate is the word of whoever runs in it: it says what payees want it to say."""
+    burners = [site.give_tip() for _ in range(12)]
+    for one in burners:
+        site.node.call("anvil_setCode", str(one.payee), BURNS_WHAT_IS_PAID_FOR)
+    innocent = site.give_tip()
+    site.node.finalize()
+
+    report = site.tick()
+    final = site.settle()
+
+    assert len(report.signed) == 1
+    assert {one.fate for one in final.recorded} == {Fate.SETTLED}
+    assert [site.coins(one.payee) for one in (*burners, innocent)] == [0] * 12 + [TIP]
+    receipt = site.node.call("eth_getTransactionReceipt", str(report.signed[0]))
+    every = [operation(site, one) for one in (*burners, innocent)]
+    assert int(receipt["gasUsed"], 16) < least_gas(every)

@@ -385,7 +385,7 @@ def test_index__one_chain_is_another__fails_and_stops_the_rest(
 
 
 def test_index__nothing_configured__refused(unconfigured: Settings, engine: Engine) -> None:
-    with pytest.raises(NotConfigured, match="nothing to index"):
+    with pytest.raises(NotConfigured, match="no chain is configured"):
         index_chains(unconfigured, engine, threading.Event(), end_block=None, until_synced=True)
 
 

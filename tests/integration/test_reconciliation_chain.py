@@ -17,7 +17,6 @@ from sqlalchemy.exc import DBAPIError
 from contracts.addresses import Settlement
 from contracts.calls import (
     commit_epoch_call,
-    expire_escrow_call,
     release_escrow_call,
     withdraw_call,
 )
@@ -39,6 +38,7 @@ from reconciliation.reconcile import ChainSide, chain_side, reconcile
 from reconciliation.statements import epoch_statements
 from scripts.embedded.anvil import AnvilNode
 from settlement.ledger.adapters.reads import LedgerReads
+from tests.escrow_calls import expire_escrow_call
 from tests.payouts_settlement import (
     BENEFICIARY_DELAY,
     CHAIN_ID,
@@ -328,12 +328,12 @@ def test_chain_side__fact_tables_emptied__unchanged(settled: Reconciled) -> None
 
 def test_balances__node_that_gives_proofs__proven(settled: Reconciled) -> None:
     settled.post()
-    (reading,) = settled.chain_side().state.balances.values()
+    coins, tokens = (reading for _, reading in sorted(settled.chain_side().state.balances.items()))
     run = settled.reconcile()
 
-    assert reading.is_proven
-    assert reading.evidence.startswith("slot 0x")
-    assert (run.proven, run.stated, run.lines) == (1, 0, 7 + 6)
+    assert (coins.value, coins.is_proven, tokens.is_proven) == (0, True, True)
+    assert tokens.evidence.startswith("slot 0x")
+    assert (run.proven, run.stated, run.lines) == (2, 0, 7 + 6)
 
 
 def test_reconcile__token_sent_to_the_contract__surplus_found(settled: Reconciled) -> None:

@@ -1,5 +1,6 @@
 """A guardian's view of a real chain, and its signature before the real contract."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -9,6 +10,7 @@ from web3 import HTTPProvider, Web3
 
 from contracts.addresses import Settlement
 from contracts.approvals import Approval, AssetTotals, approval_digest
+from contracts.batches import LogColumns
 from contracts.event_spec import ContractName
 from contracts.events import EPOCH_CLOCK_STARTED, EPOCH_FUNDED, PARAMETERS_SET, SUBSCRIBED
 from contracts.evm import (
@@ -106,6 +108,13 @@ def deployed(anvil: AnvilNode) -> Deployed:
     return deployed
 
 
+def places_of(batches: Iterable[LogColumns]) -> list[tuple[int, int]]:
+    """Where all logs stand, in the order in which they came."""
+    return [
+        place for logs in batches for place in zip(logs.block_number, logs.log_index, strict=True)
+    ]
+
+
 def test_chain_check__protocol__satisfied(deployed: Deployed) -> None:
     view: ChainCheck = deployed.view()
     signer: GuardianSigner = LocalGuardian(bytes(GUARDIANS[0].key))
@@ -136,7 +145,7 @@ def test_block_hash__beyond_the_head__none(deployed: Deployed) -> None:
 def test_paid_in__pinned_to_a_block__as_it_was_there(deployed: Deployed) -> None:
     view = deployed.view()
     after = view.finalized()
-    paid_at = view.input_logs(Epoch(1), after).block_number[-1]
+    paid_at = max(block for block, _ in places_of(view.input_log_batches(Epoch(1), after)))
     before = replace(after, number=BlockNumber(paid_at - 1))
     before = replace(before, hash=view.block_hash(before.number) or ZERO_HASH)
 
@@ -157,16 +166,20 @@ def test_standing__before_any_commit__first_epoch_and_attempt(deployed: Deployed
 def test_input_logs__of_the_epoch__in_chain_order(deployed: Deployed) -> None:
     view = deployed.view()
 
-    logs = view.input_logs(Epoch(1), view.finalized())
+    whole = deployed.view(log_range_blocks=10_000)
 
+    (logs,) = whole.input_log_batches(Epoch(1), view.finalized())
+    pieces = list(deployed.view(log_range_blocks=1).input_log_batches(Epoch(1), view.finalized()))
+
+    assert places_of(pieces) == places_of([logs])
+    assert max(map(len, pieces)) < len(logs)
     assert [Hash32(topics[0]) for topics in logs.topics] == [
         EPOCH_CLOCK_STARTED.topic0,
         PARAMETERS_SET.topic0,
         SUBSCRIBED.topic0,
         EPOCH_FUNDED.topic0,
     ]
-    places = list(zip(logs.block_number, logs.log_index, strict=True))
-    assert places == sorted(places)
+    assert places_of([logs]) == sorted(places_of([logs]))
     assert all(
         view.block_hash(number) == block_hash
         for number, block_hash in zip(logs.block_number, logs.block_hash, strict=True)
@@ -176,7 +189,10 @@ def test_input_logs__of_the_epoch__in_chain_order(deployed: Deployed) -> None:
 def test_input_logs__of_another_epoch__only_what_is_in_force(deployed: Deployed) -> None:
     deployed.govern(ContractName.RULESET_PARAMETERS, "set", parameters_json(k_ppm="7"), 2)
     view = deployed.view()
-    counts = {epoch: len(view.input_logs(Epoch(epoch), view.finalized())) for epoch in (0, 1, 2)}
+    counts = {
+        epoch: sum(map(len, view.input_log_batches(Epoch(epoch), view.finalized())))
+        for epoch in (0, 1, 2)
+    }
 
     assert counts == {0: 1, 1: 4, 2: 3}
 

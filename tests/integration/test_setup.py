@@ -15,7 +15,7 @@ REAL_TOOLS = ("bash", "cat", "chmod", "dirname", "env", "git", "mkdir", "sleep")
 
 PYTHON = f"""#!/usr/bin/env bash
 # Makes an environment whose Python notes what pip is asked, and takes its time.
-if [ "$1" = -c ]; then exec {sys.executable} "$@"; fi
+if [ "$1" = -c ]; then exec "{sys.executable}" "$@"; fi
 mkdir -p .venv/bin
 echo 'echo "$@" >>pip.log; sleep "${{PIP_S:-0}}"' >.venv/bin/python
 chmod +x .venv/bin/python

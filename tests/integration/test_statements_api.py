@@ -85,7 +85,9 @@ def test_statement__pages_of_moves__are_those_of_the_command_line(
     api: APIClient, story: StatementWorld
 ) -> None:
     whole = json.loads(
-        creator_statement(story.engine, SETTLEMENT, ALICE, FEBRUARY).model_dump_json()
+        creator_statement(
+            story.engine, SETTLEMENT, payee=ALICE, period=FEBRUARY, units={}
+        ).model_dump_json()
     )
 
     moves: list[Any] = []

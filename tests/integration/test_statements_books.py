@@ -21,6 +21,7 @@ from reconciliation.adapters.creator_statements import SqlCreatorStatements
 from reconciliation.adapters.journal_reads import settlement_books
 from reconciliation.adapters.solvency import SqlSolvency
 from reconciliation.adapters.solvency_tables import LEVEL, LINE, RESERVE, STATEMENT
+from reconciliation.close_figures import AssetUnit
 from reconciliation.creator_statements import AssetStatement, MoveKind
 from reconciliation.errors import BadPeriod, StatementConflict
 from reconciliation.period import period_from_text
@@ -151,7 +152,7 @@ def test_statement__hold_and_verdict__stop_what_is_outstanding(world: StatementW
 
 
 def test_statement__moves__lead_to_events(story: StatementWorld) -> None:
-    answer = creator_statement(story.engine, SETTLEMENT, BOB, JANUARY)
+    answer = creator_statement(story.engine, SETTLEMENT, payee=BOB, period=JANUARY, units={})
 
     assert [(move.kind, move.amount) for move in answer.moves] == [
         (MoveKind.ROYALTY, 300),
@@ -164,15 +165,37 @@ def test_statement__moves__lead_to_events(story: StatementWorld) -> None:
     assert refused.event.transaction_hash == transaction_of(refused.event.block_number)
     assert {move.entry_id for move in answer.moves} <= _entry_ids(story)
     assert answer.state == "final"
-    assert creator_statement(story.engine, SETTLEMENT, BOB, "1970-03").state == "interim"
+    assert (
+        creator_statement(story.engine, SETTLEMENT, payee=BOB, period="1970-03", units={}).state
+        == "interim"
+    )
+
+
+def test_statement__token_that_says_its_unit__decimals_beside_base_units(
+    story: StatementWorld,
+) -> None:
+    units = {ASSET: AssetUnit("DUSD", 2)}
+    answer = creator_statement(story.engine, SETTLEMENT, payee=BOB, period=JANUARY, units=units)
+    plain = creator_statement(story.engine, SETTLEMENT, payee=BOB, period=JANUARY, units={})
+
+    (asset,) = answer.assets
+    assert asset.unit is not None
+    assert asset.written is not None
+    assert (asset.unit.symbol, asset.unit.decimals) == ("DUSD", 2)
+    assert (asset.closing, asset.written.closing, asset.written.paid) == (300, "3.00", "0.00")
+    assert {line.written for line in asset.lines} == {"3.00"}
+    assert {move.written for move in answer.moves} == {"3.00"}
+    (bare,) = plain.assets
+    assert (bare.unit, bare.written, bare.closing) == (None, None, 300)
+    assert {move.written for move in plain.moves} == {None}
 
 
 def test_statement__sealed_entries__are_proved_to_the_byte(world: StatementWorld) -> None:
-    before = creator_statement(world.engine, SETTLEMENT, BOB, JANUARY)
+    before = creator_statement(world.engine, SETTLEMENT, payee=BOB, period=JANUARY, units={})
     with world.engine.begin() as connection:
         seal_step(SealStore(connection, BOOK), TIMELINE, entries_max=1_000)
 
-    answer = creator_statement(world.engine, SETTLEMENT, BOB, JANUARY)
+    answer = creator_statement(world.engine, SETTLEMENT, payee=BOB, period=JANUARY, units={})
     documents = sealed_entries(world.engine, SETTLEMENT, answer)
 
     assert {move.seal for move in before.moves} == {None}
@@ -197,9 +220,9 @@ def test_statement__empty_books__say_so(database: str) -> None:
     engine = open_database(database)
 
     with pytest.raises(NothingPosted):
-        creator_statement(engine, SETTLEMENT, ALICE, JANUARY)
+        creator_statement(engine, SETTLEMENT, payee=ALICE, period=JANUARY, units={})
     with pytest.raises(BadPeriod, match="clock"):
-        creator_statement(engine, SETTLEMENT, ALICE, "epoch:1")
+        creator_statement(engine, SETTLEMENT, payee=ALICE, period="epoch:1", units={})
     engine.dispose()
 
 
@@ -252,6 +275,29 @@ def test_close__figures__tie_to_the_books(story: StatementWorld) -> None:
             " WHERE a.kind = 'cash' AND e.period = 197002 AND p.asset = :asset"
         )
         assert connection.execute(query, {"asset": bytes(ASSET)}).scalar_one() == 277
+
+
+def test_export__gas_by_operation__the_same_in_every_form_and_in_the_close(
+    story: StatementWorld, tmp_path: Path
+) -> None:
+    written = {}
+    for form in ExportFormat:
+        export_journal(
+            story.engine, SETTLEMENT, period=FEBRUARY, form=form, out=tmp_path / form.value
+        )
+        written[form] = (tmp_path / form.value).read_text()
+    parts = [
+        {"kind": "withdraw", "epoch": 1, "operations": 6, "amount": str(6 * 1_909 + 1)},
+        {"kind": "withdraw", "epoch": 2, "operations": 4, "amount": str(4 * 1_909)},
+        {"kind": "tip", "epoch": None, "operations": 1, "amount": "1909"},
+    ]
+
+    told = [json.loads(line)["gas_for"] for line in written[ExportFormat.JSONL].splitlines()]
+    rows = csv.DictReader(written[ExportFormat.CSV].splitlines())
+    spelled = "withdraw:1=11455;withdraw:2=7636;tip=1909"
+    assert [one for one in told if one] == [parts]
+    assert [row["gas_for"] for row in rows if row["gas_for"]] == [spelled]
+    assert written[ExportFormat.BEANCOUNT].count(f'  gasfor: "{spelled}"') == 1
 
 
 def test_export__csv_and_json__the_same_postings(story: StatementWorld, tmp_path: Path) -> None:

@@ -97,7 +97,7 @@ def waited(process: "subprocess.Popen[str]", find: Callable[[], Found | None]) -
 def status_of(url: str) -> Any:
     """The status of the chain once it is indexed up to a finalized block."""
     try:
-        with urllib.request.urlopen(f"{url}/v1/status", timeout=5) as answer:  # noqa: S310
+        with urllib.request.urlopen(f"{url}/v1/status", timeout=60) as answer:  # noqa: S310
             (chain,) = json.load(answer)["chains"]
     except (urllib.error.URLError, ConnectionError):
         return None

@@ -536,6 +536,23 @@ def test_gas__fee_of_a_chain_that_we_know_nothing_of__a_gas_finding_that_names_i
     assert any("sequencerFee" in line for line in found.evidence)
 
 
+def test_gas__several_transactions_in_a_block_with_a_fee_that_nobody_knows__gas_of_each(
+    site: Site,
+) -> None:
+    """What left in the block is theirs, shared by what else they cost: no outflow."""
+    site.send(site.sign(0), site.sign(1))
+    site.node.call("anvil_setBalance", str(SENDER), hex(site.coins() - 77))
+    site.record()
+    site.post()
+
+    with lying(site.node.url, of_rollup({"sequencerFee": "0x4d"}, "0x")) as url:
+        found = site.discrepancies(url)
+
+    assert {one.kind for one in found} == {Kind.GAS}
+    more = sorted(int(one.actual) - int(one.expected) for one in found)
+    assert (sum(more), more) == (77, [38, 39])
+
+
 def test_receipts__what_their_headers_rule_out__source_divergence(site: Site) -> None:
     site.send(site.sign(0))
     site.record()

@@ -15,6 +15,9 @@ BLOCK_TIME = 12
 VETO_WINDOW = 36
 GENESIS_TIME = 1_700_000_000
 CALM_BASE_FEE = 10**9
+SENDER, SECOND_KEY = Address(b"\x5e" * 20), Address(b"\x5f" * 20)
+KEYS = (SENDER, SECOND_KEY)
+"""What pays, each with a float for its gas; most runs know the first alone."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,7 +67,8 @@ class State:
 
     `cash` and `unclaimed` are those of `EpochPayouts`; `holdings`, by (contract, asset), `waiting`,
     by (contract, asset, payee), `tips`, `fees` and `floats`, by asset, those of relay and batch.
-    `lines`, `ours` and `paid` are by op-id, as the events name it, of all three.
+    `lines`, `ours` and `paid` are by op-id, as the events name it, of all three. `burning` are
+    payees that burn what gas they are given with native coin, and in no question to a node.
     """
 
     counts: Counter[Address] = field(default_factory=Counter)
@@ -77,9 +81,10 @@ class State:
     unclaimed: Counter[Address] = field(default_factory=Counter)
     held: frozenset[Address] = frozenset()
     refusing: frozenset[Address] = frozenset()
+    burning: frozenset[Address] = frozenset()
     under_verdict: frozenset[Hash32] = frozenset()
     paused: frozenset[Address] = frozenset()
-    funds: int = 10**20
+    funds: Mapping[Address, int] = field(default_factory=lambda: dict.fromkeys(KEYS, 10**20))
     receipts: dict[Hash32, Receipt] = field(default_factory=dict)
     reached: tuple[Reached, ...] = ()
     holdings: Counter[tuple[Address, Address]] = field(default_factory=Counter)

@@ -43,13 +43,13 @@ from tests.simulation.lines import (
     GiveTip,
     PayByHand,
     bring_float,
+    burnt_gas,
     give_tip,
     lines_objection,
     pay_lines,
 )
 
 GUARDIAN = Address(b"\x61" * 20)
-SENDER = Address(b"\x5e" * 20)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +76,9 @@ class Withdraw:
 
 @dataclass(frozen=True, slots=True)
 class SpendNonce:
-    """Somebody signs another transaction with our key, for the next nonce."""
+    """Somebody signs another transaction with a key of ours, for the next nonce."""
 
+    sender: Address
     nonce: int
 
 
@@ -121,10 +122,10 @@ class Executor:
                 if BOOK.contract in self.state.paused or self.refusal(leaf) is not None:
                     return False
                 self._settle(leaf, None)
-            case SpendNonce(nonce):
-                if self.state.counts[SENDER] != nonce:
+            case SpendNonce(sender, nonce):
+                if self.state.counts[sender] != nonce:
                     return False
-                self.state.counts[SENDER] += 1
+                self.state.counts[sender] += 1
             case Change(name, value):
                 setattr(self.state, name, value)
             case GiveTip() | BringFloat() | PayByHand():
@@ -135,11 +136,13 @@ class Executor:
         """A transaction of ours; the nonce is spent whatever happens."""
         state = self.state
         state.counts[one.sender] += 1
-        state.funds -= gas_of(one.data) * min(one.max_fee_wei, base_fee_wei + one.tip_wei)
+        cost_wei = gas_of(one.data) * min(one.max_fee_wei, base_fee_wei + one.tip_wei)
+        state.funds = {**state.funds, one.sender: state.funds[one.sender] - cost_wei}
         call = call_to(one.to, one.data)
         settled: set[Hash32] = set()
         refused: dict[Hash32, Refusal | SkipReason] = {}
-        is_success = not (runs_dry or one.to in state.paused or gas_of(one.data) > one.gas)
+        needed = gas_of(one.data) + burnt_gas(call, state)
+        is_success = not (runs_dry or one.to in state.paused or needed > one.gas)
         match call:
             case Commit() if is_success:
                 is_success = self.commit_objection(call) is None

@@ -33,7 +33,7 @@ from settlement.payouts.operation import SignedTransaction as Signed
 from tests.fakes_payout_chain import MemoryStore
 from tests.ledger_builders import BOOK, MemoryBooks
 from tests.simulation.calls import BATCH, RELAY, op_id_of
-from tests.simulation.contract import SENDER
+from tests.simulation.chain import SENDER
 from tests.simulation.faults import Fault, Faults, Kill
 
 

@@ -45,6 +45,7 @@ ERROR_TEXTS: dict[Verdict, tuple[tuple[str, int, str], ...]] = {
     ),
     Verdict.REFUSED: (
         ("geth", -32000, "transaction gas limit too high (cap: 16777216, tx: 16777217)"),
+        ("geth", -32000, "intrinsic gas too low: gas 21000, minimum needed 90000"),
         ("geth", 3, "execution reverted: nonce too low"),
         ("reth", -32000, "txpool is full"),
         ("besu", -32602, "Invalid params"),

@@ -46,12 +46,14 @@ class Fault(StrEnum):
     VETO = "commitment vetoed"
     PAUSE = "contract paused or unpaused"
     LINE_REFUSED = "payee refuses its line"
+    PAYEE_BURNS = "payee burns gas where gas has a price"
     NO_FUNDS = "signer without funds"
     NONCE_USED_ELSEWHERE = "nonce of ours spent elsewhere"
     INDEX_LAGS = "index behind the chain"
     BACKUP_RESTORED = "older backup restored"
     FAILED_OVER = "failover to an older replica, during a call"
     DOCUMENT_LOST = "accepted document lost with a backup"
+    KEY_CHANGED = "another key configured"
     DELEGATED = "signer delegated: one transaction at a time"
 
 

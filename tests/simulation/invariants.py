@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from contracts.evm import Hash32
+from contracts.evm import Address, Hash32
 from settlement.ledger.journal import EntryStatus
 from settlement.payouts.gas import TRANSACTION_GAS_MAX
 from settlement.payouts.operation import (
@@ -19,8 +19,7 @@ from settlement.payouts.view import Usage
 from tests.fakes_payout_chain import MemoryStore
 from tests.ledger_builders import BOOK
 from tests.simulation.calls import BATCH, CONTRACTS, RELAY
-from tests.simulation.chain import Settled, Transaction
-from tests.simulation.contract import SENDER
+from tests.simulation.chain import KEYS, Settled, Transaction
 from tests.simulation.database import Database, SimulatedBooks
 from tests.simulation.expected import (
     Balances,
@@ -123,18 +122,19 @@ class Invariants:
         return sum(one.bits for one in before if one.by in store.signed_at)
 
     def _one_open_nonce(self, store: MemoryStore) -> None:
-        """No two nonces that can still run can pay one leaf, or make one commit."""
-        spent = self._index.block.state.counts[SENDER]
+        """No two nonces that can still run, of any key, can pay one leaf, or make one commit."""
+        spent = self._index.block.state.counts
         carried = {
-            (store.operations[op_id].event_op_id, nonce)
-            for op_id, _, nonce in store.inclusions
-            if nonce >= spent
+            (store.operations[op_id].event_op_id, (sender, nonce))
+            for op_id, sender, nonce in store.inclusions
+            if nonce >= spent[sender]
         }
         twice = [op_id for op_id, times in Counter(one for one, _ in carried).items() if times > 1]
         require(not twice, f"several open nonces for {sorted(twice)[:1]}")
-        in_flight = len({nonce for _, nonce in carried})
+        in_flight = Counter(sender for sender, _ in {place for _, place in carried})
         most = LIMITS.in_flight_max
-        require(in_flight <= most, f"{in_flight} nonces in flight, {most} allowed")
+        is_within = max(in_flight.values(), default=0) <= most
+        require(is_within, f"{dict(in_flight)} nonces in flight, {most} allowed")
 
     def _nothing_forgotten(self, store: MemoryStore) -> None:
         last = self._last_store
@@ -146,12 +146,14 @@ class Invariants:
         require(not lost, f"the network has {len(lost)} hashes that are not stored")
 
     def _nonces_in_turn(self, store: MemoryStore) -> None:
-        taken = {one.nonce for one in store.transactions}
-        for one in store.adoptions:
-            taken.update(range(one.first_nonce, one.next_nonce))
-        nonces = sorted(taken)
-        is_whole = nonces == list(range(nonces[0], nonces[-1] + 1)) if nonces else True
-        require(is_whole, f"nonces {nonces} leave a gap")
+        for key in KEYS:
+            taken = {one.nonce for one in store.transactions if one.sender == key}
+            for one in store.adoptions:
+                if one.sender == key:
+                    taken.update(range(one.first_nonce, one.next_nonce))
+            nonces = sorted(taken)
+            is_whole = nonces == list(range(nonces[0], nonces[-1] + 1)) if nonces else True
+            require(is_whole, f"nonces {nonces} of {key} leave a gap")
 
     def _within_limits(self, new: Iterable[SignedTransaction]) -> None:
         caps = LIMITS.caps
@@ -161,15 +163,21 @@ class Invariants:
             require(one.gas <= TRANSACTION_GAS_MAX, f"nonce {one.nonce} has {one.gas} gas")
 
     def _nothing_new_while_unsettled(self, store: MemoryStore) -> None:
-        """No new nonce while one may be spent by what we do not know of."""
-        spent = self._index.block.state.counts[SENDER]
-        before = {one.nonce for one in self._last_store.transactions}
+        """No new nonce of a key while one may be spent by what we do not know of."""
+        for key in KEYS:
+            self._nothing_new_of(key, store)
+
+    def _nothing_new_of(self, key: Address, store: MemoryStore) -> None:
+        spent = self._index.block.state.counts[key]
+        before = {one.nonce for one in self._last_store.transactions if one.sender == key}
         first: dict[int, bool] = {}
         for one in store.transactions:
-            first.setdefault(one.nonce, one.is_noop)
+            if one.sender == key:
+                first.setdefault(one.nonce, one.is_noop)
         unknown = {nonce for nonce, is_filler in first.items() if is_filler and nonce >= spent}
         for adoption in store.adoptions:
-            unknown.update(range(max(spent, adoption.first_nonce), adoption.next_nonce))
+            if adoption.sender == key:
+                unknown.update(range(max(spent, adoption.first_nonce), adoption.next_nonce))
         signed = {nonce for nonce, is_filler in first.items() if not is_filler} - before
         is_early = signed and unknown and max(signed) > min(unknown)
         require(not is_early, f"nonces {sorted(signed)} signed, {sorted(unknown)} unknown")
@@ -184,8 +192,8 @@ class Invariants:
             require(one.block_number <= final.ref.number, f"{named} rests on a block not final")
             if one.fate in CLOSING_FATES:
                 require(usage in (Usage.SETTLED, Usage.SUPERSEDED), f"{named}, but it is {usage}")
-            if one.nonce is not None:
-                spent = final.state.counts[SENDER]
+            if one.nonce is not None and one.sender is not None:
+                spent = final.state.counts[one.sender]
                 require(one.nonce < spent, f"{named}, but nonce {one.nonce} is open")
             is_by_ours = one.fate in (Fate.SETTLED, Fate.REVERTED, Fate.REFUSED)
             require(one.tx_hash or not is_by_ours, f"{named}, by no transaction")
@@ -196,18 +204,18 @@ class Invariants:
         """A node that told the truth is read as it meant it."""
         operation = store.operations[one.op_id]
         at = self._index.block.ancestor(one.block_number).state
-        nonces = {nonce for op_id, _, nonce in store.inclusions if op_id == one.op_id}
-        spent = {nonce for nonce in nonces if nonce < at.counts[SENDER]}
+        places = {(who, nonce) for op_id, who, nonce in store.inclusions if op_id == one.op_id}
+        spent = {(who, nonce) for who, nonce in places if nonce < at.counts[who]}
         mined = {
-            each.nonce: at.receipts[each.tx_hash]
+            (each.sender, each.nonce): at.receipts[each.tx_hash]
             for each in store.transactions
-            if each.nonce in spent and each.tx_hash in at.receipts
+            if (each.sender, each.nonce) in spent and each.tx_hash in at.receipts
         }
         noops = {each.tx_hash for each in store.transactions if each.is_noop}
         if one.tx_hash in noops:
             require(one.fate is Fate.DISPLACED, f"{named} by a no-op")
         elif one.tx_hash is not None and one.nonce is not None:
-            receipt = mined.get(one.nonce)
+            receipt = mined.get(_place(one))
             require(receipt and receipt.tx_hash == one.tx_hash, f"{named} by what was not mined")
             assert receipt is not None
             is_settling = operation.event_op_id in receipt.settled
@@ -215,7 +223,7 @@ class Invariants:
             is_reverted = one.fate is Fate.REVERTED
             require(receipt.is_success != is_reverted, f"{named}: success {receipt.is_success}")
         elif one.fate is Fate.DISPLACED:
-            require(one.nonce not in mined, f"{named}, but nonce {one.nonce} was mined")
+            require(_place(one) not in mined, f"{named}, but nonce {one.nonce} was mined")
         elif one.fate in (Fate.SETTLED_ELSEWHERE, Fate.SETTLED_UNSEEN):
             settling = [n for n, each in mined.items() if operation.event_op_id in each.settled]
             require(not settling, f"{named}, but nonces {settling} settled it")
@@ -274,6 +282,12 @@ class Invariants:
                     units = balances.get((one.debit, one.asset), 0)
                     if units != one.amount:
                         raise Violation(f"{one.amount} of {units} reserved on {op_id}")
+
+
+def _place(one: Outcome) -> tuple[Address, int]:
+    assert one.sender is not None
+    assert one.nonce is not None
+    return (one.sender, one.nonce)
 
 
 def _settled(operation: Operation) -> int:

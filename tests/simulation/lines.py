@@ -27,6 +27,7 @@ from tests.simulation.chain import State, Tip, Transaction
 
 PAYER = Address(b"\x66" * 20)
 OPERATOR = Address(b"\x67" * 20)
+GAS_OF_BURNER = 75_000
 
 Emit = Callable[[Address, type[PaymentEvent], dict[str, Any]], None]
 
@@ -182,12 +183,24 @@ def strange_list(salt: int) -> Hash32:
     return keccak(b"strange" + salt.to_bytes(8, "big"))
 
 
+def burnt_gas(call: object, state: State) -> int:
+    """What payees burn of a transaction, beside what its estimate was told."""
+    if not isinstance(call, PayTips | PayLines):
+        return 0
+    burners = [line for line in lines_of(call, state) if _burns(line, state)]
+    return GAS_OF_BURNER * sum(skip_reason(line, state) is None for line in burners)
+
+
+def _burns(line: Line, state: State) -> bool:
+    return line.asset == NATIVE and line.payee in state.burning
+
+
 def _settle(
     line: Line, contract: Address, by: Transaction | None, state: State, emit: Emit
 ) -> None:
     kind: type[LinePaid | LineUnclaimed] = LinePaid
     state.settle(line.op_id, 0, by)
-    if line.payee in state.refusing:
+    if line.payee in state.refusing or _burns(line, state):
         kind = LineUnclaimed
         state.waiting[contract, line.asset, line.payee] += line.amount
     else:

@@ -1,11 +1,11 @@
-"""A mempool with geth's rules, as far as one sender can meet them."""
+"""A mempool with geth's rules, as far as our keys can meet them."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from contracts.evm import Hash32
-from settlement.payouts.gas import TRANSACTION_GAS_MAX
+from contracts.evm import Address, Hash32
+from settlement.payouts.gas import NOOP_GAS, TRANSACTION_GAS_MAX
 from tests.simulation.chain import State, Transaction
 
 PRICE_BUMP_PERCENT = 10
@@ -26,30 +26,34 @@ class Verdict(StrEnum):
 
 @dataclass
 class Mempool:
-    """Waiting transactions of one sender, by nonce; gaps are allowed.
+    """Waiting transactions by sender and nonce; gaps are allowed.
 
-    Where the sender's account has code (EIP-7702), only what is next to be mined is taken.
+    Where the sender's account has code (EIP-7702), only what is next to be mined is taken. Nothing
+    is taken with less gas than `intrinsic_gas`.
     """
 
-    waiting: dict[int, Transaction] = field(default_factory=dict)
+    waiting: dict[tuple[Address, int], Transaction] = field(default_factory=dict)
     is_delegated: bool = False
+    intrinsic_gas: int = NOOP_GAS
 
     def add(self, one: Transaction, state: State) -> Verdict:
         """Take it, or say why not: a replacement raises both fees, each by a tenth."""
         verdict = self._verdict(one, state)
         if verdict is Verdict.ADDED:
-            self.waiting[one.nonce] = one
+            self.waiting[one.sender, one.nonce] = one
         return verdict
 
     def _verdict(self, one: Transaction, state: State) -> Verdict:  # noqa: PLR0911
-        rival = self.waiting.get(one.nonce)
+        rival = self.waiting.get((one.sender, one.nonce))
         if rival is not None and rival.tx_hash == one.tx_hash:
             return Verdict.ALREADY_KNOWN
         if one.nonce < state.counts[one.sender]:
             return Verdict.NONCE_SPENT
-        if one.gas > TRANSACTION_GAS_MAX or one.tip_wei > one.max_fee_wei:
+        if not self.intrinsic_gas <= one.gas <= TRANSACTION_GAS_MAX:
             return Verdict.REFUSED
-        if one.gas * one.max_fee_wei > state.funds:
+        if one.tip_wei > one.max_fee_wei:
+            return Verdict.REFUSED
+        if one.gas * one.max_fee_wei > state.funds[one.sender]:
             return Verdict.NO_FUNDS
         if rival is not None and not _outbids(one, rival):
             return Verdict.UNDERPRICED
@@ -63,17 +67,27 @@ class Mempool:
         """Whether it waits here."""
         return any(one.tx_hash == tx_hash for one in self.waiting.values())
 
-    def executable(self, count: int, base_fee_wei: int) -> list[Transaction]:
+    def count(self, sender: Address, count: int) -> int:
+        """The first nonce from `count` on for which nothing waits."""
+        while (sender, count) in self.waiting:
+            count += 1
+        return count
+
+    def executable(self, sender: Address, count: int, base_fee_wei: int) -> list[Transaction]:
         """What a block could take now: consecutive nonces that pay the base fee."""
         found: list[Transaction] = []
-        while (one := self.waiting.get(count)) is not None and one.max_fee_wei >= base_fee_wei:
+        while (one := self.waiting.get((sender, count))) and one.max_fee_wei >= base_fee_wei:
             found.append(one)
             count += 1
         return found
 
-    def settle(self, count: int) -> None:
+    def settle(self, counts: Mapping[Address, int]) -> None:
         """Forget every nonce that is spent."""
-        self.waiting = {nonce: one for nonce, one in self.waiting.items() if nonce >= count}
+        self.waiting = {
+            (sender, nonce): one
+            for (sender, nonce), one in self.waiting.items()
+            if nonce >= counts[sender]
+        }
 
     def restore(self, removed: Iterable[Transaction], state: State) -> None:
         """Take back what a reorg freed."""

@@ -45,11 +45,11 @@ MUTATIONS = (
     Mutation(
         "skip the stored raw transaction",
         f"{_PAYOUTS}/send.py",
-        """        self.store.add_transaction(transaction, op_ids, head=self.head)
+        """        self.store.add_transaction(transaction, op_ids, head=self.head.number)
         self.broadcast(transaction)
 """,
         """        self.broadcast(transaction)
-        self.store.add_transaction(transaction, op_ids, head=self.head)
+        self.store.add_transaction(transaction, op_ids, head=self.head.number)
 """,
     ),
     Mutation(
@@ -61,8 +61,8 @@ MUTATIONS = (
     Mutation(
         "trust depth 0",
         f"{_PAYOUTS}/submit.py",
-        "        histories, others, sighting = self._observe(finalized, counts)\n",
-        "        histories, others, sighting = self._observe(head, counts)\n",
+        "        histories, others, sighting = self._observe(finalized, head, counts)\n",
+        "        histories, others, sighting = self._observe(head, head, counts)\n",
     ),
     Mutation(
         "forget one hash",
@@ -111,6 +111,12 @@ MUTATIONS = (
         f"{_PAYOUTS}/assemble.py",
         "        promised[fund] += operation.subject.amount\n",
         "        promised[fund] += 0\n",
+    ),
+    Mutation(
+        "what another key has under way forgotten in the float",
+        f"{_PAYOUTS}/submit.py",
+        "        return {**others.mined, self.signer.address: counts.head}\n",
+        "        return {self.signer.address: counts.head}\n",
     ),
     Mutation(
         "paid to the payee of another line",
@@ -190,11 +196,11 @@ GUARDS = (
     Mutation(
         "open_ethereum_pool_216",
         f"{_PAYOUTS}/send.py",
-        """        self.store.add_transaction(transaction, op_ids, head=self.head)
+        """        self.store.add_transaction(transaction, op_ids, head=self.head.number)
         self.broadcast(transaction)
 """,
         """        self.broadcast(transaction)
-        self.store.add_transaction(transaction, op_ids, head=self.head)
+        self.store.add_transaction(transaction, op_ids, head=self.head.number)
 """,
     ),
     Mutation(
@@ -220,6 +226,12 @@ GUARDS = (
         f"{_PAYOUTS}/batch.py",
         "tuple(group[:middle]), tuple(group[middle:])",
         "tuple(group[:middle]), tuple(group[middle + 1 :])",
+    ),
+    Mutation(
+        "burnt_estimate",
+        f"{_PAYOUTS}/assemble.py",
+        "max(gas_limit(estimate), min(least_gas(ready), self.gas_max))",
+        "gas_limit(estimate)",
     ),
     Mutation(
         "forgotten_underpriced",

@@ -1,17 +1,25 @@
 """Chain and mempool as everybody shares them: mining, reorgs, and what others do."""
 
-from collections import Counter
+from collections import deque
 from collections.abc import Callable
 from random import Random
+from typing import TypeVar
 
 from contracts.evm import Hash32
 from tests.simulation.calls import op_id_of
-from tests.simulation.chain import BLOCK_TIME, CALM_BASE_FEE, Block, Chain, State, Transaction
-from tests.simulation.contract import SENDER, Executor, External, Fund, Withdraw
+from tests.simulation.chain import BLOCK_TIME, CALM_BASE_FEE, KEYS, Block, Chain, State, Transaction
+from tests.simulation.contract import Executor, External, Fund, Withdraw
 from tests.simulation.faults import Fault, Faults
 from tests.simulation.lines import BringFloat
 from tests.simulation.mempool import Mempool, Verdict
 from tests.simulation.signer import transaction_from_raw
+
+INTRINSIC_GAS = (21_000, 21_000, 90_000)
+"""What nothing costs: more where the data of the chain below is paid in gas."""
+
+
+_One = TypeVar("_One")
+_Other = TypeVar("_Other")
 
 
 class Network:
@@ -19,7 +27,8 @@ class Network:
 
     def __init__(self, faults: Faults) -> None:
         self.faults, self.random = faults, faults.random
-        self.chain, self.pool = Chain(), Mempool()
+        self.chain = Chain()
+        self.pool = Mempool(intrinsic_gas=self.random.choice(INTRINSIC_GAS))
         self.base_fee_wei = CALM_BASE_FEE
         self.externals: list[External] = []
         self.late: list[bytes] = []
@@ -44,10 +53,7 @@ class Network:
         executor = Executor(ref, chain.tip.state.copy(), chain.distributions)
         externals = tuple(self.externals)
         self.externals = []
-        executable = self.pool.executable(self.state.counts[SENDER], self.base_fee_wei)
-        queue: list[External | Transaction] = _shuffled(
-            self.random, list(externals), executable[:taken]
-        )
+        queue = _shuffled(self.random, list(externals), self._executable()[:taken])
         included: list[Transaction] = []
         for one in queue:
             if not isinstance(one, Transaction):
@@ -67,7 +73,7 @@ class Network:
             state=executor.state,
         )
         chain.append(block)
-        self.pool.settle(self.state.counts[SENDER])
+        self.pool.settle(self.state.counts)
         return block
 
     def reorg(self, depth: int, *, returns: bool, taken: int | None) -> int:
@@ -83,6 +89,12 @@ class Network:
         for _ in range(len(removed) + 1 if removed else 0):
             self.mine(taken=taken)
         return len(removed)
+
+    def _executable(self) -> list[Transaction]:
+        """What the keys have waiting and a block could take, in any order between them."""
+        counts, fee = self.state.counts, self.base_fee_wei
+        first, second = (self.pool.executable(one, counts[one], fee) for one in KEYS)
+        return _shuffled(self.random, first, second)
 
     def withdrawable(self) -> list[Withdraw]:
         """What a stranger could withdraw now."""
@@ -106,19 +118,15 @@ class Network:
 
 
 def _can_run(one: Transaction, state: State) -> bool:
-    return one.nonce == state.counts[SENDER] and one.gas * one.max_fee_wei <= state.funds
+    is_next = one.nonce == state.counts[one.sender]
+    return is_next and one.gas * one.max_fee_wei <= state.funds[one.sender]
 
 
-def _shuffled(
-    random: Random, externals: list[External], ours: list[Transaction]
-) -> list[External | Transaction]:
-    """Externals and ours in any order; ours keep theirs, by nonce."""
-    queue: list[External | Transaction] = []
-    left = Counter(externals=len(externals), ours=len(ours))
-    while left["externals"] or left["ours"]:
-        take_ours = not left["externals"] or (left["ours"] and random.random() < 0.5)
-        source: list[External] | list[Transaction] = ours if take_ours else externals
-        name = "ours" if take_ours else "externals"
-        queue.append(source[len(source) - left[name]])
-        left[name] -= 1
+def _shuffled(random: Random, some: list[_One], others: list[_Other]) -> list[_One | _Other]:
+    """Both in any order; each keep theirs, as nonces must."""
+    queue: list[_One | _Other] = []
+    left, right = deque(some), deque(others)
+    while left or right:
+        take_left = not right or (left and random.random() < 0.5)
+        queue.append(left.popleft() if take_left else right.popleft())
     return queue

@@ -29,7 +29,16 @@ from settlement.payouts.view import (
     leaf_usage,
     line_usage,
 )
-from tests.simulation.calls import Commit, PayLines, PayTips, Withdrawals, decoded, gas_of, items_of
+from tests.simulation.calls import (
+    GAS_OF_TRANSACTION,
+    Commit,
+    PayLines,
+    PayTips,
+    Withdrawals,
+    decoded,
+    gas_of,
+    items_of,
+)
 from tests.simulation.chain import BLOCK_TIME, Block, State
 from tests.simulation.contract import Executor
 from tests.simulation.error_texts import CLASSES, ERROR_TEXTS
@@ -74,12 +83,10 @@ class Node:
 
     def pending_count(self, sender: Address) -> int:
         count = self._ask("pending_count").state.counts[sender]
-        while count in self.network.pool.waiting:
-            count += 1
-        return count
+        return self.network.pool.count(sender, count)
 
     def balance(self, sender: Address, at: BlockRef) -> int:
-        return self._state("balance", at).funds
+        return self._state("balance", at).funds[sender]
 
     def backing(self, funds: Sequence[Fund], at: BlockRef) -> list[Backing | Objection]:
         state = self._state("backing", at)
@@ -125,10 +132,11 @@ class Node:
     ) -> int | Objection:
         state = self._state("estimate_gas", at)
         is_spoilt = self._faults.strikes(Fault.SPOILT_ESTIMATE)
+        gas = gas_of(call) - GAS_OF_TRANSACTION + self.network.pool.intrinsic_gas
         if is_spoilt or items_of(call) > self.items_max:
-            return gas_of(call) * 50
+            return gas * 50
         reason = self._revert(call, state, at)
-        return gas_of(call) if reason is None else Objection(None, reason)
+        return gas if reason is None else Objection(None, reason)
 
     def fees(self, at: BlockRef) -> FeeQuote:
         view = self._ask("fees")

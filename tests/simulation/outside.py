@@ -14,8 +14,8 @@ from tests.simulation.calls import (
     decoded,
     op_id_of,
 )
-from tests.simulation.chain import CALM_BASE_FEE
-from tests.simulation.contract import SENDER, Change, External, SpendNonce, Veto, Withdraw
+from tests.simulation.chain import CALM_BASE_FEE, KEYS
+from tests.simulation.contract import Change, External, SpendNonce, Veto, Withdraw
 from tests.simulation.faults import Fault
 from tests.simulation.lines import BringFloat, GiveTip, PayByHand, float_of, strange_list
 from tests.simulation.network import Network
@@ -76,8 +76,8 @@ class Outside:
         found: list[External] = []
         if state.paused and random.random() < 0.3:
             found.append(Change("paused", frozenset()))
-        if state.funds < ENOUGH_WEI and random.random() < 0.3:
-            found.append(Change("funds", ENOUGH_WEI))
+        if min(state.funds.values()) < ENOUGH_WEI and random.random() < 0.3:
+            found.append(Change("funds", dict.fromkeys(KEYS, ENOUGH_WEI)))
         if state.under_verdict and random.random() < 0.1:
             found.append(Change("under_verdict", frozenset()))
         if state.held and random.random() < 0.1:
@@ -125,9 +125,11 @@ class Outside:
         if strikes(Fault.FLOAT_SPENT):
             found += self._float_spent()
         if strikes(Fault.NO_FUNDS):
-            found.append(Change("funds", random.choice(FUNDS_SHORT)))
+            poor, wei = random.choice(KEYS), random.choice(FUNDS_SHORT)
+            found.append(Change("funds", {**state.funds, poor: wei}))
         if strikes(Fault.NONCE_USED_ELSEWHERE):
-            found.append(SpendNonce(state.counts[SENDER]))
+            key = random.choice(KEYS)
+            found.append(SpendNonce(key, state.counts[key]))
         return found
 
     def _of_the_contracts(self) -> list[External]:
@@ -149,6 +151,8 @@ class Outside:
             found.append(Change("paused", frozenset(paused)))
         if strikes(Fault.LINE_REFUSED):
             found.append(Change("refusing", frozenset(random.sample(PAYEES, 2))))
+        if strikes(Fault.PAYEE_BURNS):
+            found.append(Change("burning", frozenset(random.sample(PAYEES, 4))))
         return found
 
     def _payable_by_others(self) -> list[External]:

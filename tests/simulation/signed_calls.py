@@ -22,7 +22,7 @@ from tests.simulation.calls import (
     op_id_of,
 )
 from tests.simulation.chain import BLOCK_TIME, Block
-from tests.simulation.contract import SENDER, Executor
+from tests.simulation.contract import Executor
 from tests.simulation.lines import (
     float_of,
     line_op_id,
@@ -46,7 +46,7 @@ class SignedCalls:
     ) -> None:
         """Every transaction that was signed since, by who was told of one of these heads."""
         for one in new:
-            is_late = all(one.nonce < head.state.counts[SENDER] for head in heads)
+            is_late = all(one.nonce < head.state.counts[one.sender] for head in heads)
             require(not is_late, f"nonce {one.nonce} was signed again after it was mined")
             if one.is_noop:
                 _gives_up_nothing(one, store, heads)
@@ -62,14 +62,14 @@ class SignedCalls:
             require(gas_of(data) <= one.gas, f"{named} has less gas than its call needs")
             carried = {
                 store.operations[op_id].event_op_id: store.operations[op_id]
-                for op_id, _, nonce in store.inclusions
-                if nonce == one.nonce
+                for op_id, sender, nonce in store.inclusions
+                if (sender, nonce) == (one.sender, one.nonce)
             }
             asked = _asked(call, carried)
-            is_first = next(each for each in store.transactions if each.nonce == one.nonce) is one
+            is_first = _versions(one, store)[0] is one
             if is_first:
                 require(asked == carried.keys(), f"{named} does not ask for what it carries")
-                _money_covers(store, named, heads)
+                _money_covers(store, one.sender, named, heads)
                 self._could_be_paid(call, asked, named, heads)
                 if isinstance(call, PayLines):
                     _float_covers(call.asset, store, named, heads)
@@ -90,34 +90,44 @@ class SignedCalls:
 
 def _gives_up_nothing(noop: SignedTransaction, store: MemoryStore, heads: Sequence[Block]) -> None:
     """No payment that may go on gives way to a no-op."""
-    versions = [one for one in store.transactions if one.nonce == noop.nonce]
+    versions = _versions(noop, store)
     place = versions.index(noop)
     if not place or versions[place - 1].is_noop:
         return
     over = {one.op_id for one in store.outcomes if one.is_closing}
     is_paused = any(versions[0].to in head.state.paused for head in heads)
-    carried = {op_id for op_id, _, nonce in store.inclusions if nonce == noop.nonce}
+    carried = {
+        op_id
+        for op_id, sender, nonce in store.inclusions
+        if (sender, nonce) == (noop.sender, noop.nonce)
+    }
     require(is_paused or carried <= over, f"nonce {noop.nonce} gave up what is owed")
 
 
-def _money_covers(store: MemoryStore, named: str, heads: Sequence[Block]) -> None:
+def _versions(one: SignedTransaction, store: MemoryStore) -> list[SignedTransaction]:
+    """All that was signed for the same nonce, oldest first."""
+    name = (one.sender, one.nonce)
+    return [each for each in store.transactions if (each.sender, each.nonce) == name]
+
+
+def _money_covers(store: MemoryStore, key: Address, named: str, heads: Sequence[Block]) -> None:
     """At one of the heads the key had the money for all that waited then, at its most."""
-    newest = {one.nonce: one for one in store.transactions}
+    newest = {one.nonce: one for one in store.transactions if one.sender == key}
     for head in heads:
-        waiting = [one for nonce, one in newest.items() if nonce >= head.state.counts[SENDER]]
-        if sum(one.gas * one.max_fee_wei for one in waiting) <= head.state.funds:
+        waiting = [one for nonce, one in newest.items() if nonce >= head.state.counts[key]]
+        if sum(one.gas * one.max_fee_wei for one in waiting) <= head.state.funds[key]:
             return
     require(False, f"{named} was signed without the money for its gas")
 
 
 def _float_covers(asset: Address, store: MemoryStore, named: str, heads: Sequence[Block]) -> None:
-    """One of the heads had the float for all that was under way then."""
-    newest = {one.nonce: one for one in store.transactions if not one.is_noop}
+    """One of the heads had the float for all that was under way then, of every key."""
+    newest = {(one.sender, one.nonce): one for one in store.transactions if not one.is_noop}
     for head in heads:
         waiting = [
             call
-            for nonce, one in newest.items()
-            if nonce >= head.state.counts[SENDER]
+            for (sender, nonce), one in newest.items()
+            if nonce >= head.state.counts[sender]
             and isinstance(call := decoded(transaction_from_raw(one.raw).data), PayLines)
             and call.asset == asset
         ]

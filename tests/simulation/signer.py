@@ -5,8 +5,7 @@ from functools import lru_cache
 from contracts.evm import Address, Hash32, keccak
 from settlement.payouts.operation import SignedTransaction, TransactionDraft
 from settlement.payouts.signing_policy import Refusal
-from tests.simulation.chain import Transaction
-from tests.simulation.contract import SENDER
+from tests.simulation.chain import SENDER, Transaction
 
 _WORD = 32
 
@@ -14,9 +13,8 @@ _WORD = 32
 class SpellingSigner:
     """Deterministic: the same draft gives the same bytes."""
 
-    @property
-    def address(self) -> Address:
-        return SENDER
+    def __init__(self, address: Address = SENDER) -> None:
+        self.address = address
 
     def refusal(self, draft: TransactionDraft) -> Refusal | None:
         """It signs everything."""
@@ -25,10 +23,10 @@ class SpellingSigner:
     def sign(self, draft: TransactionDraft) -> SignedTransaction:
         numbers = (draft.chain_id, draft.nonce, draft.gas, draft.max_fee_wei, draft.tip_wei)
         words = b"".join(number.to_bytes(_WORD, "big") for number in numbers)
-        raw = bytes(SENDER) + bytes(draft.to) + words + draft.data
+        raw = bytes(self.address) + bytes(draft.to) + words + draft.data
         return SignedTransaction(
             chain_id=draft.chain_id,
-            sender=SENDER,
+            sender=self.address,
             nonce=draft.nonce,
             tx_hash=keccak(raw),
             raw=raw,

@@ -16,6 +16,7 @@ from tests.ledger_builders import BOOK
 from tests.ledger_contract import BooksContract
 from tests.payout_chain_contract import FEE_WEI, PayoutChainContract
 from tests.payout_store_contract import PayoutStoreContract
+from tests.simulation.chain import SENDER
 from tests.simulation.database import Database, Session, SimulatedBooks, Store
 from tests.simulation.faults import Faults
 from tests.simulation.node import Node
@@ -45,6 +46,18 @@ class SimulatedSite:
             gas=1_000_000,
             max_fee_wei=fee_wei,
             tip_wei=fee_wei,
+        )
+        return SpellingSigner().sign(draft)
+
+    def noop(self, nonce: int, *, gas: int) -> SignedTransaction:
+        draft = TransactionDraft(
+            chain_id=BOOK.chain_id,
+            nonce=nonce,
+            to=SENDER,
+            data=b"",
+            gas=gas,
+            max_fee_wei=FEE_WEI,
+            tip_wei=FEE_WEI,
         )
         return SpellingSigner().sign(draft)
 

@@ -10,15 +10,18 @@ import pytest
 
 from contracts.evm import Epoch, Hash32
 from settlement.payouts.broadcast import Answer, read_error
+from settlement.payouts.operation import Fate
 from settlement.payouts.report import Stop, TickReport
 from tests.ledger_builders import BOOK
 from tests.simulation.calls import Withdrawals, decoded, op_id_of
-from tests.simulation.chain import Transaction
-from tests.simulation.contract import SENDER, Change, SpendNonce, Withdraw
+from tests.simulation.chain import KEYS, SENDER, Transaction
+from tests.simulation.contract import Change, SpendNonce, Withdraw
 from tests.simulation.faults import Fault, Faults
 from tests.simulation.limits import LIMITS
+from tests.simulation.lines import GiveTip, tip_op_id
 from tests.simulation.mutations import GUARDS, MUTATIONS, ROOT, Mutation
 from tests.simulation.outside import ENOUGH_WEI
+from tests.simulation.settlement import PAYEES
 from tests.simulation.signer import transaction_from_raw
 from tests.simulation.world import World
 
@@ -78,7 +81,7 @@ def test_incident__oz_relayer_818__counter_above_the_chain_comes_back_down() -> 
     world = owing()
     count = world.network.state.counts[SENDER]
     for nonce in (count, count + 1):
-        world.network.pool.waiting[nonce] = Transaction(
+        world.network.pool.waiting[SENDER, nonce] = Transaction(
             tx_hash=Hash32.from_int(nonce),
             sender=SENDER,
             nonce=nonce,
@@ -139,7 +142,7 @@ def test_incident__rrelayer_36__nonce_was_spent_by_another_while_the_process_was
     """The stored transaction met "nonce too low" for ever."""
     world = owing()
     killed(world, Fault.KILL_AT_CALL, "send_raw")
-    world.network.externals.append(SpendNonce(world.network.state.counts[SENDER]))
+    world.network.externals.append(SpendNonce(SENDER, world.network.state.counts[SENDER]))
     world.network.mine()
     finalize(world)
 
@@ -169,11 +172,11 @@ def test_incident__rrelayer_99__what_is_not_needed_any_more_strands_its_follower
 def test_incident__rrelayer_113_funds__signer_without_funds_loses_no_nonce() -> None:
     """A reserved nonce was dropped when the money for gas ran out."""
     world = owing()
-    world.network.externals.append(Change("funds", 0))
+    world.network.externals.append(Change("funds", dict.fromkeys(KEYS, 0)))
     world.network.mine()
 
     poor = ticked(world)
-    world.network.externals.append(Change("funds", ENOUGH_WEI))
+    world.network.externals.append(Change("funds", dict.fromkeys(KEYS, ENOUGH_WEI)))
     world.network.mine()
     rich = ticked(world)
 
@@ -337,6 +340,26 @@ def test_incident__slopdotcash_455__no_recipient_left_out_of_a_batch() -> None:
     world.nobody_left_out(ticked(world))
 
     paid_in_the_end(world)
+
+
+def test_incident__burnt_estimate__payees_burn_only_what_is_paid_for() -> None:
+    """Twelve tips to themselves kept every other tip of their batch from being paid, for ever."""
+    world = owing()
+    world.network.externals += [GiveTip(payee, 100, 1) for payee in PAYEES[:4]]
+    world.network.externals.append(Change("burning", frozenset(PAYEES[:3])))
+    world.network.mine()
+    finalize(world)
+    world.post_all()
+
+    for _ in range(4):
+        ticked(world)
+        world.network.mine()
+        finalize(world)
+        world.post_all()
+
+    fates = [one.fate for one in world.database.store.outcomes]
+    assert fates.count(Fate.REVERTED) == 0
+    assert all(world.network.state.lines.get(tip_op_id(number)) for number in range(4))
 
 
 @pytest.mark.parametrize("mutation", [*GUARDS, *MUTATIONS], ids=lambda one: one.name)

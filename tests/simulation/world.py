@@ -16,8 +16,8 @@ from settlement.payouts.report import TickReport
 from settlement.payouts.submit import Submitter
 from tests.ledger_builders import BOOK
 from tests.simulation.calls import BATCH, CONTRACTS, RELAY, all_lines, op_id_of
-from tests.simulation.chain import CALM_BASE_FEE, Block
-from tests.simulation.contract import SENDER, Change, Fund
+from tests.simulation.chain import CALM_BASE_FEE, KEYS, SECOND_KEY, SENDER, Block
+from tests.simulation.contract import Change, Fund
 from tests.simulation.database import Changes, Content, Database, Session, Store
 from tests.simulation.faults import Fault, Faults, Kill
 from tests.simulation.invariants import Invariants
@@ -33,6 +33,7 @@ from tests.simulation.violation import require
 
 EPOCHS_MAX, BACKUPS_MAX, POST_STEPS_MAX = 3, 8, 200
 WARM_UP_ROUNDS_MAX = 30
+SHARE_TWO_SCHEDULERS = 0.2
 MONEY_CALLS = ("add_transaction", "add_version", "send_raw")
 
 
@@ -61,6 +62,8 @@ class World:
         )
         self.trace: list[str] = []
         self.killed_mid_payment = False
+        self.key = SENDER
+        self.has_two_schedulers = self.random.random() < SHARE_TWO_SCHEDULERS
         self._depth = 0
         self._has_moved = False
         self._backups: list[tuple[Content, Block, tuple[AcceptedDocument, ...]]] = []
@@ -70,6 +73,7 @@ class World:
     def tick(self, name: str = "scheduler") -> TickReport | None:
         """One tick of a fresh process; None if it did not come to its end."""
         self._has_moved = False
+        self._change_key()
         try:
             with self.database.ownership(name) as session:
                 report = self._submitter(session).tick()
@@ -92,6 +96,17 @@ class World:
             f" {len(report.signed)}, held {len(report.held)}, stop {report.stop}"
         )
         return report
+
+    def _change_key(self) -> None:
+        """Which key the next process is configured with.
+
+        Keys are changed for good, now and then; or two schedulers have one each. In the end each
+        has its turn: what an old key has open may need it once more, for a higher fee.
+        """
+        is_shared = self.has_two_schedulers and self.random.random() < 0.5
+        if is_shared or self.faults.strikes(Fault.KEY_CHANGED):
+            self.key = SECOND_KEY if self.key == SENDER else SENDER
+            self.note(f"the key is {self.key}")
 
     def post(self, contract: Address = BOOK.contract, *, blocks_max: int = 20) -> bool:
         """One step of the books of a contract; whether they are caught up."""
@@ -225,7 +240,7 @@ class World:
             ("held", nobody),
             ("under_verdict", nobody),
             ("paused", nobody),
-            ("funds", ENOUGH_WEI),
+            ("funds", dict.fromkeys(KEYS, ENOUGH_WEI)),
         ):
             self.network.externals.append(Change(name, value))
 
@@ -238,6 +253,8 @@ class World:
         self.network.chain.finalize(0)
         self.outside.advance_index()
         self.post_all()
+        if {sender for sender, _ in self.open_nonces()} - {self.key}:
+            self.key = SECOND_KEY if self.key == SENDER else SENDER
         report = self.tick()
         if report is not None:
             self.nobody_left_out(report)
@@ -248,18 +265,19 @@ class World:
         if report.stop is not None:
             return
         said = {one.op_id for one in report.held} | set(report.exhausted)
-        spent = self.index.block.state.counts[SENDER]
+        spent = self.index.block.state.counts
         for one in self.database.store.open_histories():
-            is_signed = any(each.nonce >= spent for each in (*one.attempts, *one.others))
+            attempts = (*one.attempts, *one.others)
+            is_signed = any(each.nonce >= spent[each.sender] for each in attempts)
             is_left_out = not is_signed and one.operation.op_id not in said
             is_paused = one.operation.contract in report.paused
             require(is_paused or not is_left_out, f"{one.operation.op_id} was left out in silence")
 
-    def open_nonces(self) -> list[int]:
-        """Signed nonces that are not spent at the indexed block, ascending."""
-        spent = self.index.block.state.counts[SENDER]
-        nonces = {one.nonce for one in self.database.store.transactions}
-        return sorted(nonce for nonce in nonces if nonce >= spent)
+    def open_nonces(self) -> list[tuple[Address, int]]:
+        """Signed nonces of all keys that are not spent at the indexed block, ascending."""
+        spent = self.index.block.state.counts
+        nonces = {(one.sender, one.nonce) for one in self.database.store.transactions}
+        return sorted((sender, nonce) for sender, nonce in nonces if nonce >= spent[sender])
 
     def left_to_do(self) -> str | None:
         """What is not done yet, if anything."""
@@ -317,6 +335,6 @@ class World:
             finality=self.index,
             chain=self.node,
             store=Store(self.database, session),
-            signer=SpellingSigner(),
+            signer=SpellingSigner(self.key),
             limits=LIMITS,
         )

@@ -16,6 +16,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    text,
 )
 from sqlmodel import SQLModel
 
@@ -35,10 +36,12 @@ PERIOD_CLOSE = Table(
     Column("period", Integer, nullable=False),
     Column("closed_by", Text, nullable=False),
     recorded_at(),
+    Column("booked_at", BigInteger, nullable=False, server_default=text("0")),
     PrimaryKeyConstraint("chain_id", "contract", "period"),
     CheckConstraint("period % 100 BETWEEN 1 AND 12", name="ledger_period_close_is_of_a_month"),
     CheckConstraint("closed_by <> ''", name="ledger_period_close_names_somebody"),
 )
+"""`booked_at` is the time of the books when the month was closed; seals are over closes too."""
 
 MANUAL = Table(
     "ledger_manual",

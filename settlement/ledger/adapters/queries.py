@@ -1,10 +1,11 @@
-"""Parts of queries over postings."""
+"""Parts of queries over postings, and the lock under which a book is written."""
 
 from typing import Any
 
 from sqlalchemy import (
     BigInteger,
     ColumnElement,
+    Connection,
     FromClause,
     ScalarSelect,
     Select,
@@ -16,7 +17,7 @@ from sqlalchemy import (
     union_all,
 )
 
-from contracts.evm import BlockNumber, Hash32
+from contracts.evm import BlockNumber, Hash32, keccak
 from settlement.ledger.accounts import Book
 from settlement.ledger.adapters.rows import account_columns
 from settlement.ledger.adapters.tables import (
@@ -28,6 +29,13 @@ from settlement.ledger.adapters.tables import (
     RESERVATION_OUTCOME,
     REWIND,
 )
+
+
+def lock_book(connection: Connection, book: Book) -> None:
+    """Keep every other writer of a book, its sealer too, out until the transaction ends."""
+    name = f"ledger {book.chain_id}/{book.contract}"
+    key = int.from_bytes(keccak(name.encode())[:8], "big", signed=True)
+    connection.execute(select(func.pg_advisory_xact_lock(key)))
 
 
 def select_balances(book: Book, *conditions: ColumnElement[bool]) -> Select[Any]:

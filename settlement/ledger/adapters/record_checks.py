@@ -9,8 +9,8 @@
     entries by hand  approved by a second person, booked as they were approved, and all booked
 
 What a row says that no entry says, and no op-id covers, cannot be computed again: who sent a tip,
-when a commitment becomes active, that a plan was voided rather than never ended, and the newest
-month that was closed. Chain and intents tell the first three, a report of the close the last
+when a commitment becomes active, that a plan was voided rather than never ended. Chain and intents
+tell these. A month that was closed is under the next seal; until then a report of the close tells
 (`quittance ledger verify --closed`).
 """
 

@@ -1,23 +1,21 @@
 """Entries as they were recorded, in the order of arrival, read back and checked.
 
-The sealer asks for thousands at a time, so the rows of a page are asked for table by table, and
-spelled as they come: an object a posting would cost more than all else. An account that many
-postings name is read, and its id computed from what its row says, once.
+The sealer asks for those without a link, thousands at a time, so the rows of a page are asked for
+table by table, and spelled as they come: an object a posting would cost more than all else. An
+account that many postings name is read, and its id computed from what its row says, once.
 """
 
 from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any
 
-from sqlalchemy import Connection, Row, select
+from sqlalchemy import Connection, Row
 
 from contracts.evm import Hash32, Timestamp
 from settlement.errors import EntryConflict
-from settlement.ledger.accounts import Book
-from settlement.ledger.adapters.bulk import is_one_of, rows_of
-from settlement.ledger.adapters.rows import account_columns, account_from_row
-from settlement.ledger.adapters.tables import ACCOUNT
+from settlement.ledger.accounts import Account, AccountKind, Book
+from settlement.ledger.adapters.bulk import rows_of
 from settlement.ledger.journal import (
     JournalEntry,
     SpelledPosting,
@@ -49,25 +47,12 @@ _POSTINGS = """
     ) p
     ORDER BY e.arrival, p.ordinal
 """
-
-
-class _Head(NamedTuple):
-    """A row of `_HEADS`."""
-
-    id: bytes
-    source_kind: str
-    source_id: bytes
-    leg: int
-    version: int
-    status: str
-    effective_at: int
-    effective_block: int
-    block_number: int | None
-    block_hash: bytes | None
-    content_digest: bytes
-    booked_at: int
-    period: int
-    recorded_at: datetime
+_ACCOUNTS = """
+    SELECT id, kind, epoch, work_id, part, payee FROM ledger_account
+    WHERE id IN (
+        SELECT substring(%(ids)s FROM n * 32 - 31 FOR 32) FROM generate_series(1, %(count)s) n
+    )
+"""
 
 
 def spelled_after(
@@ -92,7 +77,7 @@ def spelled_after(
     for entry, asset, amount, debit, credit in lines:
         units = int(amount).to_bytes(32, "big")
         postings[entry].append(SpelledPosting(asset, units, accounts[debit], accounts[credit]))
-    return [_checked(_Head(*head), postings[head[0]]) for head in heads]
+    return [_checked(head, postings[head[0]]) for head in heads]
 
 
 def recorded_entry(head: Row[Any], entry: JournalEntry) -> RecordedEntry:
@@ -102,12 +87,13 @@ def recorded_entry(head: Row[Any], entry: JournalEntry) -> RecordedEntry:
         arrival=head.arrival,
         booked_at=Timestamp(head.booked_at),
         period=head.period,
-        recorded_at_us=_microseconds(head.recorded_at),
+        recorded_at_us=microseconds(head.recorded_at),
     )
 
 
 @lru_cache(maxsize=1_024)  # what is recorded at once, has one time
-def _microseconds(at: datetime) -> int:
+def microseconds(at: datetime) -> int:
+    """A time of the database's clock as the chain contains it."""
     return (at - _START) // _MICROSECOND
 
 
@@ -117,33 +103,41 @@ def _spelled_accounts(
     """The accounts of these ids as digests contain them, each named by its id in this book."""
     if not ids:
         return {}
-    query = select(ACCOUNT.c.id, *account_columns(ACCOUNT)).where(is_one_of(ACCOUNT.c.id, ids))
-    found = {bytes(row[0]): account_from_row(row) for row in connection.execute(query)}
+    found: dict[bytes, bytes] = {}
+    for account_id, kind, epoch, work_id, part, payee in rows_of(
+        connection, _ACCOUNTS, {"ids": b"".join(ids), "count": len(ids)}
+    ):
+        account = Account(
+            kind=AccountKind(kind), epoch=epoch, work_id=work_id, part=part, payee=payee
+        )
+        if book.account_id(account) == account_id:
+            found[account_id] = account.spelled
     for account_id in ids:
-        if account_id not in found or book.account_id(found[account_id]) != account_id:
+        if account_id not in found:
             raise EntryConflict("account", Hash32(account_id))
-    return {account_id: account.spelled for account_id, account in found.items()}
+    return found
 
 
-def _checked(head: _Head, postings: list[SpelledPosting]) -> SpelledEntry:
-    block_hash = head.block_hash or b""
-    evidence = b"" if head.block_number is None else spelled_block(head.block_number, block_hash)
-    name = entry_id(head.source_kind, head.source_id, head.leg, head.version)
-    digest = content_digest(name, head.status, head.effective_at, evidence, postings)
-    if name != head.id or digest != head.content_digest:
-        raise EntryConflict("journal entry", Hash32(head.id))
+def _checked(head: tuple[Any, ...], postings: list[SpelledPosting]) -> SpelledEntry:
+    """A row of `_HEADS` with its postings, if its id and digest are those of what they say."""
+    (key, kind, source_id, leg, version, status, at, block, number, block_hash, *rest) = head
+    digest, booked_at, period, recorded_at = rest
+    evidence = b"" if number is None else spelled_block(number, block_hash)
+    name = entry_id(kind, source_id, leg, version)
+    if name != key or digest != content_digest(name, status, at, evidence, postings):
+        raise EntryConflict("journal entry", Hash32(key))
     return SpelledEntry(
-        id=head.id,
-        source_kind=head.source_kind,
-        source_id=head.source_id,
-        leg=head.leg,
-        version=head.version,
-        status=head.status,
-        effective_at=head.effective_at,
-        effective_block=head.effective_block,
-        block_hash=block_hash,
-        postings=postings,
-        booked_at=head.booked_at,
-        period=head.period,
-        recorded_at_us=_microseconds(head.recorded_at),
+        key,
+        kind,
+        source_id,
+        leg,
+        version,
+        status,
+        at,
+        block,
+        block_hash or b"",
+        postings,
+        booked_at,
+        period,
+        microseconds(recorded_at),
     )

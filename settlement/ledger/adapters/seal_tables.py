@@ -8,8 +8,10 @@ from sqlalchemy import (
     CheckConstraint,
     Column,
     ForeignKey,
+    Integer,
     PrimaryKeyConstraint,
     Table,
+    text,
 )
 from sqlmodel import SQLModel
 
@@ -47,9 +49,12 @@ SEAL = Table(
     Column("previous", Hash32Column, nullable=False),
     Column("root", Hash32Column, nullable=False),
     recorded_at(),
+    Column("closes", Integer, nullable=False, server_default=text("0")),
     PrimaryKeyConstraint("chain_id", "contract", "epoch"),
     CheckConstraint("last_sequence >= first_sequence", name="ledger_seal_is_not_empty"),
+    CheckConstraint("closes >= 0", name="ledger_seal_counts_closes"),
 )
+"""`closes` of the closed months are under it too, those that follow the ones before it was made."""
 
 CHECKPOINT = Table(
     "ledger_checkpoint",

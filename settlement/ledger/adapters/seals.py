@@ -7,19 +7,34 @@ from psycopg.errors import UniqueViolation
 from sqlalchemy import Connection, Row, func, select
 from sqlalchemy.dialects.postgresql import insert
 
-from contracts.evm import Epoch, Hash32, Timestamp, keccak
+from contracts.evm import Epoch, Hash32, Timestamp
 from settlement.ledger.accounts import Book
-from settlement.ledger.adapters.bulk import copied_bytes, copy_in
-from settlement.ledger.adapters.queries import is_of
+from settlement.ledger.adapters.bulk import copied_bytes, copy_in, rows_of
+from settlement.ledger.adapters.period_reads import closes_of
+from settlement.ledger.adapters.queries import is_of, lock_book
 from settlement.ledger.adapters.recorded import recorded_entry, spelled_after
 from settlement.ledger.adapters.rows import checked_entry, select_entries
 from settlement.ledger.adapters.seal_tables import LINK, SEAL
 from settlement.ledger.adapters.tables import CURSOR, JOURNAL_ENTRY, POSTING
 from settlement.ledger.errors import JournalDiffers
-from settlement.ledger.seal import InclusionProof, Link, RecordedEntry, Seal, SpelledEntry, prove
+from settlement.ledger.seal import (
+    InclusionProof,
+    Link,
+    PeriodClose,
+    RecordedEntry,
+    Seal,
+    SpelledEntry,
+    prove,
+)
 from settlement.ledger.sealing import SealLeaf
 
 _LINKS = "COPY ledger_link (chain_id, contract, sequence, entry_id, leaf, link) FROM STDIN"
+_LEAVES = """
+    SELECT l.sequence, l.leaf, e.booked_at
+    FROM ledger_link l JOIN journal_entry e ON e.id = l.entry_id
+    WHERE l.chain_id = %(chain_id)s AND l.contract = %(contract)s AND l.sequence > %(after)s
+    ORDER BY l.sequence LIMIT %(count)s
+"""
 
 
 class SealStore:
@@ -30,10 +45,8 @@ class SealStore:
         self.book = book
 
     def lock(self) -> None:
-        """Keep every other sealer of this book out until the transaction ends."""
-        name = f"ledger seal {self.book.chain_id}/{self.book.contract}"
-        key = int.from_bytes(keccak(name.encode())[:8], "big", signed=True)
-        self._connection.execute(select(func.pg_advisory_xact_lock(key)))
+        """Keep every other writer of this book out until the transaction ends."""
+        lock_book(self._connection, self.book)
 
     def last_link(self) -> Link | None:
         """The last entry that is numbered."""
@@ -62,8 +75,8 @@ class SealStore:
             return
         place = f"{self.book.chain_id}\t{copied_bytes(self.book.contract)}"
         rows = (
-            f"{place}\t{link.sequence}\t{copied_bytes(link.entry_id)}"
-            f"\t{copied_bytes(link.leaf)}\t{copied_bytes(link.link)}"
+            f"{place}\t{link.sequence}\t\\\\x{link.entry_id.hex()}"
+            f"\t\\\\x{link.leaf.hex()}\t\\\\x{link.link.hex()}"
             for link in links
         )
         try:
@@ -84,14 +97,21 @@ class SealStore:
 
     def leaves_after(self, sequence: int, *, entries_max: int | None) -> list[SealLeaf]:
         """Numbered entries from the next one on; all of them where there is no limit."""
-        query = (
-            select(LINK.c.sequence, LINK.c.leaf, JOURNAL_ENTRY.c.booked_at)
-            .join(JOURNAL_ENTRY, JOURNAL_ENTRY.c.id == LINK.c.entry_id)
-            .where(*is_of(LINK, self.book), LINK.c.sequence > sequence)
-            .order_by(LINK.c.sequence)
-            .limit(entries_max)
-        )
-        return [SealLeaf(*row) for row in self._connection.execute(query)]
+        values = {
+            "chain_id": self.book.chain_id,
+            "contract": bytes(self.book.contract),
+            "after": sequence,
+            "count": entries_max,
+        }
+        rows = rows_of(self._connection, _LEAVES, values)
+        return [SealLeaf(number, Hash32(leaf), booked_at) for number, leaf, booked_at in rows]
+
+    def unsealed_closes(self) -> list[PeriodClose]:
+        """Closed months that no seal is over, oldest first."""
+        query = select(func.coalesce(func.sum(SEAL.c.closes), 0)).where(*is_of(SEAL, self.book))
+        return closes_of(self._connection, self.book)[
+            self._connection.execute(query).scalar_one() :
+        ]
 
     def add_seal(self, seal: Seal) -> None:
         """Insert a seal."""
@@ -101,6 +121,7 @@ class SealStore:
             "epoch": seal.epoch,
             "first_sequence": seal.first_sequence,
             "last_sequence": seal.last_sequence,
+            "closes": seal.closes,
             "ends_at": seal.ends_at,
             "previous": seal.previous,
             "root": seal.root,
@@ -153,14 +174,22 @@ class SealReads:
         return prove(_link(row), seal, self.leaves(seal))
 
     def leaves(self, seal: Seal) -> list[Hash32]:
-        """The leaves under a seal, in order."""
+        """The leaves under a seal, in order: of entries, then of closed months."""
         query = (
             select(LINK.c.leaf)
             .where(*is_of(LINK, self._book), LINK.c.sequence >= seal.first_sequence)
             .where(LINK.c.sequence <= seal.last_sequence)
             .order_by(LINK.c.sequence)
         )
-        return list(self._connection.execute(query).scalars())
+        before = select(func.coalesce(func.sum(SEAL.c.closes), 0)).where(
+            *is_of(SEAL, self._book), SEAL.c.epoch < seal.epoch
+        )
+        first = int(self._connection.execute(before).scalar_one()) if seal.closes else 0
+        closes = closes_of(self._connection, self._book) if seal.closes else []
+        return [
+            *self._connection.execute(query).scalars(),
+            *(close.leaf(self._book) for close in closes[first : first + seal.closes]),
+        ]
 
 
 def _link(row: Row[Any]) -> Link:
@@ -172,6 +201,7 @@ def _seal(row: Row[Any]) -> Seal:
         epoch=Epoch(row.epoch),
         first_sequence=row.first_sequence,
         last_sequence=row.last_sequence,
+        closes=row.closes,
         ends_at=Timestamp(row.ends_at),
         previous=row.previous,
         root=row.root,

@@ -16,7 +16,7 @@ from contracts.evm import (
     Epoch,
     Hash32,
     LogRef,
-    keccak,
+    Timestamp,
 )
 from contracts.leaves import Leaf, SplitLine
 from settlement.ledger.accounts import AccountKind, AssetAccount, Book
@@ -28,6 +28,7 @@ from settlement.ledger.adapters.queries import (
     current_version,
     is_current,
     is_of,
+    lock_book,
     select_open_reservations,
 )
 from settlement.ledger.adapters.record import Recorder
@@ -65,9 +66,7 @@ class LedgerStore:
 
     def lock(self) -> None:
         """Keep every other writer of this book out until the transaction ends."""
-        name = f"ledger {self.book.chain_id}/{self.book.contract}"
-        key = int.from_bytes(keccak(name.encode())[:8], "big", signed=True)
-        self._connection.execute(select(func.pg_advisory_xact_lock(key)))
+        lock_book(self._connection, self.book)
 
     def version(self) -> int:
         """How often the books were taken back and begun again; ask after `lock`."""
@@ -313,11 +312,11 @@ class LedgerStore:
         )
         return self._connection.execute(query).scalar()
 
-    def close_period(self, period: int, closed_by: str) -> None:
-        """Close a month, in which nothing can be recorded from then on.
+    def close_period(self, period: int, closed_by: str, booked_at: Timestamp) -> None:
+        """Close a month, in which nothing can be recorded from then on, at a time of the books.
 
         The clock is asked now, under the lock: what was recorded before began before.
         """
-        row = self._key | {"period": period, "closed_by": closed_by}
+        row = self._key | {"period": period, "closed_by": closed_by, "booked_at": booked_at}
         statement = insert(PERIOD_CLOSE).values(**row, recorded_at=func.clock_timestamp())
         self._connection.execute(statement)

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, Row, and_, func, select, text
 from contracts.evm import Address, BlockNumber, BlockRef, Epoch, Hash32
 from settlement.errors import BadEntry
 from settlement.ledger.accounts import Account, Book
+from settlement.ledger.adapters.period_reads import closes_of
 from settlement.ledger.adapters.protections import protections
 from settlement.ledger.adapters.queries import is_of
 from settlement.ledger.adapters.record_checks import record_differences
@@ -38,8 +39,9 @@ FinalizedHashes = Callable[[Collection[BlockNumber]], Mapping[BlockNumber, Hash3
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verified:
-    """What was checked, and the first thing that differs; `unsealed` counts the newest entries.
+    """What was checked, and the first thing that differs.
 
+    `unsealed` and `unsealed_closes` count the newest entries and closed months.
     `is_kept_by_permission`: whoever asked may not change the books even without their triggers.
     """
 
@@ -47,6 +49,7 @@ class Verified:
     numbered: int
     seals: int
     unsealed: int
+    unsealed_closes: int
     cursor: BlockRef | None
     is_kept_by_permission: bool
     difference: Difference | None
@@ -69,11 +72,17 @@ def verify_book(
         published: roots of seals that were published before.
         finalized: the finalized chain, to compare evidence with.
         told: is told how many entries of how many are done.
-        closed: a month that was reported as closed: nothing else shows that the newest closes were
-            taken away.
+        closed: a month that was reported as closed: nothing else shows that closes were taken away
+            which no seal was over.
     """
     store, seals = LedgerStore(connection, book), SealReads(connection, book).seals()
-    check = BookCheck(book=book, cursor=store.cursor(), version=store.version(), seals=seals)
+    check = BookCheck(
+        book=book,
+        cursor=store.cursor(),
+        version=store.version(),
+        seals=seals,
+        closes=closes_of(connection, book),
+    )
     difference = (
         check.expected(published)
         or _closed(store.closed_period(), closed)
@@ -93,6 +102,7 @@ def verify_book(
         numbered=numbered,
         seals=len(seals),
         unsealed=max(0, check.entries - (seals[-1].last_sequence if seals else 0)),
+        unsealed_closes=check.unsealed_closes,
         cursor=check.cursor,
         is_kept_by_permission=all(table.by_permission for table in protections(connection)),
         difference=difference,

@@ -2,7 +2,8 @@
 
 Transport failures are tried three times; whatever then remains is `ChainUnavailable`. A receipt is
 compared with the node's block of the same height, so a receipt of a replaced block is seen as such.
-Raw JSON ends here; an answer that is not what it must be is no answer.
+Raw JSON ends here; an answer that is not what it must be is no answer. Of an error only the code is
+told: providers repeat our URL in their words, key included, and a failure is told to clients.
 """
 
 from collections.abc import Callable, Iterator
@@ -208,7 +209,7 @@ def _log(log: Json) -> LogSeen:
 
 def _result(method: str, response: Json) -> Json:
     if "error" in response:
-        raise ChainUnavailable(method, str(response["error"]["message"]))
+        raise ChainUnavailable(method, f"error {response['error'].get('code')}")
     return response["result"]
 
 

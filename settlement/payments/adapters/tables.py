@@ -75,7 +75,7 @@ PAYMENT_INTENT = Table(
         "num_nulls(fee_treasury, fee_minimum, fee_bps) IN (0, 3)", name="payment_intent_fee_terms"
     ),
     Index("payment_intent_order", "chain_id", "contract", "order_id", "recorded_at"),
-    Index("payment_intent_payer", "chain_id", "payer", "subject"),  # entitlements
+    Index("payment_intent_payer", "chain_id", "payer", "subject", "recorded_at"),  # entitlements
     Index("payment_intent_until", "chain_id", "until"),
 )
 

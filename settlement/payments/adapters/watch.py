@@ -10,7 +10,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from contracts.evm import Address, BlockNumber, ChainId, Hash32, Timestamp
 from settlement.payments.adapters.tables import PAYMENT_CURSOR, PAYMENT_OPEN
-from settlement.payments.ports import Submission
+from settlement.payments.ports import LATE_REASON, Submission
 from settlement.payments.watching import Moment, OrderEvent
 
 ASKERS_MAX = 16
@@ -43,12 +43,30 @@ _NOTE = text("""
         SELECT DISTINCT intent_id, transaction_hash FROM asked ORDER BY 1, 2
         ON CONFLICT DO NOTHING
         RETURNING intent_id, transaction_hash
+    ), late AS (
+        SELECT DISTINCT a.intent_id, a.transaction_hash, a.contract
+        FROM asked a
+        CROSS JOIN LATERAL (
+            SELECT is_terminal, state FROM payment_verdict v
+            WHERE v.intent_id = a.intent_id AND v.transaction_hash = a.transaction_hash
+            ORDER BY v.id DESC LIMIT 1
+        ) last
+        WHERE last.is_terminal AND last.state IN ('expired', 'gone')
+    ), reopened AS (
+        INSERT INTO payment_verdict
+            (intent_id, transaction_hash, state, is_terminal, failed, reason)
+        SELECT intent_id, transaction_hash, 'awaited', false, '{}', :late FROM late
     )
     INSERT INTO payment_open
         (intent_id, transaction_hash, chain_id, contract, is_woken, is_indexed)
-    SELECT DISTINCT t.intent_id, t.transaction_hash, CAST(:chain_id AS bigint), a.contract,
-                    true, false
-    FROM told t JOIN asked a USING (intent_id, transaction_hash)
+    SELECT intent_id, transaction_hash, CAST(:chain_id AS bigint), contract, true, false
+    FROM (
+        SELECT DISTINCT intent_id, transaction_hash, contract
+        FROM told JOIN asked USING (intent_id, transaction_hash)
+        UNION
+        SELECT * FROM late
+    ) opened
+    ON CONFLICT DO NOTHING
 """)
 
 
@@ -91,9 +109,13 @@ class SqlWatch:
             connection.execute(moved, rows)
 
     def note(self, events: Sequence[OrderEvent]) -> None:
-        """Submit these transactions for the intents that ask for their orders, or wake them."""
+        """Submit these transactions for the intents that ask for their orders, or wake them.
+
+        What had ended without a block is opened again: money came after the end of the wait.
+        """
         values = {
             "chain_id": self._chain_id,
+            "late": LATE_REASON,
             "askers_max": ASKERS_MAX,
             "contracts": [bytes(one.contract) for one in events],
             "orders": [bytes(one.order_id) for one in events],

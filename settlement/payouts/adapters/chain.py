@@ -4,7 +4,7 @@ Reads are pinned by block hash (EIP-1898, `requireCanonical`), so a node that la
 instead of answering for another one.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 from contracts.calls import PAUSED, Function, SkipReason, is_held_call, uint_from_answer
 from contracts.evm import (
@@ -53,7 +53,7 @@ class NodePayoutChain:
     """`PayoutChain` over one JSON-RPC endpoint.
 
     `contracts` are those whose events are read. `data_fee_oracle` is the GasPriceOracle of an
-    OP-stack chain; without it nothing but gas costs.
+    OP-stack chain; without it nothing but gas costs. `told` is how the node's words are repeated.
     """
 
     def __init__(
@@ -64,10 +64,11 @@ class NodePayoutChain:
         *,
         timeout_s: int,
         data_fee_oracle: Address | None = None,
+        told: Callable[[str], str] = str,
     ) -> None:
         self._chain_id, self._contracts = chain_id, frozenset(contracts)
         self._data_fee_oracle = data_fee_oracle
-        self._endpoint = Endpoint(url, timeout_s=timeout_s)
+        self._endpoint = Endpoint(url, timeout_s=timeout_s, told=told)
 
     def head(self) -> BlockRef:
         """The newest block of the node.

@@ -2,18 +2,21 @@
 
 import json
 import re
-from collections.abc import Callable
-from typing import TypeVar
+from collections.abc import Callable, Sequence
+from itertools import accumulate
+from typing import Any, TypeVar
 
 from contracts.evm import ZERO_ADDRESS, Address, ChainId
-from contracts.units import BaseUnits
+from contracts.units import UINT256_MAX, BaseUnits
 from contracts.wire import BadWireValue, address_from_wire, amount_from_wire
 from settlement.ledger.documents import DocumentLine
-from settlement.payouts.documents import PayoutDocument
+from settlement.payouts.documents import PayoutDocument, totals
 from settlement.payouts.errors import BadDocument
 
 LINES_MAX = 10_000
 _T = TypeVar("_T")
+_STEP = {ord("["): 1, ord("{"): 1, ord("]"): -1, ord("}"): -1}
+_DEPTH_MAX = 16
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/-]{0,127}", re.ASCII)
 _FIELDS = frozenset({"list", "chain_id", "contract", "lines"})
 _LINE_FIELDS = frozenset({"payee", "asset", "amount"})
@@ -25,11 +28,8 @@ def read_document(source: bytes) -> PayoutDocument:
     Raises:
         BadDocument: with every problem, by field and value.
     """
-    try:
-        raw = json.loads(source)
-    except ValueError as error:
-        raise BadDocument((f"it is no JSON: {error}",)) from error
-    if not isinstance(raw, dict) or raw.keys() != _FIELDS:
+    raw = object_of(source)
+    if raw.keys() != _FIELDS:
         raise BadDocument((f"it is no object with the fields {', '.join(sorted(_FIELDS))}",))
     problems: list[str] = []
     name, listed = raw["list"], raw["lines"]
@@ -40,15 +40,46 @@ def read_document(source: bytes) -> PayoutDocument:
         listed = []
     chain_id = _read(problems, amount_from_wire, raw["chain_id"], "chain_id")
     contract = _read(problems, address_from_wire, raw["contract"], "contract")
-    lines = [_line(problems, index, entry, contract) for index, entry in enumerate(listed)]
+    read = [_line(problems, index, entry, contract) for index, entry in enumerate(listed)]
+    lines = tuple(line for line in read if line is not None)
+    for asset, units in sorted(totals(lines).items()):
+        if units > UINT256_MAX:
+            problems.append(f"lines: they sum to more of {asset} than there can be")
     if problems or chain_id is None or contract is None:
         raise BadDocument(tuple(problems))
     return PayoutDocument(
         name=name,
         chain_id=ChainId(chain_id),
         contract=contract,
-        lines=tuple(line for line in lines if line is not None),
+        lines=lines,
     )
+
+
+def object_of(source: bytes) -> dict[str, Any]:
+    """Read a JSON object; a key that stands twice says two things, of which a reader sees one.
+
+    Raises:
+        BadDocument: it is none.
+    """
+    deepest = max(accumulate(_STEP.get(byte, 0) for byte in source), default=0)
+    if deepest > _DEPTH_MAX:  # before it is parsed: by then the stack may have ended the process
+        raise BadDocument((f"it is no JSON of a document: {deepest} brackets deep",))
+    try:
+        raw = json.loads(source, object_pairs_hook=_without_repeated_keys)
+    except ValueError as error:
+        raise BadDocument((f"it is no JSON: {error}",)) from error
+    if not isinstance(raw, dict):
+        raise BadDocument(("it is no JSON object",))
+    return raw
+
+
+def _without_repeated_keys(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
+    built = dict(pairs)
+    if len(built) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise BadDocument((f"{twice!r} stands twice in one object",))
+    return built
 
 
 def _line(

@@ -1,6 +1,6 @@
-"""Tables of payout documents: what was added, by whom, and who accepted it.
+"""Tables of payout documents: what was added, by whom, who accepted it, and who signed it.
 
-Both are append-only. A list has one document for ever; a document that nobody accepts is owed to
+All are append-only. A list has one document for ever; a document that nobody accepts is owed to
 nobody. `RETENTION` says how long each table is kept.
 """
 
@@ -46,7 +46,18 @@ PAYOUT_DOCUMENT_ACCEPTANCE = Table(
 )
 """`accepted_at` is the time of the finalized block at which it was accepted."""
 
-TABLES = (PAYOUT_DOCUMENT, PAYOUT_DOCUMENT_ACCEPTANCE)
+PAYOUT_DOCUMENT_SIGNATURE = Table(
+    "payout_document_signature",
+    SQLModel.metadata,
+    Column("digest", Hash32Column, ForeignKey(PAYOUT_DOCUMENT.c.digest), primary_key=True),
+    Column("signer", AddressColumn, primary_key=True),
+    Column("signature", LargeBinary, nullable=False),
+    Column("recorded_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+    CheckConstraint("octet_length(signature) = 65", name="payout_document_signature_is_whole"),
+)
+"""Checked when they are kept and again whenever they are read: they are evidence for others."""
+
+TABLES = (PAYOUT_DOCUMENT, PAYOUT_DOCUMENT_ACCEPTANCE, PAYOUT_DOCUMENT_SIGNATURE)
 
 RETENTION: dict[str, str] = dict.fromkeys(
     (table.name for table in TABLES), "as long as the books: each document is why lines are owed"

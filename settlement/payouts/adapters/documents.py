@@ -14,7 +14,7 @@ from settlement.payouts.adapters.document_tables import (
     PAYOUT_DOCUMENT,
     PAYOUT_DOCUMENT_ACCEPTANCE,
 )
-from settlement.payouts.documents import PayoutDocument, require_same
+from settlement.payouts.documents import PayoutDocument, require_distinct, require_same
 from settlement.payouts.errors import DocumentDiffers, NotAcceptable
 
 
@@ -39,7 +39,7 @@ class SqlDocuments:
         """Keep a document; False if the same one is kept already.
 
         Raises:
-            DocumentConflict: its list is kept with other lines.
+            DocumentConflict: its list is kept with other lines, or under a name like it.
         """
         inserted = self._connection.execute(
             insert(PAYOUT_DOCUMENT)
@@ -56,6 +56,8 @@ class SqlDocuments:
         ).first()
         (stored,) = self._stored(PAYOUT_DOCUMENT.c.list_id == document.list_id)
         require_same(stored.document, document)
+        if inserted is not None:
+            require_distinct(document, [one.document.name for one in self._stored()])
         return inserted is not None
 
     def accept(self, digest: Hash32, *, accepted_by: str, at: Timestamp) -> StoredDocument:
@@ -63,12 +65,14 @@ class SqlDocuments:
 
         Raises:
             NotAcceptable: it is not known here, or the same person added it.
+            DocumentConflict: one with a name like it was accepted.
         """
-        found = self._stored(PAYOUT_DOCUMENT.c.digest == digest)
-        if not found:
-            raise NotAcceptable(digest, "it was never added here")
-        if _is_same_person(found[0].added_by, accepted_by):
+        found = self.kept(digest)
+        if _is_same_person(found.added_by, accepted_by):
             raise NotAcceptable(digest, f"{accepted_by} added it; another person must accept it")
+        if found.accepted_at is None:  # two may have been added at once
+            accepted = [one for one in self._stored() if one.accepted_at is not None]
+            require_distinct(found.document, [one.document.name for one in accepted])
         self._connection.execute(
             insert(PAYOUT_DOCUMENT_ACCEPTANCE)
             .values(digest=digest, accepted_by=accepted_by, accepted_at=at)
@@ -77,9 +81,15 @@ class SqlDocuments:
         return self.kept(digest)
 
     def kept(self, digest: Hash32) -> StoredDocument:
-        """A document that was added."""
-        (stored,) = self._stored(PAYOUT_DOCUMENT.c.digest == digest)
-        return stored
+        """A document that was added.
+
+        Raises:
+            NotAcceptable: it was not.
+        """
+        found = self._stored(PAYOUT_DOCUMENT.c.digest == digest)
+        if not found:
+            raise NotAcceptable(digest, "it was never added here")
+        return found[0]
 
     def all(self) -> list[StoredDocument]:
         """Every document, in the order in which they were added."""

@@ -30,9 +30,13 @@ Call = tuple[str, list[Json]]
 
 
 class Endpoint:
-    """Reads and broadcasts through web3's HTTP provider."""
+    """Reads and broadcasts through web3's HTTP provider.
 
-    def __init__(self, url: str, *, timeout_s: int) -> None:
+    `told` is how the words of the provider are repeated: some hold the URL, and so its key.
+    """
+
+    def __init__(self, url: str, *, timeout_s: int, told: Callable[[str], str] = str) -> None:
+        self._told = told
         self._provider = HTTPProvider(
             url,
             request_kwargs={"timeout": timeout_s},
@@ -63,7 +67,7 @@ class Endpoint:
     def response(self, method: str, params: list[Json]) -> Json:
         """The response to one call, also an error."""
         endpoint = RPCEndpoint(method)
-        return _tried(method, partial(self._provider.make_request, endpoint, params))
+        return self._retold(_tried(method, partial(self._provider.make_request, endpoint, params)))
 
     def responses(self, calls: Sequence[Call]) -> list[Json]:
         """The responses to many calls, in order, also errors."""
@@ -74,7 +78,7 @@ class Endpoint:
             answer = _tried(method, partial(self._provider.make_batch_request, part))
             if not isinstance(answer, list) or len(answer) != len(part):
                 raise ChainUnavailable(method, "the node refused a batch of calls")
-            responses.extend(answer)
+            responses.extend(map(self._retold, answer))
         return responses
 
     def send_raw(self, raw: bytes) -> SendResult:
@@ -87,7 +91,14 @@ class Endpoint:
             return SendResult(Answer.UNCLEAR, type(error).__name__)
         if "error" not in response:
             return SendResult(Answer.ACCEPTED, "")
-        return read_error(int(response["error"]["code"]), str(response["error"]["message"]))
+        refusal = self._retold(response)["error"]
+        return read_error(int(refusal["code"]), refusal["message"])
+
+    def _retold(self, response: Json) -> Json:
+        if "error" not in response:
+            return response
+        error = response["error"]
+        return {**response, "error": {**error, "message": self._told(str(error["message"]))}}
 
 
 def pinned(at: BlockRef) -> Json:

@@ -115,18 +115,12 @@ class RPCChainCheck:
             previous_manifest_digest=Hash32(bytes(32) if previous is None else previous[1]),
         )
 
-    def input_logs(self, epoch: Epoch, upto: BlockRef, /) -> LogColumns:
-        """The raw logs that the epoch depends on, in chain order."""
-        logs = [
-            log
-            for start in range(
-                self._settlement.start_block, upto.number + 1, self._log_range_blocks
-            )
-            for log in self._logs(
-                epoch, start, min(start + self._log_range_blocks, upto.number + 1)
-            )
-        ]
-        return _columns(sorted(logs, key=_chain_order))
+    def input_log_batches(self, epoch: Epoch, upto: BlockRef, /) -> Iterator[LogColumns]:
+        """The raw logs that the epoch depends on, in chain order; those of one range are held."""
+        first, step = self._settlement.start_block, self._log_range_blocks
+        for start in range(first, upto.number + 1, step):
+            logs = self._logs(epoch, start, min(start + step, upto.number + 1))
+            yield _columns(sorted(logs, key=_chain_order))
 
     def _logs(self, epoch: Epoch, start: int, end: int) -> Iterator[dict[str, Any]]:
         """Logs of blocks [start, end) that count for the epoch, in no order."""

@@ -30,6 +30,8 @@ _G1_BYTES, _G2_BYTES, _COUNT_BYTES, _WORD_BYTES = 32, 64, 8, 32
 _IS_LARGER, _IS_INFINITE = 0x80, 0x40
 _PUBLIC_INPUTS = 1
 _WORD_DIGITS = 64
+_FOREIGN_FIELDS = frozenset({"pi_a", "protocol"})
+"""Fields of snarkjs, which writes decimal numbers, real limbs first, and has other systems too."""
 
 
 def verifying_key_from_bytes(data: bytes) -> VerifyingKey:
@@ -44,7 +46,8 @@ def verifying_key_from_bytes(data: bytes) -> VerifyingKey:
         raise BadProofDocument("public inputs", count - 1, f"{_PUBLIC_INPUTS}")
     length = fixed + _COUNT_BYTES + (_PUBLIC_INPUTS + 1) * _G1_BYTES
     if len(data) != length:
-        raise BadProofDocument("verifying key", f"{len(data)} bytes", f"{length} bytes")
+        wanted = f"{length} bytes, compressed as arkworks does"
+        raise BadProofDocument("verifying key", f"{len(data)} bytes", wanted)
     if count != _PUBLIC_INPUTS + 1:
         raise BadProofDocument("count", count, f"{_PUBLIC_INPUTS + 1}")
     reader = _Reader(data)
@@ -113,6 +116,8 @@ def proof_from_document(document: object) -> tuple[Proof, int]:
     """
     if not isinstance(document, Mapping):
         raise BadProofDocument("document", document, "an object")
+    for foreign in sorted(_FOREIGN_FIELDS & document.keys()):
+        raise BadProofDocument(foreign, document[foreign], "of a proof as digest, a, b and c")
     b = _list(document.get("b"), "b")
     words = [
         *_words(document.get("a"), "a"),

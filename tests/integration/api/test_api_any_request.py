@@ -84,6 +84,7 @@ _LONG_FORM = r"^/v1/settlements/\{settlement\}/"
 _MORE_THAN_A_SCHEMA_SAYS = re.compile(
     r".*/payments/intents"  # each family needs fields of its own
     r"|.*/payout-documents"  # its chain, its contract and their assets alone
+    r"|.*/payout-documents/\{digest\}/signatures"  # of one document, by one key
     r"|/v1/sessions(/nonce)?"  # a message has a grammar, and the chains are those served
     r"|.*/log/(consistency|inclusion)"  # sizes are those that the log has
     r"|.*/ledger/(balances|journal)"  # accounts are those of the chart

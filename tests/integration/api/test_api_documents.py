@@ -3,20 +3,25 @@
 Subjects: api.routes.documents, api.documents, api.schemas.documents, scripts.documents.
 """
 
+import json
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
 import httpx
 import pytest
+from eth_account.messages import encode_typed_data
 
 from api.auth_access import Access
 from api.context import Deps
 from api.documents import DocumentDesk
 from contracts.event_spec import ContractName
-from contracts.evm import ZERO_ADDRESS
+from contracts.evm import ZERO_ADDRESS, Address
 from contracts.operations import payout_operation_id
 from scripts.documents import BatchDocuments
+from settlement.payouts.acceptance import proof_problems
+from settlement.payouts.adapters.signed_document_file import read_signed_document
 from settlement.payouts.documents import list_id_of
 from tests.access_builders import DOMAIN, NOT_LIMITED, ORIGIN, Person, signed_in
 from tests.api_client import APIClient, problem_of, running_api
@@ -52,6 +57,21 @@ class Office:
         headers = {} if who is None else self.cookies[who]
         return self.api.post(PATH, json=document, headers=headers)
 
+    def sign(self, who: Person | None, digest: str, signature: str) -> httpx.Response:
+        headers = {} if who is None else self.cookies[who]
+        body = {"signature": signature}
+        return self.api.post(f"{PATH}/{digest}/signatures", json=body, headers=headers)
+
+    def read(self, who: Person | None, digest: str, what: str) -> httpx.Response:
+        headers = {} if who is None else self.cookies[who]
+        return self.api.get(f"{PATH}/{digest}/{what}", headers=headers)
+
+    def signature(self, who: Person, digest: str) -> str:
+        """As a wallet makes it, from what the API says is to be signed."""
+        typed_data = self.read(who, digest, "message").json()
+        signed = who.account.sign_message(encode_typed_data(full_message=typed_data))
+        return "0x" + bytes(signed.signature).hex()
+
     def accept(self, who: Person | None, digest: str) -> httpx.Response:
         headers = {} if who is None else self.cookies[who]
         return self.api.post(f"{PATH}/{digest}/acceptance", headers=headers)
@@ -59,11 +79,18 @@ class Office:
 
 @pytest.fixture
 def office(world: World, deps: Deps) -> Iterator[Office]:
+    with opened_office(world, deps, None) as one:
+        yield one
+
+
+@contextmanager
+def opened_office(world: World, deps: Deps, signers: frozenset[Address] | None) -> Iterator[Office]:
+    """The API with a desk for documents."""
     settlement = replace(
         world.settlement, payments={ContractName.PAYOUT_BATCH: BATCH}, tokens=(USD,)
     )
     desk = DocumentDesk(
-        documents=BatchDocuments(world.engine, settlement, BATCH),
+        documents=BatchDocuments(world.engine, settlement, BATCH, signers),
         persons={ANN.address: "ann", BEN.address: "ben"},
     )
     ours = replace(
@@ -169,3 +196,44 @@ def test_document__settlement_without_a_batch__not_found(world: World, deps: Dep
         answer = api.post(PATH, json=body(), headers=signed_in(api, ANN))
 
     assert problem_of(answer)[0] == 404
+
+
+def test_signatures__of_both_approvers__shown_in_a_file_that_anybody_can_check(
+    world: World, deps: Deps
+) -> None:
+    """Where the policy wants signatures, nothing is accepted before two approvers have signed."""
+    signers = frozenset({ANN.address, BEN.address})
+    with opened_office(world, deps, signers) as office:
+        digest = office.add(ANN, body()).json()["document"]["digest"]
+        first = office.sign(ANN, digest, office.signature(ANN, digest))
+        early = office.accept(BEN, digest)
+        again = office.sign(ANN, digest, office.signature(ANN, digest))
+        second = office.sign(BEN, digest, office.signature(BEN, digest))
+        accepted = office.accept(BEN, digest)
+        shown = office.read(BEN, digest, "signed")
+
+    assert [one.status_code for one in (first, again, second, accepted)] == [200] * 4
+    assert problem_of(early)[:2] == (409, "not-acceptable")
+    assert "1 of 2" in early.text
+    assert first.json() == again.json()
+    assert shown.json() == second.json()
+    signed = read_signed_document(json.dumps(shown.json()).encode())
+    assert str(signed.document.digest) == digest
+    assert proof_problems(signed, signers) == ()
+
+
+def test_signatures__not_theirs_or_of_nobody_signed_in__refused(office: Office) -> None:
+    digest = office.add(ANN, body()).json()["document"]["digest"]
+    of_ben = office.signature(BEN, digest)
+
+    assert office.sign(None, digest, of_ben).status_code == 401
+    assert problem_of(office.sign(MALLORY, digest, of_ben))[:2] == (403, "not-an-approver")
+    assert problem_of(office.sign(ANN, digest, of_ben))[:2] == (422, "bad-value")
+    assert problem_of(office.sign(ANN, digest, "0x00"))[:2] == (422, "bad-value")
+    unknown = str(name_hash("no document"))
+    assert problem_of(office.sign(BEN, unknown, of_ben))[:2] == (409, "not-acceptable")
+    for what in ("message", "signed"):
+        assert office.read(None, digest, what).status_code == 401
+        assert problem_of(office.read(MALLORY, digest, what))[:2] == (403, "not-an-approver")
+        assert problem_of(office.read(ANN, unknown, what))[:2] == (404, "not-found")
+    assert office.read(ANN, digest, "signed").json()["acceptances"] == []

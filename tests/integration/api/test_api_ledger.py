@@ -1,7 +1,7 @@
 """The journal over HTTP: an auditor recomputes leaves, links and seals from the answers alone.
 
-Subjects: api.ledger, with api.adapters.ledger, api.adapters.account_totals, api.routes.ledger,
-api.schemas.ledger.
+Subjects: api.ledger, with api.adapters.ledger, api.adapters.seals, api.adapters.account_totals,
+api.routes.ledger, api.schemas.ledger.
 The check below is spelled from the description of the answers and imports nothing of the books.
 """
 
@@ -18,6 +18,7 @@ from contracts.evm import Address, Timestamp
 from scripts.bootstrap import open_database
 from scripts.embedded.postgres import PostgresServer
 from settlement.ledger.adapters.seals import SealStore
+from settlement.ledger.adapters.store import LedgerStore
 from settlement.ledger.sealing import seal_step
 from tests.api_client import APIClient, problem_of, running_api
 from tests.ledger_builders import BOOK
@@ -34,6 +35,8 @@ def engine(postgres_server: PostgresServer, _migrated_template: str) -> Iterator
     engine = open_database(url)
     world = StatementWorld(engine)
     world.tell()
+    with engine.begin() as connection:
+        LedgerStore(connection, BOOK).close_period(197001, "ann", Timestamp(31 * 86_400 + 10))
     for book in (BOOK, *world.entries):
         with engine.begin() as connection:
             seal_step(SealStore(connection, book), EPOCHS, entries_max=1000)
@@ -139,10 +142,13 @@ def test_journal__recomputed_from_the_answers_alone__has_every_link_and_seal(
     previous = f"0x{'00' * 32}"
     for seal in seals:
         under = leaves[seal["first_sequence"] - 1 : seal["last_sequence"]]
+        under += [close["leaf"][2:] for close in seal["closes"]]
         assert seal["previous"] == previous
         assert seal["root"] == "0x" + tree_of(previous, under).get_merkle_root()
         previous = seal["root"]
     assert seals
+    months = [close["month"] for seal in seals for close in seal["closes"]]
+    assert months == (["1970-01"] if book == BOOK.contract else [])
 
 
 def test_proof__of_every_sealed_entry__holds_by_its_answer_alone(api: APIClient) -> None:

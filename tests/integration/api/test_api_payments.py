@@ -191,6 +191,8 @@ def test_create_intent__call__pays_it_or_nothing(shop: Shop) -> None:
         ({"amount": "0"}, "amount"),
         ({"amount": 5}, "amount"),
         ({"payee": str(Address(bytes(20)))}, "payee"),
+        ({"payee": str(SPLITTER)}, "payee"),
+        ({"payee": str(USD)}, "payee"),
         ({"until": 1_000}, "until"),
         ({"until": 2**62}, "until"),
         ({"since": 2**40, "until": 2**40 + 1}, "until"),  # nobody would ever forget it

@@ -12,6 +12,7 @@ from contracts.approvals import Approval, AssetTotals
 from contracts.evm import Address, Epoch, Hash32, Timestamp
 from contracts.leaves import Leaf, SplitLine
 from contracts.units import UINT256_MAX, BaseUnits
+from tests.escrow_calls import expire_escrow_call
 
 ASSET = Address(b"\xaa" * 20)
 
@@ -92,7 +93,7 @@ def test_escrow_calls__leaf_of_one_line__equal_web3(contract: type[Contract]) ->
 
     for function, call in (
         ("releaseEscrow", calls.release_escrow_call(item)),
-        ("expireEscrow", calls.expire_escrow_call(item)),
+        ("expireEscrow", expire_escrow_call(item)),
     ):
         assert "0x" + call.hex() == contract.encode_abi(function, args=[arguments])
 

@@ -42,7 +42,15 @@ def test_keccak__empty_input__is_the_known_answer() -> None:
 
 @pytest.mark.parametrize(
     ("text", "about"),
-    [("00", "'00'"), ("", "''"), ("0X00", "'0X00'"), ("0x0", "hex"), ("0xzz", "hex")],
+    [
+        ("00", "'00'"),
+        ("", "''"),
+        ("0X00", "'0X00'"),
+        ("0x0", "hex"),
+        ("0xzz", "hex"),
+        ("0x00 11", "white space in '0x00 11'"),
+        ("0x00\n", "white space"),
+    ],
 )
 def test_bytes_from_hex__other_text__refused(text: str, about: str) -> None:
     with pytest.raises(ValueError, match=about):

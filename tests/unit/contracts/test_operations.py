@@ -1,14 +1,17 @@
 """Ids and calls of payout lines and tips against vectors that an independent encoder made."""
 
 import json
+import random
 from pathlib import Path
 from typing import Any
 
 import pytest
+from eth_abi.abi import encode
 
 from contracts import calls
 from contracts.evm import Address, ChainId, Epoch, Hash32, keccak
 from contracts.operations import (
+    DOMAIN,
     KIND_PAYOUT,
     KIND_TIP,
     KIND_WITHDRAW,
@@ -105,3 +108,33 @@ def test_operation_id__another_kind__is_another_operation() -> None:
     place: dict[str, Any] = {"chain_id": ChainId(1), "contract": Address(bytes(20))}
 
     assert len({operation_id(kind, Hash32(bytes(32)), 0, **place) for kind in kinds}) == 3
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_operation_id__any_obligation__words_of_the_general_encoder(seed: int) -> None:
+    chosen = random.Random(seed)
+    chain_id, contract = ChainId(chosen.randrange(2**64)), Address(chosen.randbytes(20))
+    kind, list_id = Hash32(chosen.randbytes(32)), Hash32(chosen.randbytes(32))
+    index = chosen.choice([0, 1, chosen.randrange(2**256), 2**256 - 1])
+    work_id, asset = Hash32(chosen.randbytes(32)), Address(chosen.randbytes(20))
+    part = chosen.choice([0, 1, 2**32 - 1])
+
+    types = ("bytes32", "uint256", "address", "bytes32", "bytes32", "uint256")
+    words = encode(types, (bytes(DOMAIN), chain_id, contract, kind, list_id, index))
+    leaf = encode(("bytes32", "uint32", "address"), (work_id, part, asset))
+
+    made = operation_id(kind, list_id, index, chain_id=chain_id, contract=contract)
+    assert made == keccak(words)
+    assert leaf_index(work_id, part, asset) == int.from_bytes(keccak(leaf), "big")
+
+
+@pytest.mark.parametrize("index", [-1, 2**256])
+def test_operation_id__index_that_is_no_uint256__refused(index: int) -> None:
+    with pytest.raises(OverflowError):
+        operation_id(DOMAIN, DOMAIN, index, chain_id=ChainId(1), contract=Address(bytes(20)))
+
+
+@pytest.mark.parametrize("part", [-1, 2**32])
+def test_leaf_index__part_that_is_no_uint32__refused(part: int) -> None:
+    with pytest.raises(OverflowError):
+        leaf_index(DOMAIN, part, Address(bytes(20)))

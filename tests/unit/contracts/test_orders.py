@@ -9,7 +9,7 @@ from eth_account.messages import encode_typed_data
 
 from contracts import orders
 from contracts.evm import ZERO_HASH, Address, ChainId, Hash32, Timestamp, keccak
-from contracts.orders import NO_PERMIT, Order, Payment, Permit
+from contracts.orders import Order, Payment, Permit
 from contracts.typed_data import Domain
 from contracts.units import BaseUnits
 
@@ -121,7 +121,6 @@ def test_consumed_key__another_payer__is_another_key() -> None:
 
     assert orders.consumed_key(CREATOR, ORDER.order_id) != mine
     assert orders.consumed_key(PAYER, ORDER.subject) != mine
-    assert orders.payment_hash_call(PAYER, ORDER.order_id)[4:] == mine
 
 
 def test_event_id__another_creator__is_another_event() -> None:
@@ -141,7 +140,6 @@ def test_calls__decoded__say_what_they_were_given() -> None:
 
     paid_for = orders.PAY_FOR.decode(orders.pay_for_call(ORDER, b"signature"))
     refunded = orders.REFUND.decode(orders.refund_call(payment))
-    permitted = orders.PAY_WITH_PERMIT.decode(orders.pay_with_permit_call(ORDER, NO_PERMIT))
     redeemed = orders.REDEEM_FOR.decode(
         orders.redeem_for_call(4, PAYER, Timestamp(99), b"signature")
     )
@@ -149,7 +147,6 @@ def test_calls__decoded__say_what_they_were_given() -> None:
     assert paid_for[0][:2] == (bytes(ORDER.order_id), str(PAYER).lower())
     assert paid_for[1:] == (b"signature", (0, 0, 0, bytes(32), bytes(32)))
     assert refunded[0][4:] == (4, 10, 1)
-    assert permitted[0] == paid_for[0]
     assert redeemed == (4, str(PAYER).lower(), 99, b"signature")
     assert orders.REDEEM.decode(orders.redeem_call(4)) == (4,)
 

@@ -7,6 +7,7 @@ import pytest
 from contracts.evm import BlockNumber, BlockRef, Timestamp, keccak
 from indexer.outcomes import (
     Advanced,
+    Backfilled,
     Disputed,
     Finalized,
     Folded,
@@ -16,6 +17,7 @@ from indexer.outcomes import (
     Outcome,
     Proved,
     Rewound,
+    SourcesAdded,
     Waiting,
 )
 from indexer.ranges import BlockRange
@@ -23,6 +25,9 @@ from indexer.status import State, Tally, failed, halted, seen, standing
 
 LIMIT_MS = 1_000
 AT_START = Tally(began_ms=0, moved_at_ms=0, height=None, finalized=None)
+
+
+ADDED = SourcesAdded(addresses=(), logs=3)
 
 
 def block(number: int) -> BlockRef:
@@ -97,7 +102,7 @@ def test_seen__finalized_proved_folded__got_on_in_the_same_state() -> None:
     synced = after(Idle(BlockNumber(12)), at_ms=1)
 
     tally = synced
-    for outcome in (Finalized(block(9)), Proved(blocks(2, 6)), Folded()):
+    for outcome in (Finalized(block(9)), Proved(blocks(2, 6)), Folded(), ADDED):
         tally = seen(tally, outcome, at_ms=500)
 
     assert (tally.finalized, tally.proved) == (9, 4)
@@ -168,3 +173,11 @@ def test_standing__halted_or_disputed__stays_so(tally: Tally) -> None:
     found = standing(tally, at_ms=10 * LIMIT_MS, stalled_after_ms=LIMIT_MS)
 
     assert found == (tally.state, tally.reason)
+
+
+def test_seen__contracts_are_being_added__said_while_the_index_goes_on() -> None:
+    tally = after(Idle(BlockNumber(20)), Backfilled(blocks(0, 5), BlockNumber(20)))
+
+    assert tally.state is State.SYNCED
+    assert tally.reason == "contracts are being added: known up to block 4 of 20"
+    assert after(Backfilled(blocks(0, 5), BlockNumber(20)), ADDED).reason is None

@@ -1,5 +1,6 @@
 """`reconciliation.matching` and `reconciliation.lines`: pairs, and what is wrong with the rest."""
 
+from collections.abc import Generator
 from dataclasses import replace
 
 import pytest
@@ -10,7 +11,7 @@ from contracts.evm import Address, Hash32
 from reconciliation.chain_events import RawLog
 from reconciliation.discrepancy import Discrepancy, Kind
 from reconciliation.lines import Corrections, Surroundings, in_other_assets, judged
-from reconciliation.matching import Booked, Matched, match
+from reconciliation.matching import Booked, Matched, match, uncaused
 from reconciliation.movements import Expected, Movement, log_source_id
 
 ASSET, OTHER = b"\xaa" * 20, b"\xab" * 20
@@ -150,9 +151,69 @@ def test_judged__manual_entry_of_another_sum__still_found() -> None:
     correction = booked(9, Movement(ASSET, 6, "paid_in:1", "cash"))
     corrections = Corrections([correction])
 
-    (found,) = judged((pair(expected(1), wrong),), lambda _: Surroundings(), corrections)
+    found = judged((pair(expected(1), wrong),), lambda _: Surroundings(), corrections)
 
-    assert (found.kind, corrections.cash()) == (Kind.AMOUNT, {Address(ASSET): -6})
+    assert [one.kind for one in found] == [Kind.AMOUNT, Kind.MISSING_ON_CHAIN]
+    assert found[1].subject == f"entry {Hash32(correction.entry_id)}"
+    assert corrections.cash() == {}
+
+
+@pytest.mark.parametrize(
+    ("debit", "credit", "cash", "is_found"),
+    [
+        ("payable:1:a", "unclaimed:b", {}, True),
+        ("unclaimed:a", "surplus", {}, True),
+        ("cash", "surplus", {Address(ASSET): 5}, False),
+        ("unexplained", "cash", {Address(ASSET): -5}, False),
+        ("owed:1:a", "documents:1", {}, False),
+        ("owed:1:a", "unclaimed:b", {}, True),
+    ],
+)
+def test_judged__manual_entry_that_mends_nothing__found_if_the_chain_knows_better(
+    debit: str, credit: str, cash: dict[Address, int], is_found: bool
+) -> None:
+    corrections = Corrections([booked(9, Movement(ASSET, 5, debit, credit))])
+
+    found = judged((), lambda _: Surroundings(), corrections)
+
+    assert [one.kind for one in found] == [Kind.MISSING_ON_CHAIN] * is_found
+    assert corrections.cash() == cash
+
+
+def test_judged__reversed_by_one_manual_entry_and_booked_right_by_another__nothing() -> None:
+    wrong = MOVED._replace(amount=107)
+    corrections = Corrections([booked(8, wrong.reversed()), booked(9, MOVED)])
+
+    found = judged((pair(expected(1), booked(1, wrong)),), lambda _: Surroundings(), corrections)
+
+    assert (found, corrections.uncaused(), corrections.cash()) == ([], [], {})
+
+
+@pytest.mark.parametrize(
+    ("amounts", "asset"), [((100, 31), OTHER), ((101, 30), ASSET), ((101, 31), None)]
+)
+def test_judged__entry_in_two_assets__of_the_asset_that_differs_or_of_all(
+    amounts: tuple[int, int], asset: bytes | None
+) -> None:
+    committed = (MOVED, MOVED._replace(asset=OTHER, amount=30))
+    moved = tuple(one._replace(amount=units) for one, units in zip(committed, amounts, strict=True))
+
+    (found,) = found_in(pair(expected(1, *committed), booked(1, *moved)))
+
+    assert (found.kind, found.asset) == (Kind.AMOUNT, asset)
+
+
+def test_uncaused__entries_of_kinds_that_are_not_read__all_of_them() -> None:
+    class Journal:
+        def kinds(self) -> list[str]:
+            return ["log", "opening", "gas"]
+
+        def entries(self, source_kind: str) -> Generator[Booked]:
+            yield booked({"log": 1, "gas": 2, "opening": 3}[source_kind])
+
+    found = uncaused(Journal(), ("log", "manual"))
+
+    assert [one.block_number for one in found.only_booked] == [2, 3]
 
 
 def test_matched__records__are_values() -> None:

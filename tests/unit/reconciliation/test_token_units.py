@@ -51,3 +51,16 @@ def test_units__answers_of_a_token__believed_if_they_make_sense(
     found = token_units(Client(decimals, symbol), [TOKEN])
 
     assert found == ({} if expected is None else {TOKEN: expected})
+
+
+@pytest.mark.parametrize(
+    ("unit", "amount", "written"),
+    [
+        (AssetUnit("DUSD", 6), 1_234_567, "1.234567"),
+        (AssetUnit("DUSD", 6), -5, "-0.000005"),
+        (AssetUnit("N", 0), 2**256 - 1, str(2**256 - 1)),
+        (AssetUnit("W", 18), 10**18, "1.000000000000000000"),
+    ],
+)
+def test_written__any_amount__every_digit_of_it(unit: AssetUnit, amount: int, written: str) -> None:
+    assert unit.written(amount) == written

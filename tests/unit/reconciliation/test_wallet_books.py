@@ -1,7 +1,7 @@
 """`reconciliation.wallet_books`: gas by transaction, and the coins that are left."""
 
 from collections import Counter
-from collections.abc import Generator, Sequence
+from collections.abc import Collection, Generator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -138,14 +138,17 @@ class Book:
     """`ports.PaymentBook`."""
 
     reached: BlockRef | None
-    kinds: dict[str, list[Booked]]
+    posted: dict[str, list[Booked]]
     wrong_sums: list[Discrepancy] = field(default_factory=list)
 
     def cursor(self) -> BlockRef | None:
         return self.reached
 
     def entries(self, source_kind: str) -> Generator[Booked]:
-        yield from self.kinds.get(source_kind, ())
+        yield from self.posted.get(source_kind, ())
+
+    def kinds(self) -> Collection[str]:
+        return self.posted
 
     def twin(self, booked: Booked) -> Hash32 | None:
         return None

@@ -78,7 +78,7 @@ GROUPS = {
         ),
         *("stop", "submit", "tier"),
     ),
-    "payout document": ("accept", "add", "list"),
+    "payout document": ("accept", "add", "export", "list", "message", "sign", "verify"),
     "reconcile": ("run", "report", "export", "show", "explain", "resolve"),
     "statement": ("show",),
     "export": ("journal",),
@@ -310,6 +310,8 @@ def test_configuration__wrong__every_command_says_so(
     [
         ("payout status 0x12", "OP_ID: '0x12' is not a hash (0x and 64 hexadecimal digits)"),
         ("epoch approve 0 --key-file absent", "--key-file: absent: No such file or directory"),
+        ("worker", str(scripts.errors.NothingConfigured("settlement"))),
+        ("chain audit", str(scripts.errors.NothingConfigured("chain"))),
         ("epoch approve 0 --key-file key", "--key-file: key: not a private key in hexadecimal"),
     ],
 )

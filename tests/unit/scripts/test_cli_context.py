@@ -9,7 +9,7 @@ import pytest
 from contracts.addresses import Settlement
 from contracts.evm import BlockNumber, ChainId
 from scripts.cli.context import chosen, database, print_json
-from scripts.errors import NotConfigured
+from scripts.errors import NotConfigured, NothingConfigured
 from scripts.settings import ChainSettings, Settings, load_settings
 from tests.royalties_builders import SETTLEMENT
 
@@ -57,8 +57,8 @@ def test_chosen__several_or_unknown__names_what_there_is(tmp_path: Path, name: s
         chosen(settings_with(tmp_path, MAIN, OTHER), name)
 
 
-def test_chosen__nothing_configured__says_none(tmp_path: Path) -> None:
-    with pytest.raises(NotConfigured, match="settlements: none"):
+def test_chosen__nothing_configured__says_how(tmp_path: Path) -> None:
+    with pytest.raises(NothingConfigured, match=r"^no settlement is configured: write it in "):
         chosen(settings_with(tmp_path), None)
 
 

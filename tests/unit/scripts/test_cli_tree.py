@@ -23,6 +23,7 @@ from settlement.royalties.tree_profiles import (
     UNISWAP_V1,
     Profile,
 )
+from tests.unit.settlement.royalties.test_tree_claims import distribution
 
 PAIR = ("bytes32", "uint256")
 WHO, WORD = "0x" + "11" * 20, "0x" + "22" * 32
@@ -105,6 +106,21 @@ def test_detect__same_root_sorted_or_not__sorted(tmp_path: Path, count: int) -> 
     code, answer = run(tmp_path, dump_document(tree, types, values), "detect")
 
     assert (code, answer["profiles"]) == (0, ["oz-standard"])
+
+
+@pytest.mark.parametrize("count", [1, 2, 5])
+def test_claims__of_a_distributor__detected_verified_and_proved(tmp_path: Path, count: int) -> None:
+    claims = distribution(count)
+    root = claims["merkleRoot"]
+
+    assert run(tmp_path, claims, "detect") == (0, {"profiles": ["uniswap-v1"], "root": root})
+    assert run(tmp_path, claims, "verify") == (0, {"valid": True})
+    assert run(tmp_path, claims, "verify", "--root", WORD) == (1, {"valid": False})
+    _, proved = run(tmp_path, claims, "prove", "--profile", "uniswap-v1", "--index", "0")
+    assert proved["root"] == root
+    assert run(tmp_path, proved, "verify") == (0, {"valid": True})
+    claims["tokenTotal"] = "0x01"
+    assert run(tmp_path, claims, "verify") == (1, {"valid": False})
 
 
 def test_detect__leaf_hashed_once__unknown(tmp_path: Path) -> None:

@@ -124,6 +124,11 @@ def test_verify__digest_plus_order__exit_2_naming_file_field_and_value(
         (json.dumps(FIRST | {"a": ["0x1"]}), "proof.json: a: "),
         (json.dumps(FIRST | {"b": [["0x1", "0x2"], ["0x1", "-1"]]}), "proof.json: b[1][1]: '-1'"),
         (json.dumps({"digest": "0x1"}), "proof.json: b: 'None' is not a list of two"),
+        (json.dumps({"pi_a": ["1", "2", "1"]}), "is not of a proof as digest, a, b and c"),
+        (json.dumps({"protocol": "plonk"}), "protocol: 'plonk' is not of a proof as digest, a, b"),
+        (json.dumps(FIRST | {"digest": "0X1"}), "proof.json: digest: '0X1' is not 0x and up to 64"),
+        (json.dumps(FIRST | {"digest": "35"}), "proof.json: digest: '35' is not 0x and up to 64"),
+        (json.dumps(FIRST | {"a": ["0x1", "0x2", "0x1"]}), "is not a list of two"),
     ],
 )
 def test_verify__malformed_document__exit_2_and_one_sentence(

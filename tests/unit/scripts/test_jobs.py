@@ -4,9 +4,11 @@ import logging
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import dramatiq
 import pytest
+import redis.exceptions
 from dramatiq.brokers.stub import StubBroker
 
 from scripts.jobs import JobName, declare_jobs, hint, make_broker, make_scheduler
@@ -20,6 +22,12 @@ class Contradiction(Exception):
     """Two facts disagree."""
 
 
+def _join(broker: dramatiq.Broker, worker: dramatiq.Worker) -> None:
+    """Wait for what is in the queue, which the worker may not have fetched yet, then for it."""
+    broker.join(JobName.RECONCILE.value, timeout=60_000)
+    worker.join()
+
+
 @contextmanager
 def working(job: Callable[[str], None]) -> Iterator[Callable[[], None]]:
     """A broker and a worker that know one job; yields a function that hints and waits."""
@@ -31,8 +39,7 @@ def working(job: Callable[[str], None]) -> Iterator[Callable[[], None]]:
 
     def look() -> None:
         hint(broker, JobName.RECONCILE, "demo")
-        broker.join(JobName.RECONCILE.value, timeout=60_000)
-        worker.join()
+        _join(broker, worker)
 
     try:
         yield look
@@ -120,12 +127,42 @@ def test_hints__pile_up_before_a_slow_job__one_look_answers_them() -> None:
     time.sleep(0.01)
     worker = dramatiq.Worker(broker, worker_timeout=10, worker_threads=2)
     worker.start()
-    worker.join()
+    _join(broker, worker)
     hint(broker, JobName.RECONCILE, "demo")
-    worker.join()
+    _join(broker, worker)
     worker.stop()
 
     assert 2 <= len(looks) <= 3  # one or, with two threads at once, two for the fifty; one later
+
+
+class Unreliable(StubBroker):
+    """A queue that is away at times."""
+
+    is_away = True
+
+    def enqueue(
+        self, message: dramatiq.Message[Any], *, delay: int | None = None
+    ) -> dramatiq.Message[Any]:
+        if self.is_away:
+            raise redis.exceptions.ConnectionError("refused")
+        return super().enqueue(message, delay=delay)
+
+
+def test_scheduler__queue_is_away__told_once_until_it_is_back(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    broker = Unreliable()
+    first, second, *_ = make_scheduler(broker, ("a",), interval_ms=500).get_jobs()
+
+    with caplog.at_level(logging.INFO):
+        for is_away in (True, True, False, False, True):
+            broker.is_away = is_away
+            for one in (first, second):
+                one.func(*one.args)
+
+    told = [(one.levelname, one.getMessage(), one.exc_info) for one in caplog.records]
+    away = ("WARNING", "queue is away, no job is hinted at", None)
+    assert told == [away, ("INFO", "queue is back", None), away]
 
 
 def test_scheduler__settlements__every_job_of_each() -> None:

@@ -179,3 +179,29 @@ def test_settings__policy__read_with_everything_else(tmp_path: Path) -> None:
 
     with pytest.raises(ValueError, match=r"policy: write it as a table \[policy\]"):
         load_settings({"QUITTANCE_CONFIG": str(config), "QUITTANCE_DATA_DIR": str(tmp_path)})
+
+
+@pytest.mark.parametrize(
+    ("written", "are_signed", "said"),
+    [
+        ("", False, []),
+        ("signed_documents = false", False, []),
+        ("signed_documents = true", True, []),
+        ('signed_documents = "yes"', False, ["policy.signed_documents: is neither true nor false"]),
+    ],
+)
+def test_policy__signed_documents__off_unless_it_says_so(
+    written: str, are_signed: bool, said: list[str]
+) -> None:
+    settings, problems = read(SECTION + written + ASSET)
+
+    assert settings is not None
+    assert (settings.are_documents_signed, problems) == (are_signed, said)
+
+
+def test_policy__signed_documents_and_one_approver__refused() -> None:
+    one = SECTION.replace(f', ben = "{BEN}"', "") + "signed_documents = true\n"
+
+    _, problems = read(one)
+
+    assert problems == ["policy.approvers: 1 cannot approve, it takes 2"]

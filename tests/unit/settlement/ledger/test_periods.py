@@ -40,7 +40,7 @@ class Periods:
     def first_period(self) -> int | None:
         return self._first
 
-    def close_period(self, period: int, closed_by: str) -> None:
+    def close_period(self, period: int, closed_by: str, booked_at: Timestamp) -> None:
         self.closed.append(period)
 
 

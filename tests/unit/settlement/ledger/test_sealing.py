@@ -10,6 +10,7 @@ from settlement.ledger.errors import JournalDiffers
 from settlement.ledger.journal import EntryStatus
 from settlement.ledger.posting_rules import funded
 from settlement.ledger.seal import (
+    PeriodClose,
     RecordedEntry,
     canonical_bytes,
     leaf_of,
@@ -144,12 +145,48 @@ def test_sealed__without_one_leaf_or_in_another_order__another_root() -> None:
     leaves = [work(number) for number in range(5)]
     fields = {"epoch": Epoch(0), "first_sequence": 1, "ends_at": Timestamp(9)}
     roots = {
-        sealed(each, after=after, **fields).root  # type: ignore[arg-type]
+        sealed(each, (), after=after, **fields).root  # type: ignore[arg-type]
         for each in (leaves, leaves[1:], leaves[:-1], leaves[::-1], [*leaves, leaves[-1]])
         for after in (ZERO_HASH, work(7))
     }
 
     assert len(roots) == 10
+
+
+@pytest.mark.parametrize("entries_max", [1, 100])
+def test_seal__closed_months__under_the_first_seal_that_ends_after_them(entries_max: int) -> None:
+    """Epoch 1 has no entry: what was closed in it waits for the seal of the next."""
+    books = journal(3, 0, 2, 1)
+    times = (50, 100, 250, 350)
+    books.closes = [
+        PeriodClose(197001 + number, "ann", Timestamp(1_000_000 + time), number)
+        for number, time in enumerate(times)
+    ]
+    books.clock = Timestamp(books.clock - 1)
+
+    seal_all(books, entries_max=entries_max)
+
+    assert [(seal.epoch, seal.closes) for seal in books.seals] == [(0, 1), (2, 2)]
+    leaves = [link.leaf for link in books.leaves(Epoch(2))]
+    under = [*leaves, *(close.leaf(BOOK) for close in books.closes[1:3])]
+    assert all(
+        verify_inclusion(prove(link, books.seals[1], under)) for link in books.leaves(Epoch(2))
+    )
+
+
+def test_leaf_of_a_close__any_other_field__another_leaf() -> None:
+    one = PeriodClose(197001, "ann", Timestamp(5), 7)
+    others = (
+        one._replace(period=197002),
+        one._replace(closed_by="ben"),
+        one._replace(booked_at=Timestamp(6)),
+        one._replace(recorded_at_us=8),
+    )
+
+    leaves = {each.leaf(BOOK) for each in (one, *others)}
+    leaves.add(one.leaf(replace(BOOK, contract=ALICE)))
+
+    assert len(leaves) == len(others) + 2
 
 
 def test_canonical_bytes__any_other_field__other_bytes() -> None:

@@ -9,7 +9,12 @@ from contracts.evm import ZERO_ADDRESS, ZERO_HASH, ChainId, Timestamp
 from contracts.units import BaseUnits
 from settlement.errors import BadValue, UnknownName
 from settlement.payments.families import family_named
-from settlement.payments.intent import LIFETIME_S_MAX, REFERENCE_LENGTH_MAX, PaymentIntent
+from settlement.payments.intent import (
+    LIFETIME_S_MAX,
+    REFERENCE_LENGTH_MAX,
+    SEND_LIFETIME_S_MAX,
+    PaymentIntent,
+)
 from tests.payments_builders import (
     STRANGER,
     TERMS,
@@ -99,6 +104,7 @@ def test_fee__quoted_terms__the_fee_on_top() -> None:
         (PPV, {"until": 1_000}, "until"),
         (PPV, {"since": -1}, "until"),
         (PPV, {"until": 1_001 + LIFETIME_S_MAX}, "until"),
+        (SEND, {"until": 1_001 + SEND_LIFETIME_S_MAX}, "until"),
         (PPV, {"since": 2**63 - 2, "until": 2**63}, "until"),
         (PPV, {"reference": ""}, "reference"),
         (PPV, {"reference": "x" * (REFERENCE_LENGTH_MAX + 1)}, "reference"),

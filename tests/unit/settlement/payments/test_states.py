@@ -49,7 +49,7 @@ def test_standing__verified__terminal_only_if_final_in_the_index(
     level: Level, source: Source, is_past: bool
 ) -> None:
     standing = standing_of_mined(
-        level, is_verified=True, is_canonical=True, source=source, is_over=is_past
+        level, is_verified=True, is_canonical=True, source=source, is_ruled_out=is_past
     )
 
     assert standing.state in LIVE
@@ -70,7 +70,7 @@ def test_standing__refused__ends_with_its_block_or_its_time(
     level: Level, source: Source, is_past: bool, is_terminal: bool
 ) -> None:
     standing = standing_of_mined(
-        level, is_verified=False, is_canonical=True, source=source, is_over=is_past
+        level, is_verified=False, is_canonical=True, source=source, is_ruled_out=is_past
     )
 
     assert standing == Standing(State.REFUSED, is_terminal)
@@ -83,7 +83,7 @@ def test_standing__block_was_replaced__gone(is_verified: bool) -> None:
         is_verified=is_verified,
         is_canonical=False,
         source=Source.FACTS,
-        is_over=False,
+        is_ruled_out=False,
     )
 
     assert standing == Standing(State.GONE, False)

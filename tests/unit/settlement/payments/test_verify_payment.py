@@ -10,7 +10,7 @@ from itertools import pairwise
 
 import pytest
 
-from contracts.evm import Hash32
+from contracts.evm import BlockNumber, Hash32
 from contracts.units import BaseUnits
 from settlement.errors import ChainUnavailable
 from settlement.payments.claiming import is_payment
@@ -178,36 +178,35 @@ def test_look__never_mined_and_its_time_is_over__expired(office: Office) -> None
     assert office.look_again() == 0
 
 
-def test_look__transfer_without_order_and_a_node_that_is_behind__not_given_up() -> None:
-    """The index is past the intent's time, and cannot find a transfer that names no order."""
-    intent = intent_of(SEND)
-    node = FakeNode(reached=heights(head=190, final=110))
-    office = Office(index=FakeIndex(reached=heights(head=260, final=200)), node=node)
-    office.desk.declare(intent)
-
-    waiting = submitted(office, intent=intent)
-    node.reached = heights(head=260, final=200)
-    node.mine(TX, 150, paying_log(intent))
+def test_look_again__paid_after_it_had_expired__said_to_be_due_back(office: Office) -> None:
+    """The end of the wait is no end of the money that comes later."""
+    submitted(office)
+    office.index.reached = heights(head=260, final=200)
     office.look_again()
 
-    assert (waiting.standing.state, waiting.standing.is_terminal) == (State.AWAITED, False)
-    assert submitted(office, intent=intent).is_verified
+    office.index.mine(TX, 250, paying_log(INTENT))
+    office.look_again()
+    office.finalize(250)
+    office.look_again()
+    office.look_again()
 
-
-def test_look__transfer_without_order_that_no_node_has__expired() -> None:
-    intent = intent_of(SEND)
-    late = heights(head=260, final=200)
-    office = Office(index=FakeIndex(reached=late), node=FakeNode(reached=late))
-    office.desk.declare(intent)
-
-    assert submitted(office, intent=intent).standing.state is State.EXPIRED
+    lines = office.store.history(Submission(INTENT.intent_id, TX))
+    assert [(line.state, line.is_terminal) for line in lines] == [
+        (State.AWAITED, False),
+        (State.EXPIRED, True),
+        (State.AWAITED, False),
+        (State.REFUSED, False),
+        (State.REFUSED, True),
+    ]
+    assert lines[-1].outcome is Outcome.UNTIMELY
+    assert office.look_again() == 0
 
 
 def test_look__one_log_two_orders__the_second_is_refused(office: Office) -> None:
     first = intent_of(SEND, reference="first")
     second = intent_of(SEND, reference="second")
     office.node = FakeNode()
-    office.node.mine(TX, 130, paying_log(first))
+    office.node.mine(TX, 141, paying_log(first))
     for one in (first, second):
         office.desk.declare(one)
 
@@ -225,7 +224,7 @@ def test_look__two_equal_transfers_two_orders__one_each(office: Office) -> None:
     first = intent_of(SEND, reference="first")
     second = intent_of(SEND, reference="second")
     office.node = FakeNode()
-    office.node.mine(TX, 130, paying_log(first, log_index=1), paying_log(first, log_index=5))
+    office.node.mine(TX, 141, paying_log(first, log_index=1), paying_log(first, log_index=5))
     for one in (first, second):
         office.desk.declare(one)
 
@@ -441,13 +440,28 @@ def test_look__refunded__the_ruling_says_so(office: Office) -> None:
     office.index.mine(TX, 105, paying_log(INTENT))
     submitted(office)
     assert INTENT.payer is not None
-    office.index.refunded.add((INTENT.order_id, INTENT.payer))
+    office.index.refunded[INTENT.order_id, INTENT.payer] = BlockNumber(107)
 
     found = submitted(office)
 
     assert found.ruling is not None
     assert found.ruling.outcome is Outcome.REFUNDED
     assert states(office) == [State.FINAL]
+
+
+@pytest.mark.parametrize(("number", "outcome"), [(105, Outcome.ACCEPTED), (125, Outcome.REFUNDED)])
+def test_look__refund_that_can_still_go__does_not_end_a_final_history(
+    office: Office, number: int, outcome: Outcome
+) -> None:
+    """Block 110 is final: what is recorded of a final payment is never taken back."""
+    office.index.mine(TX, number, paying_log(INTENT))
+    assert INTENT.payer is not None
+    office.index.refunded[INTENT.order_id, INTENT.payer] = BlockNumber(130)
+
+    found = submitted(office)
+
+    assert found.ruling is not None
+    assert found.ruling.outcome is outcome
 
 
 def test_inspect__intent_not_stored__judged_and_nothing_written() -> None:

@@ -34,7 +34,9 @@ def assembled(
     due: Sequence[Operation], chain: FakeChain | None = None, *, gas_max: int = GAS_MAX
 ) -> list[Assembled | Held]:
     one = chain or FakeChain()
-    assembler = Assembler(chain=one, sender=SENDER, head=one.head(), gas_max=gas_max, underway=())
+    assembler = Assembler(
+        chain=one, sender=SENDER, head=one.head(), gas_max=gas_max, underway=(), reverts={}
+    )
     return list(assembler.assembled(due))
 
 
@@ -122,7 +124,9 @@ def test_assembled__nothing_taken__node_not_asked_for_later_groups() -> None:
             return 100_000
 
     one = Counting()
-    assembler = Assembler(chain=one, sender=SENDER, head=one.head(), gas_max=300_000, underway=())
+    assembler = Assembler(
+        chain=one, sender=SENDER, head=one.head(), gas_max=300_000, underway=(), reverts={}
+    )
 
     next(assembler.assembled([operation(index) for index in range(9)]))
 

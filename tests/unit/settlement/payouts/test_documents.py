@@ -1,6 +1,7 @@
 """Documents of lines: what can be read, and what the same name may stand for."""
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -22,6 +23,7 @@ from settlement.payouts.documents import (
     PayoutDocument,
     list_id_of,
     op_ids_of,
+    require_distinct,
     require_payable,
     require_same,
     settled_lines,
@@ -139,6 +141,38 @@ def test_require_payable__other_place_or_asset__each_named() -> None:
     )
 
 
+def test_require_payable__payee_that_is_a_token__refused_whatever_the_line_pays() -> None:
+    """A token keeps what it is paid, for ever."""
+    found = read(line(asset=str(ZERO_ADDRESS), payee=str(TOKEN)), line())
+
+    with pytest.raises(BadDocument) as caught:
+        require_payable(found, chain_id=CHAIN, contract=BATCH, assets=[TOKEN])
+
+    assert caught.value.problems == (f"lines[0].payee: {TOKEN} is a token, and keeps what it gets",)
+
+
+@pytest.mark.parametrize(
+    ("known", "is_fine"),
+    [
+        (["grants-2026-11"], True),
+        (["grants-2026-12", "grants-2026-1"], True),
+        (["Grants-2026-11"], False),
+        (["grants_2026/11"], False),
+        (["other", "GRANTS.2026.11"], False),
+    ],
+)
+def test_require_distinct__names_alike__one_list_and_not_owed_twice(
+    known: list[str], is_fine: bool
+) -> None:
+    one = read()
+
+    if is_fine:
+        require_distinct(one, known)
+        return
+    with pytest.raises(DocumentConflict, match=re.escape(repr(known[-1]))):
+        require_distinct(one, known)
+
+
 def test_require_payable__tokens_and_native_coin__fine() -> None:
     found = read(line(), line(asset=str(ZERO_ADDRESS)))
 
@@ -210,3 +244,26 @@ def test_settled_lines__document_that_ends_before_a_line_that_was_paid__conflict
 
     with pytest.raises(DocumentConflict, match="it has no such line"):
         settled_lines(given, [ended(given, 1)])
+
+
+@pytest.mark.parametrize(
+    ("source", "said"),
+    [
+        pytest.param(
+            spelled().replace(b'"amount": "5"', b'"amount": "5", "amount": "500"'),
+            "'amount' stands twice",
+            id="who reads the first amount accepts what pays the second",
+        ),
+        pytest.param(
+            spelled().replace(b"{", b'{"list": "another", ', 1), "'list' stands twice", id="list"
+        ),
+        pytest.param(b"[" * 100_000, "it is no JSON", id="brackets without end"),
+        pytest.param(
+            spelled(line(amount=str(UINT256_MAX)), line(amount="1")),
+            f"lines: they sum to more of {TOKEN} than there can be",
+            id="more than there can be of anything",
+        ),
+    ],
+)
+def test_read__two_meanings_or_none__refused(source: bytes, said: str) -> None:
+    assert any(said in one for one in problems(source)), problems(source)

@@ -12,6 +12,7 @@ from settlement.payouts.gas import (
     FeeQuote,
     fee_for,
     gas_limit,
+    noop_gas_limit,
     outbidding_fee,
     replacement_fee,
 )
@@ -135,6 +136,16 @@ def test_replacement_fee__again_and_again__seven_times_from_the_highest_first_bi
     assert len(bids) == 1 + 7 + 1
 
 
+@pytest.mark.parametrize(
+    ("estimate", "expected"),
+    [(20_000, 21_000), (21_000, 21_000), (21_001, 26_251), (90_000, 112_500), (10**6, 500_000)],
+)
+def test_noop_gas_limit__estimate__exact_or_a_quarter_more_up_to_the_budget(
+    estimate: int, expected: int
+) -> None:
+    assert noop_gas_limit(estimate, gas_max=500_000) == expected
+
+
 def test_gas_limit__estimate__a_quarter_more_up_to_the_protocol_cap() -> None:
     assert gas_limit(100_000) == 125_000
     assert gas_limit(16_000_000) == TRANSACTION_GAS_MAX
@@ -145,6 +156,7 @@ def test_gas_limit__estimate__a_quarter_more_up_to_the_protocol_cap() -> None:
     [
         pytest.param(fee(1000, 10), 1, 1, fee(1000, 11), id="the fee at its cap, the tip grows"),
         pytest.param(fee(910, 10), 1, 50, fee(1000, 50), id="no tenth left below the cap"),
+        pytest.param(fee(100, 10), 1, 1, fee(110, 11), id="a tenth left: as any replacement"),
         pytest.param(fee(2000, 10), 1, 1, fee(1000, 11), id="the cap was lowered since"),
         pytest.param(
             fee(1000, 91), 1, 1, FeeAboveCap(needed_wei=101, cap_wei=100), id="tip above its cap"

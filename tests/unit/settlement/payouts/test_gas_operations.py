@@ -7,7 +7,6 @@ import pytest
 from contracts.calls import (
     LinePayment,
     Withdrawal,
-    expire_escrow_call,
     pay_batch_call,
     pay_tips_call,
     withdraw_batch_call,
@@ -24,6 +23,7 @@ from contracts.units import BaseUnits
 from settlement.payouts.gas_operations import operations_of
 from settlement.payouts.operation import Kind
 from settlement.payouts.record_gas import MinedTransaction
+from tests.escrow_calls import expire_escrow_call
 
 CHAIN, CONTRACT, ASSET = ChainId(31337), Address(b"\xcc" * 20), Address(b"\xaa" * 20)
 LIST = Hash32(b"\x11" * 32)

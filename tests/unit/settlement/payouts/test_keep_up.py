@@ -44,7 +44,8 @@ def sending(one: World, signer: FakeSigner | None = None) -> Sending:
         chain=one.chain,
         store=one.store,
         signer=signer or FakeSigner(),
-        head=BlockNumber(1),
+        head=one.chain.block(0),
+        gas_max=10**6,
     )
 
 
@@ -66,6 +67,8 @@ def kept(
     pending: int = NEW,
     next_nonce: int = NEW,
     signer: FakeSigner | None = None,
+    head_count: int = 0,
+    head_number: int = 1,
 ) -> Kept:
     """One pass; `carried` is what is not over, by nonce."""
     return keep_up(
@@ -79,9 +82,9 @@ def kept(
             receipts={},
             known=frozenset(one.chain.mempool),
         ),
-        counts=Counts(finalized=0, head=0, pending=pending),
+        counts=Counts(finalized=0, head=head_count, pending=pending),
         market=Market(
-            head=BlockNumber(1),
+            head=BlockNumber(head_number),
             quote=FeeQuote(base_fee_wei=base_fee, tip_wei=10**8),
             caps=FeeCaps(max_fee_wei=10**11, tip_wei=10**9),
             replace_after_blocks=5,
@@ -175,6 +178,21 @@ def test_keep_up__adopted_nonces__only_the_first_that_nothing_waits_for_is_fille
     (filler,) = world.store.transactions[NEW:]
     assert (filler.nonce, filler.is_noop, fills.replaced) == (4, True, (filler.tx_hash,))
     assert fills.is_unsettled
+
+
+def test_keep_up__forgotten_one_left_in_the_pool_near_the_cap__outbid_all_the_same(
+    world: World,
+) -> None:
+    """A first bid leaves no tenth below the cap from a base fee of cap / 2.2 on."""
+    adopt(world, next_nonce=4)
+
+    done = kept(
+        world, *ALL, base_fee=6 * 10**10, head_count=3, pending=4, next_nonce=4, head_number=5
+    )
+
+    (filler,) = world.store.transactions[NEW:]
+    assert (filler.nonce, filler.is_noop, filler.max_fee_wei) == (3, True, 10**11)
+    assert done.above_cap is None
 
 
 def test_keep_up__gap_while_fees_are_above_the_cap__not_filled(world: World) -> None:

@@ -5,7 +5,16 @@ Subject: settlement.payouts.other_keys.
 
 from contracts.evm import Address
 from settlement.payouts.operation import Fate
-from tests.fakes_payout_chain import SENDER, FakeBooks, World, operation, withdrawal
+from settlement.payouts.view import OwnCheck
+from tests.fakes_payout_chain import (
+    SENDER,
+    FakeBooks,
+    World,
+    line,
+    operation,
+    payment,
+    withdrawal,
+)
 
 NEXT_KEY = Address(b"\x5f" * 20)
 
@@ -77,3 +86,22 @@ def test_tick__key_replaced_and_the_contract_paused__nothing_sent_for_it() -> No
     one.chain.moods = {"paused"}
 
     assert one.submitter.tick().sent_again == ()
+
+
+def test_tick__float_promised_to_what_another_key_has_waiting__not_promised_twice() -> None:
+    """The batch is one: beyond its float the whole call reverts, and its gas is lost."""
+    one = World(books=FakeBooks(payments=[payment(0)]))
+    one.chain.float_units = 150
+    one.chain.mine()
+    one.submitter.tick()
+    one.key = NEXT_KEY
+    one.books.payments.append(payment(1))
+
+    waits = one.submitter.tick()
+    one.chain.set_float(301)
+    one.chain.mine()
+    goes_on = one.submitter.tick()
+
+    (held,) = waits.held
+    assert (held.op_id, held.objection.check) == (line(payment(1)).op_id, OwnCheck.FLOAT)
+    assert (len(waits.signed), len(goes_on.signed)) == (0, 1)

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from contracts.evm import Address, BlockNumber, ChainId, Hash32
+from contracts.evm import Address, ChainId, Hash32
 from settlement.errors import NonceTaken, SignatureMismatch
 from settlement.payouts.gas import Fee
 from settlement.payouts.operation import SignedTransaction, TransactionDraft
@@ -22,7 +22,6 @@ from tests.fakes_payout_chain import (
 
 FEE = Fee(max_fee_wei=100, tip_wei=10)
 HIGHER = Fee(max_fee_wei=110, tip_wei=11)
-HEAD = BlockNumber(7)
 
 
 def sending(world: World, signer: FakeSigner | None = None) -> Sending:
@@ -31,13 +30,15 @@ def sending(world: World, signer: FakeSigner | None = None) -> Sending:
         chain=world.chain,
         store=world.store,
         signer=signer or FakeSigner(),
-        head=HEAD,
+        head=world.chain.head(),
+        gas_max=10**6,
     )
 
 
 def planned() -> World:
     world = World()
     world.store.plan([operation()])
+    world.chain.mine()
     return world
 
 
@@ -58,7 +59,7 @@ def test_anew__next_nonce__stored_with_what_it_carries_and_sent() -> None:
         50_000,
         10,
     )
-    assert world.store.signed_at == {tx_hash: HEAD}
+    assert world.store.signed_at == {tx_hash: 1}
     assert world.store.inclusions == {(operation().op_id, SENDER, 0)}
     assert list(world.chain.mempool) == [tx_hash]
 

@@ -15,8 +15,9 @@ from settlement.errors import (
     OperationConflict,
     SignatureMismatch,
 )
-from settlement.payouts.gas import FeeQuote
+from settlement.payouts.gas import TRANSACTION_GAS_MAX, FeeQuote
 from settlement.payouts.operation import Fate, SignedTransaction, TransactionDraft
+from settlement.payouts.preview import preview
 from settlement.payouts.report import Stop
 from tests.fakes_payout_chain import (
     ADOPTION_BORDERS,
@@ -225,6 +226,42 @@ def test_tick__reverts_for_ever__exhausted_then_one_more_now_and_then_until_it_p
     one.settle(rounds=12)
     assert fates(one)[-1] is Fate.SETTLED
     assert one.second_payments() == 0
+
+
+def test_tick__call_reverts_though_the_node_said_it_would_pay__in_smaller_company_next() -> None:
+    """What spoils a call without showing in any question to a node keeps nobody else waiting."""
+    one = world(leaves=20)
+    one.limits = replace(one.limits, gas_max=TRANSACTION_GAS_MAX)
+    one.submitter.tick()
+    sizes = [len(one.store.transactions)]
+
+    for _ in range(2):
+        one.chain.mine(failing=True)
+        one.chain.finalize()
+        foreseen = preview(one.submitter, one.store)
+        report = one.submitter.tick()
+        sizes.append(len(report.signed))
+        assert foreseen is not None
+        assert len(foreseen.proposed) >= len(report.signed)
+
+    assert sizes == [1, 2, 4]
+
+
+@pytest.mark.parametrize("intrinsic_gas", [21_000, 90_000])
+def test_tick__no_op_where_nothing_costs_more_gas__is_given_it(intrinsic_gas: int) -> None:
+    """Data of the chain below is paid in gas on some: 21,000 would be refused for ever."""
+    one = world()
+    one.chain.intrinsic_gas = intrinsic_gas
+    one.submitter.tick()
+    one.chain.drop_mempool()
+    one.chain.withdraw_elsewhere(withdrawal(0))
+    one.chain.finalize()
+
+    one.settle(rounds=2)
+
+    noop = one.store.transactions[-1]
+    assert (noop.is_noop, noop.gas) == (True, 21_000 if intrinsic_gas == 21_000 else 112_500)
+    assert one.chain.effects().counts[SENDER] == 1
 
 
 def test_tick__verdict_after_planning__held_then_paid() -> None:

@@ -1,12 +1,10 @@
-import json
-
 import pytest
 
 from settlement.royalties.canonical import (
     RepeatedKey,
     canonical_json,
+    json_from_bytes,
     json_lines,
-    without_repeated_keys,
 )
 
 
@@ -27,8 +25,41 @@ def test_json_lines__each_line__ended() -> None:
     assert json_lines([]) == b""
 
 
-def test_without_repeated_keys__twice__refused() -> None:
+def test_json_from_bytes__key_twice__refused() -> None:
     with pytest.raises(RepeatedKey, match="'a' stands twice") as refused:
-        json.loads('{"a":"1","a":"1"}', object_pairs_hook=without_repeated_keys)
+        json_from_bytes(b'{"a":"1","a":"1"}')
 
     assert refused.value.key == "a"
+
+
+@pytest.mark.parametrize("opening", [b"[", b'{"a":', b'[{"a":'])
+def test_json_from_bytes__brackets_without_end__refused_before_they_are_followed(
+    opening: bytes,
+) -> None:
+    """As parameters on the chain they would end every process that computes the epoch."""
+    with pytest.raises(ValueError, match="more than 64 deep"):
+        json_from_bytes(opening * 200_000)
+
+
+def test_json_from_bytes__as_deep_as_allowed__read() -> None:
+    data = b"[" * 64 + b"]" * 64
+
+    assert canonical_json(json_from_bytes(data)) == data
+    with pytest.raises(ValueError, match="deep"):
+        json_from_bytes(b"[" + data + b"]")
+
+
+@pytest.mark.parametrize(
+    ("data", "about"),
+    [
+        (b'"\\ud800"', "surrogates"),
+        (b'{"\\udfff":"1"}', "surrogates"),
+        (b"\xff", "decode"),
+        (b"", "Expecting value"),
+        (b"[", "Expecting value"),
+        (b"[01]", "delimiter"),
+    ],
+)
+def test_json_from_bytes__no_text__refused(data: bytes, about: str) -> None:
+    with pytest.raises(ValueError, match=about):
+        json_from_bytes(data)

@@ -13,8 +13,15 @@ from settlement.errors import (
     StoredRootDiffers,
 )
 from settlement.royalties.certificate import Claim, Level
-from settlement.royalties.compute_epoch import NotYetComputable, Wait, compute_epoch, gather
+from settlement.royalties.compute_epoch import (
+    NotYetComputable,
+    Wait,
+    compute_epoch,
+    gather,
+    last_before_start,
+)
 from settlement.royalties.derivation import ComputedEpoch, EpochFacts
+from settlement.royalties.shard_order import shard_order
 from tests.royalties_builders import (
     ANN,
     CLOCK,
@@ -209,6 +216,36 @@ def test_gather__borders__blocks_by_timestamp() -> None:
     assert (facts.frame.boundary, facts.frame.reference) == (boundary, reference)
     assert facts.frame.reference.number == twin.number + 1
     assert facts.frame.last_before_start is None
+
+
+def test_gather__index_begins_before_the_settlement__as_one_that_begins_with_it() -> None:
+    """Who begins with the settlement has no block below it, and verifiers refuse one."""
+    chain = ScriptedChain(first_block_at=CLOCK.start_of(FIRST_EPOCH) - 1)
+    chain.mine(CLOCK.start_of(FIRST_EPOCH) + 1)
+    chain.finish(FIRST_EPOCH)
+    settlement = replace(SETTLEMENT, start_block=BlockNumber(chain.blocks[1].number))
+
+    facts = gather(FIRST_EPOCH, settlement=settlement, source=chain, store=NEW)
+    due = shard_order(FIRST_EPOCH, settlement=settlement, source=chain, shard_count=1)
+
+    assert isinstance(facts, EpochFacts)
+    assert due is not None
+    assert facts.frame.last_before_start is None
+    assert due.order.scope == facts.frame.scope
+
+
+def test_last_before_start__the_start_block_itself__counts() -> None:
+    chain = chain_past(NEXT)
+    (first, *_) = chain.blocks
+
+    found = last_before_start(
+        NEXT, clock=CLOCK, upto=chain.blocks[-1], source=chain, start_block=first.number
+    )
+
+    assert found is not None
+    assert found.timestamp < CLOCK.start_of(NEXT)
+    only = last_before_start(NEXT, clock=CLOCK, upto=first, source=chain, start_block=first.number)
+    assert only == first
 
 
 def test_gather__epoch_without_blocks__borders_before_it() -> None:

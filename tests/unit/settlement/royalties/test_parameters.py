@@ -94,6 +94,8 @@ def test_parameters__wrong_field__named(changes: dict[str, Any], message: str) -
         (b'{"k_ppm":"1","k_ppm":"2"}', "JSON .*k_ppm"),
         (b"[]", "an object"),
         (parameters_json() + b" ", "canonical JSON"),
+        (b'{"\\ud800":"1"}', "JSON"),
+        (b"[" * 100_000 + b"]" * 100_000, "JSON"),
     ],
 )
 def test_parameters__not_one_canonical_object__refused(data: bytes, wanted: str) -> None:

@@ -1,15 +1,27 @@
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 
 from settlement.royalties.derivation import EpochFacts, derive, inputs_of, registry_of
-from settlement.royalties.distribution import Distribution, weigh_rows
+from settlement.royalties.distribution import weigh_rows
 from settlement.royalties.parameters import parameters_in_force
 from settlement.royalties.quarantine import accept_usage
 from settlement.royalties.reputation import reputation_of
 from settlement.royalties.rulesets import ruleset_named
+from settlement.royalties.shares import ShareBatch, whole_batch
 from tests.royalties_builders import FIRST_EPOCH, facts_of, sample_chain
 from tests.ruled_epochs import everything
+
+
+def in_ranges(whole: ShareBatch) -> Iterator[ShareBatch]:
+    """The same fees and rows, a batch for each subscriber and asset, and empty ones between."""
+    for subscriber in sorted({fee.subscriber for fee in whole.fees}):
+        for asset in sorted({fee.asset for fee in whole.fees}):
+            yield ShareBatch(
+                [fee for fee in whole.fees if (fee.subscriber, fee.asset) == (subscriber, asset)],
+                [row for row in whole.rows if (row.subscriber, row.asset) == (subscriber, asset)],
+            )
+            yield ShareBatch([], [])
 
 
 def sample() -> EpochFacts:
@@ -31,12 +43,12 @@ def test_reputation_of__whole_epoch__what_the_ruleset_itself_says(
 
     shared = ruleset_named(parameters.ruleset).allocate(everybody, accepted.usage, weights)
 
-    found = reputation_of(derive(facts).distribution)
+    whole = whole_batch(derive(facts).distribution.allocations)
+    found = reputation_of([whole])
+    assert found == reputation_of(in_ranges(whole))
     assert list(found.items()) == list(shared.reputation.items())
     assert max(one.distinct_users for one in found.values()) > 1
 
 
 def test_reputation_of__nobody_paid__empty() -> None:
-    empty = Distribution(totals=(), leaves=(), allocations=(), quarantine=())
-
-    assert reputation_of(empty) == {}
+    assert reputation_of([]) == reputation_of([ShareBatch([], [])]) == {}

@@ -1,0 +1,49 @@
+"""Queries whose parameters nobody reads. Subject: api.query_parameters."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from api.context import Deps, Limits
+from contracts.evm import Timestamp
+from tests.api_client import APIClient, problem_of, running_api
+
+
+@pytest.fixture(scope="module")
+def api() -> Iterator[APIClient]:
+    """An app without a database: these requests end before it is asked."""
+    deps = Deps(
+        database_url="host=/nonexistent",
+        chain_ids=(),
+        settlements=(),
+        now=lambda: Timestamp(0),
+        head_of=None,
+        limits=Limits(),
+    )
+    with running_api(deps) as client:
+        yield client
+
+
+@pytest.mark.parametrize(
+    ("path", "field", "detail"),
+    [
+        ("/epochs?next_cursor=x", "next_cursor", "no such parameter here; known: cursor, limit"),
+        ("/settlements?limit=1", "limit", "no such parameter here; known: none"),
+        ("/epochs?limit=1&limit=2", "limit", "given twice"),
+        ("/proofs/0/1?assett=0x", "assett", "no such parameter here; known: asset, part"),
+        ("/entitlements/0/1?at=2", "at", "no such parameter here; known: none"),
+        ("/settlements/main/epochs?page=2", "page", "no such parameter here; known: cursor, limit"),
+    ],
+)
+def test_query__parameter_that_nobody_reads__refused(
+    path: str, field: str, detail: str, api: APIClient
+) -> None:
+    answer = api.get(f"/v1{path}")
+
+    assert problem_of(answer) == (422, "bad-value", [field])
+    assert answer.json()["detail"] == f"{field}: {detail}"
+
+
+@pytest.mark.parametrize("path", ["/v1/settlements", "/v1/settlements?", "/healthz?at=1"])
+def test_query__none_or_of_a_monitor__answered(path: str, api: APIClient) -> None:
+    assert api.get(path).status_code == 200
