@@ -135,8 +135,10 @@ WHOLE: Final = """
             WHERE chain_id = $1 AND payer = w.wallet AND subject = w.id
             ORDER BY recorded_at LIMIT 64
         ) i
+        CROSS JOIN LATERAL (
+            SELECT FROM payment_claim c WHERE c.intent_id = i.intent_id LIMIT 1
+        ) claimed
         WHERE i.contract IN ($4, $6)
-          AND EXISTS (SELECT FROM payment_claim c WHERE c.intent_id = i.intent_id)
     ) found
     LEFT JOIN block b ON b.chain_id = $1 AND b.number = found.block_number
     LEFT JOIN block o ON o.chain_id = $1 AND o.number = found.other_block

@@ -1,6 +1,6 @@
 """Processes as children: they stop in order, may be killed, and never outlive their owner.
 
-The child is `quittance schedule` without a settlement: it needs no server, and waits for its end.
+The child is `quittance schedule`: without its broker it says so, and waits for its end.
 """
 
 import os
@@ -13,8 +13,10 @@ from pathlib import Path
 
 import pytest
 
+from contracts.addresses import settlements_to_json
 from scripts.errors import ServerFailed
 from scripts.launcher import OPTION, ChildProcess, running_process, start_process
+from tests.royalties_builders import SETTLEMENT
 
 OWNER = Path(__file__).with_name("launcher_owner.py")
 ROOT = OWNER.parents[2]
@@ -25,8 +27,16 @@ pytestmark = pytest.mark.skipif(not Path("/proc/self").exists(), reason="reads /
 
 @pytest.fixture
 def environ(tmp_path: Path) -> dict[str, str]:
-    """The queue's address is not asked until there is something to enqueue."""
+    """A settlement, and a queue that does not answer."""
+    (tmp_path / "addresses.json").write_text(settlements_to_json((SETTLEMENT,)))
+    config = tmp_path / "quittance.toml"
+    config.write_text(
+        f'[[chain]]\nid = {SETTLEMENT.chain_id}\nname = "test"\nrpc = ["http://127.0.0.1:1"]\n'
+        'start_block = 0\naddresses = "addresses.json"\n'
+        'finality = { tag = "finalized", depth = 12 }\n'
+    )
     return {
+        "QUITTANCE_CONFIG": str(config),
         "PATH": os.defpath,
         "PYTHONPATH": str(ROOT),
         "QUITTANCE_DATA_DIR": str(tmp_path),
@@ -58,7 +68,11 @@ def is_ready(pid: int) -> bool:
 
 def started(environ: dict[str, str], directory: Path) -> ChildProcess:
     child = start_process("schedule", environ=environ, log_file=directory / "schedule.log")
-    wait_until(lambda: is_ready(child.process.pid))
+    try:
+        wait_until(lambda: is_ready(child.process.pid))
+    except BaseException:
+        child.kill()
+        raise
     return child
 
 
@@ -120,12 +134,13 @@ def test_owner__killed__child_stops(environ: dict[str, str], tmp_path: Path) -> 
         stdout=subprocess.PIPE,
         text=True,
     ) as owner:
-        assert owner.stdout is not None
-        child = int(owner.stdout.readline())
-        wait_until(lambda: is_ready(child))
-        assert OPTION.encode() in Path(f"/proc/{child}/cmdline").read_bytes().split(b"\0")
-
-        owner.kill()
+        try:
+            assert owner.stdout is not None
+            child = int(owner.stdout.readline())
+            wait_until(lambda: is_ready(child))
+            assert OPTION.encode() in Path(f"/proc/{child}/cmdline").read_bytes().split(b"\0")
+        finally:
+            owner.kill()
         owner.wait(LIMIT_S)
 
     wait_until(lambda: not is_running(child))
