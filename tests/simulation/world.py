@@ -274,9 +274,11 @@ class World:
             require(is_paused or not is_left_out, f"{one.operation.op_id} was left out in silence")
 
     def open_nonces(self) -> list[tuple[Address, int]]:
-        """Signed nonces of all keys that are not spent at the indexed block, ascending."""
-        spent = self.index.block.state.counts
-        nonces = {(one.sender, one.nonce) for one in self.database.store.transactions}
+        """Nonces of all keys, signed or adopted, not spent at the indexed block; ascending."""
+        spent, store = self.index.block.state.counts, self.database.store
+        nonces = {(one.sender, one.nonce) for one in store.transactions}
+        for one in store.adoptions:
+            nonces |= {(one.sender, nonce) for nonce in range(one.first_nonce, one.next_nonce)}
         return sorted((sender, nonce) for sender, nonce in nonces if nonce >= spent[sender])
 
     def left_to_do(self) -> str | None:
