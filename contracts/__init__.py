@@ -19,6 +19,7 @@ Membership rule: a thing lives here only if it has a counterpart in Solidity or 
 | `money_events.py` | events of `IEpochPayouts.sol` that move money |
 | `approvals.py` | `EpochPayouts.Approval` and its EIP-712 digest |
 | `typed_data.py` | the EIP-712 messages of registry and attestor |
+| `canonical.py` | the bytes that `manifestDigest` is of, and those in `RulesetParameters.sol` |
 | `addresses.py` | deployments: `addresses/<chain_id>.json` |
 | `columns.py` | the Postgres spelling of the types above (edge) |
 | `wire.py` | the JSON spelling of the types above (edge) |

@@ -78,6 +78,7 @@ def chain_check(chain: ChainSettings, settlement: Settlement) -> RPCChainCheck:
         finality_tag=chain.finality_tag,
         finality_depth_blocks=chain.finality_depth_blocks,
         log_range_blocks=_LOG_RANGE_BLOCKS,
+        told=EndpointAddress.of(chain.rpc[0]).without_secrets,
     )
 
 

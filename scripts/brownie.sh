@@ -7,16 +7,8 @@ usage="usage: scripts/brownie.sh CONFIG.toml [FILE.py …]"
 [ $# -gt 0 ] && [ -f "$1" ] || { echo "brownie: $usage" >&2 && exit 2; }
 for file; do set -- "$@" "$(realpath "$file")" && shift; done
 cd "$(dirname "$0")/.."
-[ -x .venv/bin/python ] || scripts/setup.sh
-
-wanted="$(git hash-object scripts/brownie-requirements.txt) $(cat .venv/stamp 2>/dev/null)"
-if [ "$(cat .venv-brownie/stamp 2>/dev/null)" != "$wanted" ]; then
-    echo "brownie: installing (about a minute the first time)" >&2
-    .venv/bin/python -m venv --clear .venv-brownie
-    .venv-brownie/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes \
-        --requirement scripts/brownie-requirements.txt
-    echo "$wanted" >.venv-brownie/stamp
-fi
+. scripts/tool_environment.sh
+tool_environment brownie
 
 program=$(cat <<'PYTHON'
 import code, json, pathlib, sys, tomllib

@@ -6,7 +6,7 @@
 # by a fixed seed: about a minute a module instead of many. Nothing is left in the tree.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-[ -x .venv/bin/python ] || scripts/setup.sh
+. scripts/tool_environment.sh
 root=$PWD
 show=false sample=0
 while :; do
@@ -17,17 +17,12 @@ while :; do
     esac
 done
 
-wanted="$(git hash-object scripts/mutate-requirements.txt) $(cat .venv/stamp 2>/dev/null)"
-if [ "$(cat .venv-mutate/stamp 2>/dev/null)" != "$wanted" ]; then
-    echo "mutate: installing mutmut (about a minute the first time)" >&2
-    .venv/bin/python -m venv --clear .venv-mutate
-    .venv-mutate/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes \
-        --requirement scripts/mutate-requirements.txt
-    # Everything else is that of .venv; not the project itself, which a tree of its own holds.
+# Everything else is that of .venv; not the project itself, which a tree of its own holds.
+see_our_packages() {
     .venv/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))' \
         >"$(.venv-mutate/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/venv.pth"
-    echo "$wanted" >.venv-mutate/stamp
-fi
+}
+tool_environment mutate see_our_packages
 
 pure_modules() {
     .venv/bin/python - <<'PYTHON'

@@ -35,7 +35,7 @@ class TopLevel:
         """Text, or None where there is none."""
         value = self.environ.get(f"QUITTANCE_{name.upper()}") or self.document.get(name)
         if value is not None and not isinstance(value, str):
-            self.problems.append(f"{name}: {value!r} is not text")
+            self.problems.append(f"{name}: {spelled(value)} is not text")
             return None
         return value
 
@@ -57,7 +57,7 @@ class TopLevel:
         if value is None:
             return None
         if not _is_whole(value):
-            self.problems.append(f"{name}: {value!r} is not a whole number")
+            self.problems.append(f"{name}: {spelled(value)} is not a whole number")
             return None
         number = int(str(value))
         if number < least or (most is not None and number > most):
@@ -71,13 +71,15 @@ class TopLevel:
         if not path:
             value = self.environ.get(f"QUITTANCE_{name.upper()}")
             return Secret(value) if value else None
+        # What is no path may be the secret itself, in the wrong variable.
+        place = f"QUITTANCE_{name.upper()}_FILE: {path if '/' in path else 'the value'}"
         try:
             return Secret(Path(path).read_text().strip())
         except OSError as error:
-            self.problems.append(f"QUITTANCE_{name.upper()}_FILE: {path}: {error.strerror}")
+            self.problems.append(f"{place}: {error.strerror}")
         except UnicodeDecodeError:
             # The cause would show the key.
-            self.problems.append(f"QUITTANCE_{name.upper()}_FILE: {path}: not text")
+            self.problems.append(f"{place}: not text")
         return None
 
 
@@ -135,8 +137,14 @@ class Table:
         value: _Value = self.content[name]
         if is_right(value):
             return value
-        self.reject(name, f"{value!r} is not {wanted}")
+        self.reject(name, f"{spelled(value)} is not {wanted}")
         return empty
+
+
+def spelled(value: object) -> str:
+    """The value, unless an address may be in it: some hold a key or a password."""
+    text = repr(value)
+    return "the value" if "/" in text or "@" in text else text
 
 
 def _is_whole(value: object) -> bool:

@@ -5,6 +5,7 @@ chain configured only the development chain runs. With one configured, nothing t
 money has a default: the fee cap and the signer must be named before a payout is sent.
 """
 
+import re
 import tomllib
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 AddressBook = Callable[[ChainId], tuple[Settlement, ...]]
 """The settlements of one chain."""
 
+_NOT_ENCODED = re.compile(r"\s|%(?![0-9A-Fa-f]{2})|//[^/?]*@[^/?]*@")
 _FINALITY_TAGS = ("finalized", "none")
 LEVELS = ("none", "headers", "receipts")
 _PROFILES = tuple(profile.name for profile in CHAIN_PROFILES)
@@ -136,7 +138,7 @@ def load_settings(
     paying = tuple(chain.id for chain in chains if chain.settlements)
     settings = Settings(
         data_directory=data_directory(environ),
-        database_url=reader.url("database_url", "postgresql://"),
+        database_url=_database_url(reader),
         broker_url=reader.url("broker_url", "redis"),
         chains=chains,
         signer=signer_settings(reader, base, paying),
@@ -153,6 +155,20 @@ def load_settings(
     if problems:
         raise BadSettings(tuple(problems))
     return settings
+
+
+def _database_url(reader: TopLevel) -> str | None:
+    """The address of the database, of which every reader understands the same.
+
+    What libpq cannot decode it repeats in its message, and what follows the first @ is its host: of
+    a password that is not encoded, a part would be told.
+    """
+    url = reader.url("database_url", "postgresql://")
+    if url and _NOT_ENCODED.search(url):
+        reader.problems.append(
+            "database_url: in user and password write % as %25, @ as %40 and a space as %20"
+        )
+    return url
 
 
 def _policy(reader: TopLevel, paying: tuple[ChainId, ...]) -> "PolicySettings | None":

@@ -39,6 +39,9 @@ stamp_of() { cat "$@" | git hash-object --stdin; }
 # What is not finished has no stamp, and is made anew.
 writable() { [ -w . ] || fail "cannot write in $PWD, where $1 is to be made."; }
 
+[ ! -L .venv ] && [ ! -L node_modules ] ||
+    fail "would empty what the link .venv or node_modules leads to; remove the link, and what is needed is installed here."
+
 wanted="$(stamp_of requirements.txt pyproject.toml) $("$python" -c 'import sys; print(sys.version)') $PWD"
 if [ "$(cat .venv/stamp 2>/dev/null)" != "$wanted" ]; then
     writable .venv

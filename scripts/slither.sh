@@ -4,16 +4,8 @@
 # Slither does not see calls made in assembly (Isolated.sol): re-entrancy there is for the guard and the tests.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-[ -x .venv/bin/python ] && [ -d node_modules ] || scripts/setup.sh
-
-wanted=$(git hash-object scripts/slither-requirements.txt)
-if [ "$(cat .venv-slither/stamp 2>/dev/null)" != "$wanted" ]; then
-    echo "slither: installing (about a minute the first time)" >&2
-    .venv/bin/python -m venv --clear .venv-slither
-    .venv-slither/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes \
-        --requirement scripts/slither-requirements.txt
-    echo "$wanted" >.venv-slither/stamp
-fi
+. scripts/tool_environment.sh
+tool_environment slither
 
 # The build of the sources alone, in a place of its own: `out/` is the tests'.
 build=$(mktemp -d)

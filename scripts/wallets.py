@@ -12,6 +12,7 @@ from sqlalchemy import Connection, Engine
 
 from contracts.addresses import Settlement
 from contracts.evm import Address, BlockNumber, ChainId
+from indexer.adapters.endpoint_address import EndpointAddress
 from indexer.adapters.reads import FactReads
 from scripts.bookkeeping import BookSource, wallet_source
 from scripts.bootstrap_indexer import RPC_LIMITS
@@ -60,6 +61,16 @@ def wallet_sources(
     ]
 
 
+def wallet_node(chain: ChainSettings, wallet: Address) -> NodeWallet:
+    """A wallet as the first endpoint of its chain shows it."""
+    return NodeWallet(
+        chain.rpc[0],
+        wallet,
+        timeout_s=RPC_LIMITS.timeout_s,
+        told=EndpointAddress.of(chain.rpc[0]).without_secrets,
+    )
+
+
 def first_block(settlements: Iterable[Settlement]) -> BlockNumber:
     """The lowest start block."""
     return min(one.start_block for one in settlements)
@@ -72,7 +83,7 @@ def _gas_of(chain_id: ChainId, wallet: Address) -> Callable[[Connection], GasFac
 def _record(engine: Engine, chain: ChainSettings, wallet: Address) -> Recorded:
     """One step, in one transaction; whatever another recorder does at the same time is left."""
     settlements = chain.settlements
-    node = NodeWallet(chain.rpc[0], wallet, timeout_s=RPC_LIMITS.timeout_s)
+    node = wallet_node(chain, wallet)
     with engine.begin() as connection:
         record = SqlGas(connection, chain.id, wallet)
         if not record.is_free():

@@ -14,6 +14,7 @@ from typing import assert_never
 from web3 import HTTPProvider, Web3
 
 from contracts.addresses import Settlement, settlements_to_json
+from indexer.adapters.endpoint_address import EndpointAddress
 from scripts.errors import NotConfigured
 from scripts.setting_values import Secret
 from scripts.settings import ChainSettings
@@ -72,7 +73,10 @@ def watching(chain: ChainSettings, settlement: Settlement, key: Secret | None) -
         ChainUnavailable: the node does not say whether it may.
     """
     web3 = Web3(HTTPProvider(chain.rpc[0], request_kwargs={"timeout": _RPC_TIMEOUT_S}))
-    vetoes = None if key is None else RPCVetoes(web3, settlement, account_from_key(key.value))
+    told = EndpointAddress.of(chain.rpc[0]).without_secrets
+    vetoes = None
+    if key is not None:
+        vetoes = RPCVetoes(web3, settlement, account_from_key(key.value), told=told)
     if vetoes is not None and not vetoes.may_veto():
         raise NotConfigured(
             f"watcher_key: {vetoes.address} may not veto at settlement {settlement.name!r}: use "
@@ -82,7 +86,7 @@ def watching(chain: ChainSettings, settlement: Settlement, key: Secret | None) -
         addresses = Path(scratch) / "addresses.json"
         addresses.write_text(settlements_to_json((settlement,)))
         yield Watcher(
-            RPCWatchedChain(web3, settlement),
+            RPCWatchedChain(web3, settlement, told=told),
             VerifierFromChain(
                 program=VerifierProgram(
                     interpreter=Path(sys.executable),

@@ -9,5 +9,5 @@
 
 Rooms do not import each other, except that all may use `ledger`. They meet through the vocabulary
 of `contracts` and through Protocols that the consumer declares. `errors.py` has the failures of
-all rooms.
+all rooms, and `node_answers.py` says when a node's answer is one.
 """

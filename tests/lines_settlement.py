@@ -89,7 +89,7 @@ class LinesSite:
             self.send(name, at, "grantRole", keccak(b"OPERATOR_ROLE"), str(SENDER))
         self.send("DemoToken", self.place.token, "mint", str(self.batch), FLOAT)
         contracts = [self.place.payouts, self.relay, self.batch]
-        self.chain = NodePayoutChain(node.url, CHAIN_ID, contracts, timeout_s=10)
+        self.chain = NodePayoutChain(node.url, CHAIN_ID, contracts, timeout_s=10, told=str)
         self.contracts = contracts
         self.tips: list[LineSubject] = []
         self.payments: list[LineSubject] = []

@@ -394,7 +394,7 @@ def main(database_url: str, rpc_url: str, place_file: str, moment: str) -> None:
     """Tick once with every leaf owed, and die on the way."""
     place = Place.from_json(Path(place_file).read_text())
     node = DevNode(rpc_url)
-    chain = KillingChain(rpc_url, CHAIN_ID, [place.payouts], timeout_s=10)
+    chain = KillingChain(rpc_url, CHAIN_ID, [place.payouts], timeout_s=10, told=str)
     chain.moment = moment
     books = FakeBooks(leaves=withdrawals(place))
     with submitter(database_engine(database_url), node, place, books, chain) as process:

@@ -152,7 +152,9 @@ class World:
             leaves=[withdrawals(self.place)[work] for work in works],
             commits=[self.approval] if commit else [],
         )
-        chain = NodePayoutChain(self.node.url, CHAIN_ID, [self.place.payouts], timeout_s=10)
+        chain = NodePayoutChain(
+            self.node.url, CHAIN_ID, [self.place.payouts], timeout_s=10, told=str
+        )
         self.node.finalize()
         with submitter(self.engine, self.node, self.place, books, chain) as process:
             process.tick()
@@ -189,7 +191,7 @@ class World:
 
     def record_wallet(self) -> None:
         """Record what the submitter's wallet spent, from its funding on."""
-        node = NodeWallet(self.node.url, SENDER, timeout_s=10)
+        node = NodeWallet(self.node.url, SENDER, timeout_s=10, told=str)
         is_caught_up = False
         while not is_caught_up:
             with self.engine.begin() as connection:

@@ -20,6 +20,7 @@ from contracts.batches import (
     VerdictColumns,
     WorkTermsColumns,
 )
+from contracts.canonical import canonical_json
 from contracts.event_spec import ROYALTY_CONTRACTS, ContractName, EventSpec
 from contracts.events import (
     CONSUMPTION_SUBMITTED,
@@ -48,7 +49,6 @@ from contracts.evm import (
 from contracts.money_events import EpochCommitted, EpochVetoed
 from contracts.typed_data import usage_digest
 from contracts.units import BaseUnits
-from settlement.royalties.canonical import canonical_json
 from settlement.royalties.completeness import CertificateStore
 from settlement.royalties.compute_epoch import gather
 from settlement.royalties.derivation import EpochFacts

@@ -7,6 +7,7 @@ import typer
 
 from contracts.evm import BlockNumber, Hash32
 from contracts.wire import BadWireValue, hash_from_wire
+from indexer.adapters.endpoint_address import EndpointAddress
 from indexer.adapters.reads import FactReads
 from scripts.bootstrap_indexer import RPC_LIMITS
 from scripts.bootstrap_settlement import SettlementJobs, payout_chain
@@ -124,7 +125,11 @@ def prove(
             history.operation,
             block=block,
             header=evidence.header,
-            source=NodeState(chain.rpc[0], timeout_s=RPC_LIMITS.timeout_s),
+            source=NodeState(
+                chain.rpc[0],
+                timeout_s=RPC_LIMITS.timeout_s,
+                told=EndpointAddress.of(chain.rpc[0]).without_secrets,
+            ),
         )
     print_json({"op_id": str(wanted)} | proof_document(proved, evidence.header))
 

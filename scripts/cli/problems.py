@@ -1,6 +1,5 @@
 """Bad input on the command line: one sentence on stderr, exit code 2."""
 
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -8,9 +7,9 @@ from typing import NoReturn
 
 import typer
 
+from contracts.canonical import json_from_bytes
 from scripts.errors import Rejected
 from settlement.errors import Rejected as SettlementRejected
-from settlement.royalties.canonical import without_repeated_keys
 
 CHECK_FAILED = 1
 BAD_INPUT = 2
@@ -54,16 +53,15 @@ def read_object(path: Path) -> dict[str, object]:
 
 
 def read_json(path: Path, wanted: str) -> object:
-    """Read a file that holds JSON, in which no object has a key twice.
+    """Read a file that holds JSON, in which no object has a key twice and nothing is very deep.
 
     Raises:
         BadInput: naming the file and what is wrong with it.
     """
     try:
-        document: object = json.loads(read_bytes(path), object_pairs_hook=without_repeated_keys)
-    except (ValueError, RecursionError) as error:
+        return json_from_bytes(read_bytes(path))
+    except ValueError as error:
         raise BadInput(str(path), "content", str(error), wanted) from error
-    return document
 
 
 def read_bytes(path: Path) -> bytes:

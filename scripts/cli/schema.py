@@ -3,6 +3,7 @@
 from typing import Annotated
 
 import typer
+from sqlalchemy import URL
 
 from scripts.cli.context import migrated, print_json, settings_of
 
@@ -17,4 +18,10 @@ def migrate(
     """Bring the database schema up to date."""
     with migrated(settings_of(context)) as (_, engine):
         if json:
-            print_json({"database": engine.url.render_as_string(hide_password=True)})
+            print_json({"database": shown_url(engine.url)})
+
+
+def shown_url(url: URL) -> str:
+    """The address of a database without its password, which libpq also takes from the query."""
+    secret = {name: "***" for name in url.query if "password" in name}
+    return url.update_query_dict(secret).render_as_string(hide_password=True)

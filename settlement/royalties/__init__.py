@@ -20,7 +20,7 @@ The settlement of an epoch is a pure function:
 | `tree_flat.py` | a tree as bytes: built in bulk, stored whole, proofs sliced from it |
 | `tree_dump.py` | whole trees as documents that other tools load |
 | `tree_claims.py` | the file of claims of Uniswap's distributor |
-| `canonical.py`, `manifest.py`, `manifest_reading.py`, `bundle.py` | the published spelling |
+| `manifest.py`, `manifest_reading.py`, `bundle.py` | the published spelling |
 | `frame.py`, `input_digest.py` | what an attempt is made under; the name of its input logs |
 | `derivation.py` | facts in, everything that is published out |
 | `allotment.py`, `derivation_steps.py` | an amount, step by step |

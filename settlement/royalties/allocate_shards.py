@@ -17,10 +17,10 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from contracts.batches import ConsumptionColumns, SubscribedColumns
+from contracts.canonical import canonical_json
 from contracts.evm import Address, BlockRef, ChainId, Epoch, Hash32, keccak
 from contracts.packed_usage import PackedPseudonyms, PackedSubscriptions, PackedUsage
 from settlement.royalties.bundle import registry_digest
-from settlement.royalties.canonical import canonical_json
 from settlement.royalties.inputs import EpochScope
 from settlement.royalties.parameters import Parameters
 from settlement.royalties.registry import Registry

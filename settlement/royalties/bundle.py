@@ -17,14 +17,14 @@ is written here: every function gives bytes.
 | `bundle.json` | (not lines) SHA-256 of every other file, keccak256 of the manifest | |
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from hashlib import sha256
 from itertools import zip_longest
 
 from contracts.batches import LogColumns
+from contracts.canonical import JsonValue, canonical_json, json_lines
 from contracts.evm import Address, BlockNumber, Hash32, keccak
 from contracts.leaves import Leaf, split_hash
-from settlement.royalties.canonical import JsonValue, canonical_json, json_lines
 from settlement.royalties.certificate import CertifiedRange
 from settlement.royalties.distribution import SubscriberAllocation
 from settlement.royalties.manifest import BlockPoint
@@ -68,15 +68,16 @@ def blocks_file(blocks: Iterable[BlockPoint]) -> bytes:
 
 def headers_file(certified: CertifiedRange) -> bytes:
     """`headers.jsonl`: the RLP of every header of the range, after that of the block before it."""
-    first = certified.certificate.start
-    lines: list[dict[str, JsonValue]] = []
+    return b"".join(header_pieces(certified))
+
+
+def header_pieces(certified: CertifiedRange) -> Iterator[bytes]:
+    """`headers.jsonl` line by line: fourteen days of blocks make a file of several hundred MB."""
     if certified.anchor is not None:
-        lines.append(_header_line(BlockNumber(first - 1), certified.anchor, ANCHOR))
-    lines += [
-        _header_line(block.number, block.header, block.claim.name.lower())
-        for block in certified.blocks
-    ]
-    return json_lines(lines)
+        number = BlockNumber(certified.certificate.start - 1)
+        yield json_lines([_header_line(number, certified.anchor, ANCHOR)])
+    for block in certified.blocks:
+        yield json_lines([_header_line(block.number, block.header, block.claim.name.lower())])
 
 
 def _header_line(number: BlockNumber, header: bytes, claim: str) -> dict[str, JsonValue]:

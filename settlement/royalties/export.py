@@ -74,7 +74,7 @@ def _pieces(
     return {
         "logs.jsonl": map(bundle.logs_file, logs),
         "blocks.jsonl": _block_pieces(blocks, frame.borders),
-        "headers.jsonl": [bundle.headers_file(frame.certified)],
+        "headers.jsonl": bundle.header_pieces(frame.certified),
         "works.jsonl": [bundle.works_file(registry)],
         "splits.jsonl": [bundle.splits_file(registry)],
         "quarantine.jsonl": [bundle.quarantine_file(distribution.quarantine)],

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from contracts.approvals import AssetTotals
+from contracts.canonical import JsonValue, canonical_json
 from contracts.event_spec import ROYALTY_CONTRACTS, ContractName
 from contracts.evm import (
     Address,
@@ -20,7 +21,6 @@ from contracts.evm import (
     Timestamp,
     keccak,
 )
-from settlement.royalties.canonical import JsonValue, canonical_json
 from settlement.royalties.certificate import Level
 from settlement.royalties.epoch import Timeline
 

@@ -3,10 +3,10 @@
 import re
 
 from contracts.approvals import AssetTotals
+from contracts.canonical import JsonValue, json_from_bytes
 from contracts.evm import Address, BlockNumber, ChainId, Epoch, Hash32, Timestamp
 from contracts.units import UINT256_MAX, BaseUnits
 from settlement.errors import BadManifest
-from settlement.royalties.canonical import JsonValue, json_from_bytes
 from settlement.royalties.certificate import Level
 from settlement.royalties.epoch import Timeline
 from settlement.royalties.manifest import (
@@ -17,6 +17,7 @@ from settlement.royalties.manifest import (
     manifest_bytes,
 )
 
+_SHOWN_MAX = 100
 _DECIMAL = re.compile(r"0|[1-9][0-9]{0,77}", re.ASCII)
 _HASH = re.compile(r"0x[0-9a-f]{64}", re.ASCII)
 _ADDRESS = re.compile(r"0x[0-9a-fA-F]{40}", re.ASCII)
@@ -38,6 +39,12 @@ def manifest_from_bytes(data: bytes) -> Manifest:
     return manifest
 
 
+def _short(value: JsonValue) -> JsonValue:
+    """A value as a sentence can name it; of a long one the beginning."""
+    text = repr(value)
+    return value if len(text) <= _SHOWN_MAX else f"{text[:_SHOWN_MAX]}…"
+
+
 class _Node:
     """One place in a document, with its path for messages."""
 
@@ -48,42 +55,42 @@ class _Node:
     def __getitem__(self, name: str) -> "_Node":
         path = f"{self._path}.{name}".removeprefix(".")
         if not isinstance(self._value, dict) or name not in self._value:
-            raise BadManifest(path, self._value, "there")
+            raise BadManifest(path, _short(self._value), "there")
         return _Node(self._value[name], path)
 
     def document(self) -> dict[str, JsonValue]:
         if not isinstance(self._value, dict):
-            raise BadManifest(self._path, self._value, "an object")
+            raise BadManifest(self._path, _short(self._value), "an object")
         return self._value
 
     def items(self) -> list["_Node"]:
         if not isinstance(self._value, list):
-            raise BadManifest(self._path, self._value, "a list")
+            raise BadManifest(self._path, _short(self._value), "a list")
         return [_Node(item, f"{self._path}[{at}]") for at, item in enumerate(self._value)]
 
     def text(self) -> str:
         if not isinstance(self._value, str):
-            raise BadManifest(self._path, self._value, "text")
+            raise BadManifest(self._path, _short(self._value), "text")
         return self._value
 
     def number(self) -> int:
         if not _DECIMAL.fullmatch(self.text()) or int(self.text()) > UINT256_MAX:
-            raise BadManifest(self._path, self._value, "a decimal string below 2^256")
+            raise BadManifest(self._path, _short(self._value), "a decimal string below 2^256")
         return int(self.text())
 
     def hash(self) -> Hash32:
         if not _HASH.fullmatch(self.text()):
-            raise BadManifest(self._path, self._value, "a hash in lower case")
+            raise BadManifest(self._path, _short(self._value), "a hash in lower case")
         return Hash32.from_hex(self.text())
 
     def level(self) -> Level:
         if self.text() not in list(Level):
-            raise BadManifest(self._path, self._value, "a level of completeness")
+            raise BadManifest(self._path, _short(self._value), "a level of completeness")
         return Level(self.text())
 
     def address(self) -> Address:
         if not _ADDRESS.fullmatch(self.text()):
-            raise BadManifest(self._path, self._value, "an address")
+            raise BadManifest(self._path, _short(self._value), "an address")
         return Address.from_hex(self.text())
 
 

@@ -18,10 +18,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from contracts.batches import ParametersColumns
+from contracts.canonical import JsonValue, canonical_json, json_from_bytes
 from contracts.evm import ZERO_ADDRESS, Address, Epoch, Hash32, keccak
 from settlement.errors import BadParameters, NoParametersInForce
 from settlement.royalties import half_life
-from settlement.royalties.canonical import JsonValue, canonical_json, json_from_bytes
 from settlement.royalties.certificate import Level
 from settlement.royalties.fees import ENTRIES_MAX, SUM_PPM_MAX, FeeEntry
 from settlement.royalties.usercentric_v1 import PLAYS_MAX

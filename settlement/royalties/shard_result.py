@@ -10,10 +10,10 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from contracts.canonical import JsonValue, canonical_json
 from contracts.evm import Address, BlockNumber, Hash32, LogIndex, keccak
 from contracts.units import BaseUnits
 from settlement.errors import ConservationBroken
-from settlement.royalties.canonical import JsonValue, canonical_json
 from settlement.royalties.reasons import Quarantined, Reason, listing_order
 from settlement.royalties.shard_allocation import AssetFees, CountingRows, shared_ranges
 from settlement.royalties.shard_judging import JudgedUsage, left_out

@@ -6,17 +6,18 @@ scripts.cli.payment.
 
 import json
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
 from typing import Any
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import Engine, text
 from typer.testing import CliRunner
 
 from contracts.addresses import settlements_to_json
+from contracts.event_spec import ROYALTY_CONTRACTS, ContractName
 from contracts.evm import Address, BlockNumber, Hash32, Timestamp
 from contracts.orders import Payment, event_id_of, pay_call, refund_call
 from contracts.units import BaseUnits
@@ -26,7 +27,8 @@ from scripts.cli.endings import ending_of
 from scripts.cli.payment import app
 from scripts.embedded.anvil import AnvilNode
 from scripts.jobs import JobName
-from scripts.settings import load_settings
+from scripts.payments import payment_desks
+from scripts.settings import Settings, load_settings
 from settlement.errors import ChainUnavailable
 from settlement.payments.adapters.chain import NodePayments
 from settlement.payments.evidence import Source
@@ -36,8 +38,8 @@ from settlement.payments.policies import Outcome
 from settlement.payments.ports import Submission
 from settlement.payments.states import Level, State
 from settlement.payments.verification import Check
-from settlement.payments.verify_payment import Look
-from tests.payments_builders import digest, log_of, values_of
+from settlement.payments.verify_payment import Look, PaymentDesk
+from tests.payments_builders import account, digest, log_of, values_of
 from tests.payments_site import CONTENT, CREATOR, PROVIDER, TREASURY, UNIT, Sent, Site, data_of
 
 
@@ -691,3 +693,63 @@ def test_command__node_away__exit_three(site: Site, command: Command) -> None:
     path = command.written(**fields_of(site))
 
     assert command.run("verify", path, digest("nothing"))[0] == 3
+
+
+@pytest.fixture
+def paid_next_door(site: Site, command: Command) -> Callable[[], Sent]:
+    """Pays the off-ramp's address through the splitter of a second settlement of the chain."""
+    terms = (str(TREASURY), UNIT, 1_000)
+    splitter = site.node.deploy(
+        "PayPerViewSplitter", str(site.token), terms, 10 * UNIT, 60, site.node.admin
+    )
+    money = site.node.contract("DemoToken", site.token).functions
+    site.send(site.payer, site.token, data_of(money.approve(str(splitter), 2**255)))
+    next_door = replace(
+        site.settlement,
+        name="next door",
+        contracts={name: account(f"next door: {name.value}") for name in ROYALTY_CONTRACTS},
+        payments={ContractName.PAY_PER_VIEW_SPLITTER: splitter},
+    )
+    book = command.directory / "book.json"
+    book.write_text(settlements_to_json((site.settlement, next_door)))
+
+    def pay() -> Sent:
+        bought = replace(site.intent("ppv", payee=PROVIDER), contract=splitter)
+        return site.pay(bought)
+
+    return pay
+
+
+DESKS: dict[str, Callable[[Settings, Engine], PaymentDesk]] = {
+    "of the API": lambda settings, engine: payment_desks(settings, engine)["site"],
+    "of the jobs": lambda settings, engine: SettlementJobs(settings, engine).payments("site"),
+}
+
+
+@pytest.mark.parametrize("name", DESKS)
+def test_offramp_send__paid_through_the_settlement_next_door__does_not_pay_it(
+    site: Site, command: Command, paid_next_door: Callable[[], Sent], name: str
+) -> None:
+    """What the contracts of any settlement of the chain move, is a payment there."""
+    announced = site.intent("offramp_send")
+    sent = paid_next_door()
+    desk = DESKS[name](load_settings(command.environ), site.engine)
+
+    found = desk.inspect(announced, sent.tx_hash, needed=Level.RECEIVED)
+    alone = site.desk().inspect(announced, sent.tx_hash, needed=Level.RECEIVED)
+
+    assert failed(found) == (Check.CLAIM,)
+    assert alone.is_verified  # who does not know of the other settlement cannot tell
+
+
+def test_command__paid_through_the_settlement_next_door__not_verified(
+    site: Site, command: Command, paid_next_door: Callable[[], Sent]
+) -> None:
+    announced = site.intent("offramp_send")
+    sent = paid_next_door()
+
+    code, found, _ = command.run(
+        *("verify", announced.intent_id, sent.tx_hash, "--settlement", "site", "--json")
+    )
+
+    assert (code, found["failed"]) == (1, ["claim"])

@@ -118,6 +118,27 @@ def test_add__same_lines_under_a_name_spelled_otherwise__refused(engine: Engine)
         assert len(SqlDocuments(connection, CHAIN, BATCH).all()) == 1
 
 
+def test_accept__names_alike_that_were_added_at_once__one_of_them_alone(engine: Engine) -> None:
+    """Neither saw the other's document when it was added."""
+    alike = [document(name=name) for name in ("grants-11", "Grants_11")]
+    with engine.connect() as one, engine.connect() as other:
+        SqlDocuments(one, CHAIN, BATCH).add(alike[0], added_by="kim")
+        SqlDocuments(other, CHAIN, BATCH).add(alike[1], added_by="ann")
+        one.commit()
+        other.commit()
+    with engine.begin() as connection:
+        first = SqlDocuments(connection, CHAIN, BATCH)
+        first.accept(alike[0].digest, accepted_by="lee", at=Timestamp(1))
+
+    with engine.begin() as connection:
+        second = SqlDocuments(connection, CHAIN, BATCH)
+        with pytest.raises(DocumentConflict, match="'grants-11'"):
+            second.accept(alike[1].digest, accepted_by="lee", at=Timestamp(2))
+
+    with engine.connect() as connection:
+        assert len(SqlDocuments(connection, CHAIN, BATCH).accepted()) == 1
+
+
 def test_accept__by_who_added_it_or_unknown__refused(engine: Engine) -> None:
     with engine.begin() as connection:
         documents = SqlDocuments(connection, CHAIN, BATCH)

@@ -31,11 +31,13 @@ class Site:
     def __init__(self, node: DevNode) -> None:
         self.node = node
         self.place: Place = deployed(node)
-        self.chain = NodePayoutChain(node.url, CHAIN_ID, [self.place.payouts], timeout_s=10)
+        self.chain = NodePayoutChain(
+            node.url, CHAIN_ID, [self.place.payouts], timeout_s=10, told=str
+        )
 
     def through(self, url: str) -> NodePayoutChain:
         """The same chain by way of another endpoint."""
-        return NodePayoutChain(url, CHAIN_ID, [self.place.payouts], timeout_s=10)
+        return NodePayoutChain(url, CHAIN_ID, [self.place.payouts], timeout_s=10, told=str)
 
     def noop(self, nonce: int, *, fee: Fee) -> SignedTransaction:
         return SIGNER.sign(
@@ -227,6 +229,7 @@ def test_data_fee__oracle_of_an_op_stack_chain__asked_for_the_call_and_its_envel
         [site.place.payouts],
         timeout_s=10,
         data_fee_oracle=OP_STACK_ORACLE,
+        told=str,
     )
 
     assert chain.data_fee(b"\x01" * 1_000, chain.head()) == 1_200
@@ -297,14 +300,16 @@ def test_fees__chain_without_a_base_fee__says_so_and_is_not_called_unavailable(s
 
 def test_head__endpoint_of_another_chain__refused_before_anything_is_signed(site: Site) -> None:
     """A gateway may be switched over while the worker runs."""
-    other = NodePayoutChain(site.node.url, ChainId(1), [site.place.payouts], timeout_s=10)
+    other = NodePayoutChain(site.node.url, ChainId(1), [site.place.payouts], timeout_s=10, told=str)
 
     with pytest.raises(OtherChain, match=f"of chain {CHAIN_ID}, payouts are made on 1"):
         other.head()
 
 
 def test_nobody_listens__reads_and_broadcast__unavailable_and_unclear() -> None:
-    chain = NodePayoutChain("http://127.0.0.1:9", CHAIN_ID, [Address(b"\x01" * 20)], timeout_s=1)
+    chain = NodePayoutChain(
+        "http://127.0.0.1:9", CHAIN_ID, [Address(b"\x01" * 20)], timeout_s=1, told=str
+    )
 
     with pytest.raises(ChainUnavailable, match="eth_getBlockByNumber"):
         chain.head()

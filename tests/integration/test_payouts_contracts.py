@@ -38,7 +38,9 @@ class AnvilSite:
 
     def __init__(self, node: DevNode) -> None:
         self.node, self.place = node, deployed(node)
-        self.chain = NodePayoutChain(node.url, CHAIN_ID, [self.place.payouts], timeout_s=10)
+        self.chain = NodePayoutChain(
+            node.url, CHAIN_ID, [self.place.payouts], timeout_s=10, told=str
+        )
 
     def signed(self, nonce: int, *, fee_wei: int = FEE_WEI) -> SignedTransaction:
         draft = TransactionDraft(

@@ -293,7 +293,7 @@ def test_prove__line_before_and_after_payment__from_the_state_root(site: LinesSi
 def prove_at(site: LinesSite, one: Operation, block: BlockRef) -> bool:
     answer = site.node.call("eth_getBlockByNumber", hex(block.number), False)
     header = header_rlp(header_from_answer(answer))
-    source = NodeState(site.node.url, timeout_s=10)
+    source = NodeState(site.node.url, timeout_s=10, told=str)
     proved = prove_operation(one, block=block, header=header, source=source)
     assert isinstance(proved, ProvedLine)
     return proved.is_used

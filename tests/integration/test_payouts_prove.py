@@ -34,7 +34,7 @@ class Site:
 
     def __init__(self, node: DevNode) -> None:
         self.node, self.place = node, deployed(node)
-        self.state = NodeState(node.url, timeout_s=10)
+        self.state = NodeState(node.url, timeout_s=10, told=str)
         node.finalize()
         commit = approved(node, self.place)
         self._send(commit_epoch_call(commit.approval, commit.signatures))
@@ -125,7 +125,7 @@ def test_slot_proof__no_such_block__unavailable(site: Site) -> None:
 
 
 def test_slot_proof__nobody_listens__unavailable_without_the_url(site: Site) -> None:
-    nobody = NodeState("http://127.0.0.1:1/key", timeout_s=1)
+    nobody = NodeState("http://127.0.0.1:1/key", timeout_s=1, told=str)
 
     with pytest.raises(ChainUnavailable) as caught:
         nobody.slot_proof(site.place.payouts, Hash32.from_int(5), site.block)

@@ -55,7 +55,9 @@ class Site:
         self.node, self.url, self.engine = node, database_url, engine
         create_tables(engine)
         self.place = deployed(node)
-        self.chain = NodePayoutChain(node.url, CHAIN_ID, [self.place.payouts], timeout_s=10)
+        self.chain = NodePayoutChain(
+            node.url, CHAIN_ID, [self.place.payouts], timeout_s=10, told=str
+        )
 
     def tick(self, books: FakeBooks) -> TickReport:
         """One tick of a fresh process."""

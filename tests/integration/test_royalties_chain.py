@@ -73,6 +73,7 @@ class Deployed:
             "finality_tag": "none",
             "finality_depth_blocks": 0,
             "log_range_blocks": 7,
+            "told": str,
         }
         web3 = Web3(HTTPProvider(self.node.url))
         return RPCChainCheck(web3, self.settlement, **(limits | changes))
@@ -242,6 +243,7 @@ def test_reads__node_gone__unavailable(deployed: Deployed) -> None:
         finality_tag="none",
         finality_depth_blocks=0,
         log_range_blocks=10,
+        told=str,
     )
 
     with pytest.raises(ChainUnavailable, match="the chain did not answer eth_getBlockByNumber"):

@@ -93,6 +93,22 @@ def test_setup__two_at_once__one_waits_and_finds_all_there(project: Path) -> Non
     assert len((project / "npm.log").read_text().splitlines()) == 1
 
 
+@pytest.mark.parametrize("name", [".venv", "node_modules"])
+def test_setup__link_to_the_packages_of_another_folder__left_alone(
+    project: Path, name: str
+) -> None:
+    theirs = project.parent / "theirs"
+    theirs.mkdir()
+    (theirs / "package").touch()
+    (project / name).symlink_to(theirs)
+
+    code, lines = done(project)
+
+    assert (code, len(lines)) == (3, 1)
+    assert "remove the link" in lines[0]
+    assert (theirs / "package").exists()
+
+
 @pytest.mark.parametrize(
     ("number", "code", "what"),
     [(signal.SIGINT, 130, "interrupted"), (signal.SIGTERM, 143, "terminated")],

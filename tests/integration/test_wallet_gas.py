@@ -148,7 +148,7 @@ class Site:
     def step(self, connection: Connection, url: str | None = None) -> Recorded:
         record = SqlGas(connection, CHAIN_ID, SENDER)
         assert record.is_free()
-        node = NodeWallet(url or self.node.url, SENDER, timeout_s=10)
+        node = NodeWallet(url or self.node.url, SENDER, timeout_s=10, told=str)
         return record_step(node, self.blocks, record, start_block=BlockNumber(1))
 
     def post(self) -> int:
@@ -463,7 +463,7 @@ def test_gas__receipt_of_a_rollup__with_the_fee_of_the_other_layer(site: Site) -
         return result | {"l1Fee": "0x7"} if method == "eth_getTransactionReceipt" else result
 
     with lying(site.node.url, with_fee) as url:
-        (one,) = NodeWallet(url, SENDER, timeout_s=10).mined(site.hashes).values()
+        (one,) = NodeWallet(url, SENDER, timeout_s=10, told=str).mined(site.hashes).values()
 
     (receipt,) = site.receipts()
     assert (one.l1_fee_wei, hex(one.gas_used)) == (7, receipt["gasUsed"])
@@ -497,7 +497,7 @@ def test_gas__receipt_with_an_operator_fee__by_the_fork_of_its_header(site: Site
 
     for extra_data, expected in forks:
         with lying(site.node.url, of_rollup(OPERATOR, extra_data)) as url:
-            (one,) = NodeWallet(url, SENDER, timeout_s=10).mined(site.hashes).values()
+            (one,) = NodeWallet(url, SENDER, timeout_s=10, told=str).mined(site.hashes).values()
             (seen,) = site.history(url)[1].transactions
 
         assert (one.gas_used, one.other_fee_wei) == (21_000, expected)
@@ -610,7 +610,7 @@ def test_account__node_refuses__gone_or_asked_again(
     block = site.blocks.finalized()
     assert block is not None
     with refusing(message) as url:
-        node = NodeWallet(url, SENDER, timeout_s=10)
+        node = NodeWallet(url, SENDER, timeout_s=10, told=str)
         if is_gone:
             assert node.account(block) is None
             return

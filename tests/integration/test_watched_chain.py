@@ -46,10 +46,10 @@ class Committed:
 
     @property
     def chain(self) -> RPCWatchedChain:
-        return RPCWatchedChain(Web3(HTTPProvider(self.node.url)), self.settlement)
+        return RPCWatchedChain(Web3(HTTPProvider(self.node.url)), self.settlement, told=str)
 
     def vetoes(self, account: LocalAccount = GUARDIAN) -> RPCVetoes:
-        return RPCVetoes(Web3(HTTPProvider(self.node.url)), self.settlement, account)
+        return RPCVetoes(Web3(HTTPProvider(self.node.url)), self.settlement, account, told=str)
 
     def vetoing(self) -> "Future[Hash32]":
         """A veto on its way."""
@@ -113,7 +113,9 @@ def test_pending__window_over__none(committed: Committed) -> None:
 
 
 def test_pending__no_node__unavailable(committed: Committed) -> None:
-    chain = RPCWatchedChain(Web3(HTTPProvider("http://127.0.0.1:9")), committed.settlement)
+    chain = RPCWatchedChain(
+        Web3(HTTPProvider("http://127.0.0.1:9")), committed.settlement, told=str
+    )
 
     with pytest.raises(ChainUnavailable):
         chain.pending()

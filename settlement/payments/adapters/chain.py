@@ -29,6 +29,7 @@ from contracts.evm import (
 )
 from contracts.units import BaseUnits
 from settlement.errors import ChainUnavailable
+from settlement.node_answers import quantity, reading
 from settlement.payments.decoding import NotTheEvent, Value, decoded
 from settlement.payments.evidence import Heights, LogSeen, Source, TransactionSeen
 from settlement.payments.fees import FeeTerms
@@ -90,20 +91,22 @@ class NodePayments:
         receipt = self._read("eth_getTransactionReceipt", [str(tx_hash)])
         if receipt is None:
             return None
-        chain_id = ChainId(int(self._read("eth_chainId", []), 16))
-        block = self._read("eth_getBlockByHash", [receipt["blockHash"], False])
-        held = self._block(receipt["blockNumber"])
-        if block is None or Hash32.from_hex(receipt["transactionHash"]) != tx_hash:
-            raise ChainUnavailable("eth_getTransactionReceipt", "a receipt without its block")
-        return TransactionSeen(
-            source=Source.NODE,
-            chain_id=chain_id,
-            transaction_hash=tx_hash,
-            is_success=int(receipt["status"], 16) == 1,
-            block=_block_ref(block),
-            is_canonical=held is not None and held.hash == Hash32.from_hex(receipt["blockHash"]),
-            logs=tuple(_log(one) for one in receipt["logs"]),
-        )
+        chain_id = self._read("eth_chainId", [])
+        with reading("eth_getTransactionReceipt"):
+            block = self._read("eth_getBlockByHash", [receipt["blockHash"], False])
+            held = self._block(receipt["blockNumber"])
+            if block is None or Hash32.from_hex(receipt["transactionHash"]) != tx_hash:
+                raise ChainUnavailable("eth_getTransactionReceipt", "a receipt without its block")
+            block_hash = Hash32.from_hex(receipt["blockHash"])
+            return TransactionSeen(
+                source=Source.NODE,
+                chain_id=ChainId(quantity(chain_id)),
+                transaction_hash=tx_hash,
+                is_success=quantity(receipt["status"]) == 1,
+                block=_block_ref(block),
+                is_canonical=held is not None and held.hash == block_hash,
+                logs=tuple(_log(one) for one in receipt["logs"]),
+            )
 
     def rulebook_after(
         self, intent: PaymentIntent, after: BlockNumber, upto: BlockNumber
@@ -134,30 +137,36 @@ class NodePayments:
                 "fromBlock": hex(first),
                 "toBlock": hex(min(first + LOG_RANGE_BLOCKS - 1, upto)),
             }
-            for log in self._read("eth_getLogs", [wanted]):
-                seen = _log(log)
+            logs = self._read("eth_getLogs", [wanted])
+            with reading("eth_getLogs"):
+                placed = [(quantity(log["blockNumber"]), _log(log)) for log in logs]
+            for block_number, seen in placed:
                 try:
                     values = dict(decoded(spec, seen.topics, seen.data))
                 except NotTheEvent:
                     continue
-                yield (int(log["blockNumber"], 16), seen.log_index), values
+                yield (block_number, seen.log_index), values
 
     def _block(self, tag: str) -> BlockRef | None:
         """A block by height or tag; None if there is none, or the node does not know the tag."""
         method = "eth_getBlockByNumber"
         response = self._response(method, [tag, False])
         is_tag = tag in {"safe", "finalized"}
-        if is_tag and "error" in response:
+        if is_tag and response.get("error") is not None:
             return None
         block = _result(method, response)
-        return None if block is None else _block_ref(block)
+        with reading(method):
+            return None if block is None else _block_ref(block)
 
     def _read(self, method: str, params: list[Json]) -> Json:
         return _result(method, self._response(method, params))
 
     def _response(self, method: str, params: list[Json]) -> Json:
         endpoint = RPCEndpoint(method)
-        return _tried(method, partial(self._provider.make_request, endpoint, params))
+        response = _tried(method, partial(self._provider.make_request, endpoint, params))
+        if not isinstance(response, dict):
+            raise ChainUnavailable(method, "the answer is no JSON-RPC")
+        return response
 
 
 def _fee_terms(since: LogPlace, contract: Address, values: dict[str, Value]) -> FeeTermsInForce:
@@ -190,10 +199,10 @@ def _integer(value: Value) -> int:
 
 def _block_ref(block: Json) -> BlockRef:
     return BlockRef(
-        number=BlockNumber(int(block["number"], 16)),
+        number=BlockNumber(quantity(block["number"])),
         hash=Hash32.from_hex(block["hash"]),
         parent_hash=Hash32.from_hex(block["parentHash"]),
-        timestamp=Timestamp(int(block["timestamp"], 16)),
+        timestamp=Timestamp(quantity(block["timestamp"])),
     )
 
 
@@ -202,14 +211,18 @@ def _log(log: Json) -> LogSeen:
         address=Address.from_hex(log["address"]),
         topics=tuple(bytes_from_hex(topic) for topic in log["topics"]),
         data=bytes_from_hex(log["data"]),
-        log_index=int(log["logIndex"], 16),
+        log_index=quantity(log["logIndex"]),
         is_removed=bool(log.get("removed", False)),
     )
 
 
 def _result(method: str, response: Json) -> Json:
-    if "error" in response:
-        raise ChainUnavailable(method, f"error {response['error'].get('code')}")
+    error = response.get("error")
+    if error is not None:
+        code = error.get("code") if isinstance(error, dict) else None
+        raise ChainUnavailable(method, f"error {code if type(code) is int else 'without a code'}")
+    if "result" not in response:
+        raise ChainUnavailable(method, "the answer has neither result nor error")
     return response["result"]
 
 
@@ -222,6 +235,7 @@ def _tried(method: str, request: Callable[[], Json]) -> Json:
         reraise=True,
     )(request)
     try:
-        return attempt()
+        with reading(method):
+            return attempt()
     except (RequestException, Web3Exception) as error:
         raise ChainUnavailable(method, type(error).__name__) from error

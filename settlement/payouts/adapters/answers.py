@@ -22,6 +22,7 @@ from contracts.payment_event_specs import (
 )
 from contracts.storage import line_place
 from settlement.errors import ChainUnavailable
+from settlement.node_answers import quantity
 from settlement.payouts.adapters.endpoint import Json
 from settlement.payouts.operation import EpochSubject, LeafSubject, LineSubject, Operation
 from settlement.payouts.view import (
@@ -60,9 +61,9 @@ def receipt_of(
             settled.add(_commit_id(topics, chain_id=chain_id, contract=contract))
     return Receipt(
         tx_hash=tx_hash,
-        block_number=BlockNumber(int(receipt["blockNumber"], 16)),
+        block_number=BlockNumber(quantity(receipt["blockNumber"])),
         block_hash=Hash32.from_hex(receipt["blockHash"]),
-        is_success=int(receipt["status"], 16) == 1,
+        is_success=quantity(receipt["status"]) == 1,
         settled=frozenset(settled),
         refused=refused,
     )

@@ -6,7 +6,7 @@ instead of answering for another one.
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 
-from contracts.calls import PAUSED, Function, SkipReason, is_held_call, uint_from_answer
+from contracts.calls import PAUSED, Function, SkipReason, is_held_call
 from contracts.evm import (
     ZERO_ADDRESS,
     Address,
@@ -17,6 +17,7 @@ from contracts.evm import (
     Timestamp,
 )
 from settlement.errors import ChainUnavailable
+from settlement.node_answers import quantity, reading
 from settlement.payouts.adapters.answers import (
     balance_of,
     held_payees,
@@ -64,7 +65,7 @@ class NodePayoutChain:
         *,
         timeout_s: int,
         data_fee_oracle: Address | None = None,
-        told: Callable[[str], str] = str,
+        told: Callable[[str], str],
     ) -> None:
         self._chain_id, self._contracts = chain_id, frozenset(contracts)
         self._data_fee_oracle = data_fee_oracle
@@ -79,29 +80,31 @@ class NodePayoutChain:
         block, chain_id = self._endpoint.read_many(
             [("eth_getBlockByNumber", ["latest", False]), ("eth_chainId", [])]
         )
-        if int(chain_id, 16) != self._chain_id:
-            raise OtherChain(configured=self._chain_id, actual=int(chain_id, 16))
-        return BlockRef(
-            number=BlockNumber(int(block["number"], 16)),
-            hash=Hash32.from_hex(block["hash"]),
-            parent_hash=Hash32.from_hex(block["parentHash"]),
-            timestamp=Timestamp(int(block["timestamp"], 16)),
-        )
+        with reading("eth_getBlockByNumber"):
+            actual = quantity(chain_id)
+            head = BlockRef(
+                number=BlockNumber(quantity(block["number"])),
+                hash=Hash32.from_hex(block["hash"]),
+                parent_hash=Hash32.from_hex(block["parentHash"]),
+                timestamp=Timestamp(quantity(block["timestamp"])),
+            )
+        if actual != self._chain_id:
+            raise OtherChain(configured=self._chain_id, actual=actual)
+        return head
 
     def paused(self, contracts: Collection[Address], at: BlockRef) -> frozenset[Address]:
         """Those of the contracts that are paused."""
         ordered = sorted(contracts)
-        answers = self._endpoint.views([(one, PAUSED.encode()) for one in ordered], at)
-        pairs = zip(ordered, answers, strict=True)
-        return frozenset(one for one, answer in pairs if uint_from_answer(answer))
+        answers = self._endpoint.uints([(one, PAUSED.encode()) for one in ordered], at)
+        return frozenset(one for one, answer in zip(ordered, answers, strict=True) if answer)
 
     def nonce_count(self, sender: Address, at: BlockRef) -> int:
         """Transactions of `sender` up to the block."""
-        return int(self._endpoint.read("eth_getTransactionCount", [str(sender), pinned(at)]), 16)
+        return self._endpoint.quantity("eth_getTransactionCount", [str(sender), pinned(at)])
 
     def pending_count(self, sender: Address) -> int:
         """Transactions of `sender` up to the head, and on with what waits in the node's pool."""
-        return int(self._endpoint.read("eth_getTransactionCount", [str(sender), "pending"]), 16)
+        return self._endpoint.quantity("eth_getTransactionCount", [str(sender), "pending"])
 
     def usages(self, operations: Sequence[Operation], at: BlockRef) -> list[Usage]:
         """What its contract says of each operation, in order.
@@ -112,22 +115,24 @@ class NodePayoutChain:
         wanted = [usage_call(operation) for operation in operations]
         distinct = list(dict.fromkeys(wanted))
         answers = dict(zip(distinct, self._endpoint.views(distinct, at), strict=True))
-        return [
-            usage_of(operation, answers[call])
-            for operation, call in zip(operations, wanted, strict=True)
-        ]
+        with reading("eth_call"):
+            return [
+                usage_of(operation, answers[call])
+                for operation, call in zip(operations, wanted, strict=True)
+            ]
 
     def receipts(self, hashes: Sequence[Hash32]) -> Mapping[Hash32, Receipt]:
         """The receipts that the node shows now."""
         calls = [("eth_getTransactionReceipt", [str(one)]) for one in hashes]
         found = self._endpoint.read_many(calls)
-        return {
-            tx_hash: receipt_of(
-                receipt, tx_hash, chain_id=self._chain_id, contracts=self._contracts
-            )
-            for tx_hash, receipt in zip(hashes, found, strict=True)
-            if receipt is not None
-        }
+        with reading("eth_getTransactionReceipt"):
+            return {
+                tx_hash: receipt_of(
+                    receipt, tx_hash, chain_id=self._chain_id, contracts=self._contracts
+                )
+                for tx_hash, receipt in zip(hashes, found, strict=True)
+                if receipt is not None
+            }
 
     def known(self, hashes: Sequence[Hash32]) -> frozenset[Hash32]:
         """Those of `hashes` that the node has now, mined or waiting."""
@@ -150,10 +155,11 @@ class NodePayoutChain:
             ]
         )
         skips = self._skips(operations, at)
-        return [
-            objection_of("eth_call", response) or skips.get(one.op_id)
-            for one, response in zip(operations, responses, strict=True)
-        ]
+        with reading("eth_call"):
+            return [
+                objection_of("eth_call", response) or skips.get(one.op_id)
+                for one, response in zip(operations, responses, strict=True)
+            ]
 
     def estimate_gas(
         self, contract: Address, call: bytes, *, sender: Address, at: BlockRef
@@ -162,7 +168,8 @@ class NodePayoutChain:
         method = "eth_estimateGas"
         parameters = [_call(contract, call, sender), pinned(at)]
         response = self._endpoint.response(method, parameters)
-        return objection_of(method, response) or int(response["result"], 16)
+        with reading(method):
+            return objection_of(method, response) or quantity(response["result"])
 
     def fees(self, at: BlockRef) -> FeeQuote:
         """Base fee of the block, and the tip that the node suggests.
@@ -175,27 +182,29 @@ class NodePayoutChain:
         block = self._endpoint.read("eth_getBlockByHash", [str(at.hash), False])
         if block is None:
             raise ChainUnavailable("eth_getBlockByHash", f"no block {at.hash}")
-        if block.get("baseFeePerGas") is None:
-            raise NoBaseFee(at.hash)
-        base_fee_wei = int(block["baseFeePerGas"], 16)
+        with reading("eth_getBlockByHash"):
+            if block.get("baseFeePerGas") is None:
+                raise NoBaseFee(at.hash)
+            base_fee_wei = quantity(block["baseFeePerGas"])
         suggested = self._endpoint.response("eth_maxPriorityFeePerGas", [])
         if "result" in suggested:
-            return FeeQuote(base_fee_wei=base_fee_wei, tip_wei=int(suggested["result"], 16))
-        price_wei = int(self._endpoint.read("eth_gasPrice", []), 16)
+            with reading("eth_maxPriorityFeePerGas"):
+                return FeeQuote(base_fee_wei=base_fee_wei, tip_wei=quantity(suggested["result"]))
+        price_wei = self._endpoint.quantity("eth_gasPrice", [])
         return FeeQuote(base_fee_wei=base_fee_wei, tip_wei=max(price_wei - base_fee_wei, 0))
 
     def balance(self, sender: Address, at: BlockRef) -> int:
         """Money of `sender` for gas, in wei."""
-        return int(self._endpoint.read("eth_getBalance", [str(sender), pinned(at)]), 16)
+        return self._endpoint.quantity("eth_getBalance", [str(sender), pinned(at)])
 
     def backing(self, funds: Sequence[Fund], at: BlockRef) -> list[Backing | Objection]:
         """What each contract holds of the asset, and how much of it is accounted for."""
         held = self._holdings(funds, at)
         claims = [(one, call) for one in funds for call in _claims(one)]
-        answers = self._endpoint.views([(one.contract, call) for one, call in claims], at)
+        answers = self._endpoint.uints([(one.contract, call) for one, call in claims], at)
         accounted = dict.fromkeys(funds, 0)
         for (one, _), answer in zip(claims, answers, strict=True):
-            accounted[one] += uint_from_answer(answer)
+            accounted[one] += answer
         return [
             amount if isinstance(amount, Objection) else Backing(amount, accounted[one])
             for one, amount in zip(funds, held, strict=True)
@@ -209,12 +218,13 @@ class NodePayoutChain:
             for one in tokens
         ]
         responses = dict(zip(tokens, self._endpoint.responses(calls), strict=True))
-        return [
-            balance_of(one.asset, responses[one])
-            if one in responses
-            else self.balance(one.contract, at)
-            for one in funds
-        ]
+        with reading("eth_call"):
+            return [
+                balance_of(one.asset, responses[one])
+                if one in responses
+                else self.balance(one.contract, at)
+                for one in funds
+            ]
 
     def data_fee(self, data: bytes, at: BlockRef) -> int:
         """Wei that an OP-stack chain takes for the data of a transaction; 0 elsewhere.
@@ -224,7 +234,7 @@ class NodePayoutChain:
         if self._data_fee_oracle is None:
             return 0
         call = GET_L1_FEE.encode(data + _ENVELOPE)
-        return uint_from_answer(self._endpoint.views([(self._data_fee_oracle, call)], at)[0])
+        return self._endpoint.uints([(self._data_fee_oracle, call)], at)[0]
 
     def send_raw(self, raw: bytes) -> SendResult:
         """Broadcast; no answer and every error are results."""
@@ -245,9 +255,8 @@ class NodePayoutChain:
     ) -> frozenset[tuple[Address, Address]]:
         places = sorted(set(held_payees(operations)))
         calls = [(contract, is_held_call(payee)) for contract, payee in places]
-        answers = self._endpoint.views(calls, at)
-        pairs = zip(places, answers, strict=True)
-        return frozenset(place for place, answer in pairs if uint_from_answer(answer))
+        answers = self._endpoint.uints(calls, at)
+        return frozenset(place for place, held in zip(places, answers, strict=True) if held)
 
 
 def _place(operation: Operation) -> tuple[Address, Address] | None:

@@ -1,11 +1,10 @@
 """The file of a payout document: JSON, read strictly, with every problem told at once."""
 
-import json
 import re
-from collections.abc import Callable, Sequence
-from itertools import accumulate
+from collections.abc import Callable
 from typing import Any, TypeVar
 
+from contracts.canonical import RepeatedKey, json_from_bytes
 from contracts.evm import ZERO_ADDRESS, Address, ChainId
 from contracts.units import UINT256_MAX, BaseUnits
 from contracts.wire import BadWireValue, address_from_wire, amount_from_wire
@@ -15,8 +14,6 @@ from settlement.payouts.errors import BadDocument
 
 LINES_MAX = 10_000
 _T = TypeVar("_T")
-_STEP = {ord("["): 1, ord("{"): 1, ord("]"): -1, ord("}"): -1}
-_DEPTH_MAX = 16
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/-]{0,127}", re.ASCII)
 _FIELDS = frozenset({"list", "chain_id", "contract", "lines"})
 _LINE_FIELDS = frozenset({"payee", "asset", "amount"})
@@ -61,25 +58,15 @@ def object_of(source: bytes) -> dict[str, Any]:
     Raises:
         BadDocument: it is none.
     """
-    deepest = max(accumulate(_STEP.get(byte, 0) for byte in source), default=0)
-    if deepest > _DEPTH_MAX:  # before it is parsed: by then the stack may have ended the process
-        raise BadDocument((f"it is no JSON of a document: {deepest} brackets deep",))
     try:
-        raw = json.loads(source, object_pairs_hook=_without_repeated_keys)
+        raw: object = json_from_bytes(source)
+    except RepeatedKey as error:
+        raise BadDocument((f"{error} in one object",)) from error
     except ValueError as error:
         raise BadDocument((f"it is no JSON: {error}",)) from error
     if not isinstance(raw, dict):
         raise BadDocument(("it is no JSON object",))
     return raw
-
-
-def _without_repeated_keys(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
-    built = dict(pairs)
-    if len(built) < len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
-        raise BadDocument((f"{twice!r} stands twice in one object",))
-    return built
 
 
 def _line(

@@ -2,6 +2,9 @@
 
 Transport failures of reads are tried three times; whatever then remains is `ChainUnavailable`. A
 broadcast is tried once: the next tick sends it again. Raw JSON goes no further than the adapters.
+
+A response is a result or an error (JSON-RPC 2.0); one that is neither is no response. Of a failed
+transport only the kind is told: its message may hold the URL with its key.
 """
 
 from collections.abc import Callable, Sequence
@@ -15,8 +18,10 @@ from web3 import HTTPProvider
 from web3.exceptions import Web3Exception
 from web3.types import RPCEndpoint
 
+from contracts.calls import uint_from_answer
 from contracts.evm import Address, BlockRef, bytes_from_hex
 from settlement.errors import ChainUnavailable
+from settlement.node_answers import quantity, reading
 from settlement.payouts.broadcast import Answer, SendResult, read_error
 
 BATCH_MAX = 100
@@ -35,7 +40,7 @@ class Endpoint:
     `told` is how the words of the provider are repeated: some hold the URL, and so its key.
     """
 
-    def __init__(self, url: str, *, timeout_s: int, told: Callable[[str], str] = str) -> None:
+    def __init__(self, url: str, *, timeout_s: int, told: Callable[[str], str]) -> None:
         self._told = told
         self._provider = HTTPProvider(
             url,
@@ -56,18 +61,33 @@ class Endpoint:
             for (method, _), response in zip(calls, responses, strict=True)
         ]
 
+    def quantity(self, method: str, params: list[Json]) -> int:
+        """The result of a call that is answered with a number."""
+        answer = self.read(method, params)
+        with reading(method):
+            return quantity(answer)
+
     def views(self, calls: Sequence[tuple[Address, bytes]], at: BlockRef) -> list[bytes]:
         """The answers of views of contracts, at one block."""
         requested: list[Call] = [
             ("eth_call", [{"to": str(to), "data": "0x" + call.hex()}, pinned(at)])
             for to, call in calls
         ]
-        return [bytes_from_hex(answer) for answer in self.read_many(requested)]
+        answers = self.read_many(requested)
+        with reading("eth_call"):
+            return [bytes_from_hex(answer) for answer in answers]
+
+    def uints(self, calls: Sequence[tuple[Address, bytes]], at: BlockRef) -> list[int]:
+        """The answers of views that return one unsigned integer."""
+        answers = self.views(calls, at)
+        with reading("eth_call"):
+            return list(map(uint_from_answer, answers))
 
     def response(self, method: str, params: list[Json]) -> Json:
         """The response to one call, also an error."""
         endpoint = RPCEndpoint(method)
-        return self._retold(_tried(method, partial(self._provider.make_request, endpoint, params)))
+        answer = _tried(method, partial(self._provider.make_request, endpoint, params))
+        return self._understood(method, answer)
 
     def responses(self, calls: Sequence[Call]) -> list[Json]:
         """The responses to many calls, in order, also errors."""
@@ -78,27 +98,46 @@ class Endpoint:
             answer = _tried(method, partial(self._provider.make_batch_request, part))
             if not isinstance(answer, list) or len(answer) != len(part):
                 raise ChainUnavailable(method, "the node refused a batch of calls")
-            responses.extend(map(self._retold, answer))
+            if not _is_one_by_one(answer):
+                raise ChainUnavailable(method, "a batch of calls was not answered one by one")
+            responses.extend(
+                self._understood(each, one) for (each, _), one in zip(part, answer, strict=True)
+            )
         return responses
 
     def send_raw(self, raw: bytes) -> SendResult:
         """Broadcast; no answer and every error are results."""
         method = RPCEndpoint("eth_sendRawTransaction")
         try:
-            response: Json = self._provider.make_request(method, ["0x" + raw.hex()])
+            with reading(method):
+                answer: Json = self._provider.make_request(method, ["0x" + raw.hex()])
+            response = self._understood(method, answer)
+        except ChainUnavailable as error:
+            return SendResult(Answer.UNCLEAR, str(error))
         except (RequestException, Web3Exception) as error:
-            # Only the kind: the message of a transport error may hold the URL with its key.
             return SendResult(Answer.UNCLEAR, type(error).__name__)
         if "error" not in response:
             return SendResult(Answer.ACCEPTED, "")
-        refusal = self._retold(response)["error"]
-        return read_error(int(refusal["code"]), refusal["message"])
+        return read_error(response["error"]["code"], response["error"]["message"])
 
-    def _retold(self, response: Json) -> Json:
-        if "error" not in response:
-            return response
-        error = response["error"]
-        return {**response, "error": {**error, "message": self._told(str(error["message"]))}}
+    def _understood(self, method: str, answer: Json) -> Json:
+        """A response of `result` alone, or of `error` with a whole code and a told message."""
+        if not isinstance(answer, dict):
+            raise ChainUnavailable(method, "the answer is no JSON-RPC")
+        error = answer.get("error")
+        if error is not None:
+            fields = error if isinstance(error, dict) else {"message": error}
+            code = fields.get("code")
+            return {
+                "error": {
+                    "code": code if type(code) is int else 0,
+                    "message": self._told(str(fields.get("message"))),
+                    "data": fields.get("data"),
+                }
+            }
+        if "result" not in answer:
+            raise ChainUnavailable(method, "the answer has neither result nor error")
+        return {"result": answer["result"]}
 
 
 def pinned(at: BlockRef) -> Json:
@@ -106,9 +145,18 @@ def pinned(at: BlockRef) -> Json:
     return {"blockHash": str(at.hash), "requireCanonical": True}
 
 
+def _is_one_by_one(answers: Sequence[Json]) -> bool:
+    """Whether each call has an answer of its own; the provider has put them in order by id.
+
+    Where an id is missing it hopes that they came in order, which a wrong amount could come of.
+    """
+    ids = {one["id"] for one in answers if type(one.get("id")) is int}
+    return len(ids) == len(answers)
+
+
 def _result(method: str, response: Json) -> Json:
     if "error" in response:
-        raise ChainUnavailable(method, str(response["error"]["message"]))
+        raise ChainUnavailable(method, response["error"]["message"])
     return response["result"]
 
 
@@ -121,6 +169,7 @@ def _tried(method: str, request: Callable[[], Json]) -> Json:
         reraise=True,
     )(request)
     try:
-        return attempt()
+        with reading(method):
+            return attempt()
     except (RequestException, Web3Exception) as error:
         raise ChainUnavailable(method, type(error).__name__) from error

@@ -5,7 +5,7 @@ a block the account itself says: so what we did not sign is found by bisection.
 """
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from contracts.evm import Address, BlockNumber, BlockRef, Hash32, bytes_from_hex
 from contracts.transaction_fees import (
@@ -15,6 +15,7 @@ from contracts.transaction_fees import (
     operator_fee_wei,
 )
 from settlement.errors import ChainUnavailable
+from settlement.node_answers import quantity, reading
 from settlement.payouts.adapters.endpoint import Call, Endpoint, Json, pinned
 from settlement.payouts.record_gas import AccountAt, MinedTransaction
 
@@ -23,7 +24,10 @@ log = logging.getLogger(__name__)
 _OPERATOR = "operatorFeeScalar"
 _STATE_IS_GONE = (
     "missing trie node",
-    "not available",
+    "state not available",
+    "state is not available",
+    "state available",
+    "state unavailable",
     "pruned",
     "archive",
     "historical",
@@ -34,10 +38,15 @@ _STATE_IS_GONE = (
 
 
 class NodeWallet:
-    """`record_gas.WalletChain` over one JSON-RPC endpoint."""
+    """`record_gas.WalletChain` over one JSON-RPC endpoint.
 
-    def __init__(self, url: str, wallet: Address, *, timeout_s: int) -> None:
-        self._endpoint = Endpoint(url, timeout_s=timeout_s)
+    `told` is how the node's words are repeated.
+    """
+
+    def __init__(
+        self, url: str, wallet: Address, *, timeout_s: int, told: Callable[[str], str]
+    ) -> None:
+        self._endpoint = Endpoint(url, timeout_s=timeout_s, told=told)
         self._wallet = wallet
 
     def account(self, at: BlockRef) -> AccountAt | None:
@@ -49,26 +58,36 @@ class NodeWallet:
         answers = self._endpoint.responses(calls)
         for (method, _), answer in zip(calls, answers, strict=True):
             if "error" in answer:
-                message = str(answer["error"]["message"])
+                message = answer["error"]["message"]
                 if any(sign in message.lower() for sign in _STATE_IS_GONE):
                     return None
                 raise ChainUnavailable(method, message)
-        balance, nonce = (int(answer["result"], 16) for answer in answers)
+        with reading("eth_getBalance"):
+            balance, nonce = (quantity(answer["result"]) for answer in answers)
         return AccountAt(balance, nonce)
 
     def mined(self, hashes: Sequence[Hash32]) -> Mapping[int, MinedTransaction]:
         """Those of the transactions that are in the chain, by nonce."""
         calls: list[Call] = [("eth_getTransactionReceipt", [str(one)]) for one in hashes]
-        receipts = [one for one in self._endpoint.read_many(calls) if one is not None]
-        bodies = self._endpoint.read_many(
-            [("eth_getTransactionByHash", [one["transactionHash"]]) for one in receipts]
-        )
-        ours = [
-            (body, receipt)
-            for body, receipt in zip(bodies, receipts, strict=True)
-            if body is not None and self._is_its(body)
+        answers = self._endpoint.read_many(calls)
+        shown = [
+            (one, receipt)
+            for one, receipt in zip(hashes, answers, strict=True)
+            if receipt is not None
         ]
-        return {one.nonce: one for one in self._mined(ours)}
+        bodies = self._endpoint.read_many(
+            [("eth_getTransactionByHash", [str(one)]) for one, _ in shown]
+        )
+        with reading("eth_getTransactionReceipt"):
+            ours = [
+                (body, receipt)
+                for (_, receipt), body in zip(shown, bodies, strict=True)
+                if body is not None and self._is_its(body)
+            ]
+            mined = self._mined(ours)
+        if not {one.tx_hash for one in mined} <= set(hashes):
+            raise ChainUnavailable("eth_getTransactionByHash", "another transaction than was asked")
+        return {one.nonce: one for one in mined}
 
     def located(
         self, nonce: int, *, after: BlockNumber, upto: BlockNumber
@@ -78,16 +97,23 @@ class NodeWallet:
         while low < high:
             middle = (low + high) >> 1
             question = [str(self._wallet), hex(middle)]
-            if int(self._endpoint.read("eth_getTransactionCount", question), 16) > nonce:
+            if self._endpoint.quantity("eth_getTransactionCount", question) > nonce:
                 high = middle
             else:
                 low = middle + 1
         block = self._endpoint.read("eth_getBlockByNumber", [hex(low), True])
-        for body in block["transactions"] if block else ():
-            if self._is_its(body) and int(body["nonce"], 16) == nonce:
-                receipt = self._endpoint.read("eth_getTransactionReceipt", [body["hash"]])
-                return None if receipt is None else self._mined([(body, receipt)])[0]
+        with reading("eth_getBlockByNumber"):
+            for body in block["transactions"] if block else ():
+                if self._is_its(body) and quantity(body["nonce"]) == nonce:
+                    return self._with_receipt(body)
         return None
+
+    def _with_receipt(self, body: Json) -> MinedTransaction | None:
+        receipt = self._endpoint.read("eth_getTransactionReceipt", [body["hash"]])
+        if receipt is None:
+            return None
+        with reading("eth_getTransactionReceipt"):
+            return self._mined([(body, receipt)])[0]
 
     def _is_its(self, body: Json) -> bool:
         return Address.from_hex(body["from"]) == self._wallet
@@ -96,26 +122,31 @@ class NodeWallet:
         """Transactions with their receipts; where one names an operator fee, its block is asked."""
         hashes = sorted({receipt["blockHash"] for _, receipt in ours if _OPERATOR in receipt})
         blocks = self._endpoint.read_many([("eth_getBlockByHash", [one, False]) for one in hashes])
-        headers = {name: block for name, block in zip(hashes, blocks, strict=True) if block}
+        if None in blocks:
+            raise ChainUnavailable("eth_getBlockByHash", "no block of a receipt that it has shown")
+        headers = dict(zip(hashes, blocks, strict=True))
         return [_mined(body, receipt, headers.get(receipt["blockHash"])) for body, receipt in ours]
 
 
 def _mined(body: Json, receipt: Json, header: Json | None) -> MinedTransaction:
+    tx_hash = Hash32.from_hex(body["hash"])
+    if Hash32.from_hex(receipt["transactionHash"]) != tx_hash:
+        raise ValueError("the receipt of another transaction")
     recipient = Address.from_hex(body["to"]) if body.get("to") else None
-    is_success = int(receipt["status"], 16) == 1
+    is_success = quantity(receipt["status"]) == 1
     leaves = is_success and recipient != Address.from_hex(body["from"])
     return MinedTransaction(
-        nonce=int(body["nonce"], 16),
-        tx_hash=Hash32.from_hex(body["hash"]),
+        nonce=quantity(body["nonce"]),
+        tx_hash=tx_hash,
         recipient=recipient,
         data=bytes_from_hex(body["input"]),
-        value_wei=int(body["value"], 16) if leaves else 0,
+        value_wei=quantity(body["value"]) if leaves else 0,
         is_success=is_success,
-        block_number=BlockNumber(int(receipt["blockNumber"], 16)),
+        block_number=BlockNumber(quantity(receipt["blockNumber"])),
         block_hash=Hash32.from_hex(receipt["blockHash"]),
-        gas_used=int(receipt["gasUsed"], 16),
-        effective_gas_price_wei=int(receipt["effectiveGasPrice"], 16),
-        l1_fee_wei=_quantity(receipt, "l1Fee"),
+        gas_used=quantity(receipt["gasUsed"]),
+        effective_gas_price_wei=quantity(receipt["effectiveGasPrice"]),
+        l1_fee_wei=_quantity_if_present(receipt, "l1Fee"),
         other_fee_wei=_blob_fee_wei(receipt) + _operator_fee_wei(receipt, header),
     )
 
@@ -127,10 +158,13 @@ def _operator_fee_wei(receipt: Json, header: Json | None) -> int:
     """
     if header is None:
         return 0
-    fee = OperatorFee(_quantity(receipt, _OPERATOR), _quantity(receipt, "operatorFeeConstant"))
+    fee = OperatorFee(
+        _quantity_if_present(receipt, _OPERATOR),
+        _quantity_if_present(receipt, "operatorFeeConstant"),
+    )
     try:
         extra_data = bytes_from_hex(header["extraData"])
-        return operator_fee_wei(int(receipt["gasUsed"], 16), fee, extra_data)
+        return operator_fee_wei(quantity(receipt["gasUsed"]), fee, extra_data)
     except UnknownFeeRule as error:
         log.warning(
             "fee not booked", extra={"tx_hash": receipt["transactionHash"], "why": str(error)}
@@ -139,10 +173,12 @@ def _operator_fee_wei(receipt: Json, header: Json | None) -> int:
 
 
 def _blob_fee_wei(receipt: Json) -> int:
-    if _quantity(receipt, "type") != BLOB_TYPE:
+    if _quantity_if_present(receipt, "type") != BLOB_TYPE:
         return 0
-    return _quantity(receipt, "blobGasUsed") * _quantity(receipt, "blobGasPrice")
+    return quantity(receipt["blobGasUsed"]) * quantity(receipt["blobGasPrice"])
 
 
-def _quantity(receipt: Json, field: str) -> int:
-    return int(receipt.get(field) or "0x0", 16)
+def _quantity_if_present(receipt: Json, field: str) -> int:
+    """A quantity that not every chain has; 0 where there is none."""
+    value = receipt.get(field)
+    return 0 if value is None else quantity(value)

@@ -8,11 +8,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from eth_typing import HexStr
-from requests import RequestException
 from web3 import Web3
 from web3.contract import Contract
-from web3.exceptions import Web3Exception
-from web3.types import RPCEndpoint
 
 from contracts.abi import artifact
 from contracts.addresses import Settlement
@@ -41,6 +38,8 @@ from contracts.evm import (
 )
 from contracts.units import BaseUnits
 from settlement.errors import ChainUnavailable
+from settlement.node_answers import quantity, reading
+from settlement.royalties.adapters.node_calls import NodeCalls
 from settlement.royalties.approve import EpochStanding
 
 _ANY_EPOCH = (
@@ -58,7 +57,8 @@ class RPCChainCheck:
     """One settlement, read from one endpoint.
 
     `finality_tag` is `finalized`, `safe` or `none`; the finalized block is the older of the tag's
-    and the one `finality_depth_blocks` below the head. `log_range_blocks` bounds one log request.
+    and the one `finality_depth_blocks` below the head. `log_range_blocks` bounds one log request;
+    `told` is how the node's words are repeated.
     """
 
     def __init__(
@@ -69,8 +69,9 @@ class RPCChainCheck:
         finality_tag: str,
         finality_depth_blocks: int,
         log_range_blocks: int,
+        told: Callable[[str], str],
     ) -> None:
-        self._web3 = web3
+        self._node = NodeCalls(web3, told)
         self._settlement = settlement
         self._finality_tag = finality_tag
         self._finality_depth_blocks = finality_depth_blocks
@@ -120,7 +121,9 @@ class RPCChainCheck:
         first, step = self._settlement.start_block, self._log_range_blocks
         for start in range(first, upto.number + 1, step):
             logs = self._logs(epoch, start, min(start + step, upto.number + 1))
-            yield _columns(sorted(logs, key=_chain_order))
+            with reading("eth_getLogs"):
+                columns = _columns(sorted(logs, key=_chain_order))
+            yield columns
 
     def _logs(self, epoch: Epoch, start: int, end: int) -> Iterator[dict[str, Any]]:
         """Logs of blocks [start, end) that count for the epoch, in no order."""
@@ -131,20 +134,21 @@ class RPCChainCheck:
                 "fromBlock": hex(start),
                 "toBlock": hex(end - 1),
             }
-            for log in self._request("eth_getLogs", criteria):
-                if _effective_epoch(log) <= epoch:
-                    yield log
+            logs = self._node.request("eth_getLogs", criteria)
+            with reading("eth_getLogs"):
+                yield from [log for log in logs if _effective_epoch(log) <= epoch]
 
     def _block(self, name: str) -> BlockRef | None:
-        block = self._request("eth_getBlockByNumber", name, False)
+        block = self._node.request("eth_getBlockByNumber", name, False)
         if block is None:
             return None
-        return BlockRef(
-            number=BlockNumber(int(block["number"], 16)),
-            hash=Hash32.from_hex(block["hash"]),
-            parent_hash=Hash32.from_hex(block["parentHash"]),
-            timestamp=Timestamp(int(block["timestamp"], 16)),
-        )
+        with reading("eth_getBlockByNumber"):
+            return BlockRef(
+                number=BlockNumber(quantity(block["number"])),
+                hash=Hash32.from_hex(block["hash"]),
+                parent_hash=Hash32.from_hex(block["parentHash"]),
+                timestamp=Timestamp(quantity(block["timestamp"])),
+            )
 
     def _present(self, block: BlockRef | None, name: str) -> BlockRef:
         if block is None:
@@ -153,23 +157,9 @@ class RPCChainCheck:
 
     def _view(self, function: str, arguments: Sequence[object], at: BlockRef) -> Any:  # noqa: ANN401
         bound = self._payouts.functions[function](*arguments)
-        return _answered(function, lambda: bound.call(block_identifier=HexStr(str(at.hash))))
-
-    def _request(self, method: str, *parameters: object) -> Any:  # noqa: ANN401
-        answer = _answered(
-            method,
-            lambda: self._web3.provider.make_request(RPCEndpoint(method), list(parameters)),
+        return self._node.answered(
+            function, lambda: bound.call(block_identifier=HexStr(str(at.hash)))
         )
-        if "result" not in answer:
-            raise ChainUnavailable(method, str(answer.get("error")))
-        return answer["result"]
-
-
-def _answered(call: str, ask: Callable[[], Any]) -> Any:  # noqa: ANN401
-    try:
-        return ask()
-    except (Web3Exception, RequestException) as error:
-        raise ChainUnavailable(call, str(error)) from error
 
 
 def _filters(
@@ -195,21 +185,21 @@ def _effective_epoch(log: Mapping[str, Any]) -> int:
     """The epoch from which a change is in force; 0 for events that know none."""
     topic0 = Hash32.from_hex(log["topics"][0])
     if topic0 == PARAMETERS_SET.topic0:
-        return int(log["topics"][1], 16)
+        return quantity(log["topics"][1])
     if topic0 in (WORK_TERMS_SET.topic0, SPLIT_TERMS_SET.topic0):
         return int.from_bytes(bytes_from_hex(log["data"])[:32], "big")
     return 0
 
 
 def _chain_order(log: Mapping[str, Any]) -> tuple[int, int]:
-    return int(log["blockNumber"], 16), int(log["logIndex"], 16)
+    return quantity(log["blockNumber"]), quantity(log["logIndex"])
 
 
 def _columns(logs: Sequence[Mapping[str, Any]]) -> LogColumns:
     return LogColumns(
-        block_number=[BlockNumber(int(log["blockNumber"], 16)) for log in logs],
+        block_number=[BlockNumber(quantity(log["blockNumber"])) for log in logs],
         block_hash=[Hash32.from_hex(log["blockHash"]) for log in logs],
-        log_index=[LogIndex(int(log["logIndex"], 16)) for log in logs],
+        log_index=[LogIndex(quantity(log["logIndex"])) for log in logs],
         address=[Address.from_hex(log["address"]) for log in logs],
         topics=[[bytes_from_hex(topic) for topic in log["topics"]] for log in logs],
         data=[bytes_from_hex(log["data"]) for log in logs],

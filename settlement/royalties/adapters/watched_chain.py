@@ -3,15 +3,14 @@
 import logging
 import time
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any
 
 from eth_account import Account
 from eth_account.signers.local import LocalAccount
 from eth_typing import HexStr
-from requests import RequestException
 from web3 import Web3
 from web3.contract import Contract
-from web3.exceptions import TransactionNotFound, Web3Exception
+from web3.exceptions import TransactionNotFound
 
 from contracts.abi import artifact
 from contracts.addresses import Settlement
@@ -19,6 +18,8 @@ from contracts.calls import EpochStatus, veto_call
 from contracts.evm import Address, Epoch, Hash32, Timestamp
 from contracts.units import mul_div_down
 from settlement.errors import BadSigningKey, ChainUnavailable
+from settlement.node_answers import reading
+from settlement.royalties.adapters.node_calls import NodeCalls
 from settlement.royalties.watch import PendingCommitment
 
 log = logging.getLogger(__name__)
@@ -27,14 +28,15 @@ _POLL_S = 0.5
 _RAISE_AFTER_S = 15
 _KEY_TEXT_LENGTH = 66
 
-_Answer = TypeVar("_Answer")
-
 
 class RPCWatchedChain:
-    """The payouts contract of one settlement at the newest block of one node."""
+    """The payouts contract of one settlement at the newest block of one node.
 
-    def __init__(self, web3: Web3, settlement: Settlement) -> None:
-        self._web3 = web3
+    `told` is how the node's words are repeated.
+    """
+
+    def __init__(self, web3: Web3, settlement: Settlement, *, told: Callable[[str], str]) -> None:
+        self._node = NodeCalls(web3, told)
         self._payouts: Contract = web3.eth.contract(
             address=Web3.to_checksum_address(str(settlement.payouts)),
             abi=artifact("EpochPayouts").abi,
@@ -42,8 +44,10 @@ class RPCWatchedChain:
 
     def pending(self) -> PendingCommitment | None:
         """The commitment that can be vetoed now; there is at most one."""
-        block = _answered("eth_getBlockByNumber", lambda: self._web3.eth.get_block("latest"))
-        at = HexStr(block["hash"].to_0x_hex())
+        eth = self._node.web3.eth
+        block = self._node.answered("eth_getBlockByNumber", lambda: eth.get_block("latest"))
+        with reading("eth_getBlockByNumber"):
+            at, now = HexStr(block["hash"].to_0x_hex()), Timestamp(block["timestamp"])
         following = self._view("nextEpoch", [], at)
         if following == 0:
             return None
@@ -57,22 +61,30 @@ class RPCWatchedChain:
             manifest_digest=Hash32(digest),
             root=Hash32(root),
             active_at=Timestamp(active_at),
-            now=Timestamp(block["timestamp"]),
+            now=now,
         )
 
     def _view(self, function: str, arguments: list[object], at: HexStr) -> Any:  # noqa: ANN401
         bound = self._payouts.functions[function](*arguments)
-        return _answered(function, lambda: bound.call(block_identifier=at))
+        return self._node.answered(function, lambda: bound.call(block_identifier=at))
 
 
 class RPCVetoes:
     """Sends vetoes with a key of its own, and raises the fee until one is in a block.
 
     A veto costs one transaction and no money of others, so there is no cap: the window is short.
+    `told` is how the node's words are repeated.
     """
 
-    def __init__(self, web3: Web3, settlement: Settlement, account: LocalAccount) -> None:
-        self._web3, self._account = web3, account
+    def __init__(
+        self,
+        web3: Web3,
+        settlement: Settlement,
+        account: LocalAccount,
+        *,
+        told: Callable[[str], str],
+    ) -> None:
+        self._node, self._account = NodeCalls(web3, told), account
         self._chain_id = settlement.chain_id
         self._contract = Web3.to_checksum_address(str(settlement.payouts))
 
@@ -87,12 +99,13 @@ class RPCVetoes:
         Raises:
             ChainUnavailable: the node does not answer.
         """
-        payouts = self._web3.eth.contract(address=self._contract, abi=artifact("EpochPayouts").abi)
-        functions, account = payouts.functions, self._account.address
-        role = _answered("VETO_ROLE", lambda: functions["VETO_ROLE"]().call())
+        node, abi = self._node, artifact("EpochPayouts").abi
+        functions = node.web3.eth.contract(address=self._contract, abi=abi).functions
+        account = self._account.address
+        role = node.answered("VETO_ROLE", lambda: functions["VETO_ROLE"]().call())
         return bool(
-            _answered("isGuardian", lambda: functions["isGuardian"](account).call())
-            or _answered("hasRole", lambda: functions["hasRole"](role, account).call())
+            node.answered("isGuardian", lambda: functions["isGuardian"](account).call())
+            or node.answered("hasRole", lambda: functions["hasRole"](role, account).call())
         )
 
     def veto(self, epoch: Epoch, reason_digest: Hash32, *, until: Timestamp) -> Hash32:
@@ -101,22 +114,24 @@ class RPCVetoes:
         Raises:
             ChainUnavailable: the node refused it, or the window closed first.
         """
-        eth, sender = self._web3.eth, self._account.address
-        nonce = _answered("eth_getTransactionCount", lambda: eth.get_transaction_count(sender))
+        node, eth, sender = self._node, self._node.web3.eth, self._account.address
+        nonce = node.answered("eth_getTransactionCount", lambda: eth.get_transaction_count(sender))
         call: Any = {
             "from": sender,
             "to": self._contract,
             "data": veto_call(epoch, reason_digest),
         }
-        gas = 2 * _answered("eth_estimateGas", lambda: eth.estimate_gas(call))
-        tip_wei = _answered("eth_maxPriorityFeePerGas", lambda: eth.max_priority_fee) + 1
+        gas = 2 * node.answered("eth_estimateGas", lambda: eth.estimate_gas(call))
+        tip_wei = node.answered("eth_maxPriorityFeePerGas", lambda: eth.max_priority_fee) + 1
         max_fee_wei = 0
         sent: list[Hash32] = []
         while True:
-            block = _answered("eth_getBlockByNumber", lambda: eth.get_block("latest"))
-            if block["timestamp"] >= until:
+            block = node.answered("eth_getBlockByNumber", lambda: eth.get_block("latest"))
+            with reading("eth_getBlockByNumber"):
+                now, base_fee_wei = block["timestamp"], block["baseFeePerGas"]
+            if now >= until:
                 raise ChainUnavailable("veto", f"epoch {epoch} became active before the veto")
-            max_fee_wei = max(2 * block["baseFeePerGas"] + tip_wei, _raised(max_fee_wei))
+            max_fee_wei = max(2 * base_fee_wei + tip_wei, _raised(max_fee_wei))
             sent.append(
                 self._send(
                     call
@@ -132,12 +147,11 @@ class RPCVetoes:
     def _send(self, transaction: Any) -> Hash32:  # noqa: ANN401
         """Broadcast; a refusal is logged, because an earlier one of the same nonce may be mined."""
         signed = self._account.sign_transaction(transaction)
+        send = self._node.web3.eth.send_raw_transaction
         try:
-            self._web3.eth.send_raw_transaction(signed.raw_transaction)
-        except (Web3Exception, RequestException) as error:
-            # Only the kind: the message of a transport error may hold the URL with its key.
-            detail = str(error) if isinstance(error, Web3Exception) else type(error).__name__
-            log.warning("veto not accepted", extra={"detail": detail})
+            self._node.answered("eth_sendRawTransaction", lambda: send(signed.raw_transaction))
+        except ChainUnavailable as error:
+            log.warning("veto not accepted", extra={"detail": str(error)})
         return Hash32(signed.hash)
 
     def _mined(self, sent: list[Hash32]) -> Hash32 | None:
@@ -156,11 +170,11 @@ class RPCVetoes:
     def _receipt(self, tx_hash: Hash32) -> Any:  # noqa: ANN401
         def ask() -> Any:  # noqa: ANN401
             try:
-                return self._web3.eth.get_transaction_receipt(HexStr(str(tx_hash)))
+                return self._node.web3.eth.get_transaction_receipt(HexStr(str(tx_hash)))
             except TransactionNotFound:
                 return None
 
-        return _answered("eth_getTransactionReceipt", ask)
+        return self._node.answered("eth_getTransactionReceipt", ask)
 
 
 def account_from_key(key: str) -> LocalAccount:
@@ -182,12 +196,3 @@ def account_from_key(key: str) -> LocalAccount:
 def _raised(wei: int) -> int:
     """An eighth more, rounded up: a replacement must raise both fee fields by a tenth."""
     return wei + mul_div_down(wei, 1, 8) + 1
-
-
-def _answered(call: str, ask: Callable[[], _Answer]) -> _Answer:
-    try:
-        return ask()
-    except RequestException as error:
-        raise ChainUnavailable(call, type(error).__name__) from error
-    except Web3Exception as error:
-        raise ChainUnavailable(call, str(error)) from error

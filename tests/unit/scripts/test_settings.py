@@ -156,7 +156,7 @@ def test_settings__several_problems__all_reported_with_field_and_value(tmp_path:
             "poll_interval_ms: True is not a whole number",
             "chain[0]: id: '31337' is not a whole number from 1",
             "chain[0]: name is missing",
-            "chain[0]: rpc: 'http://127.0.0.1:8545' is not a list of 1 or more texts",
+            "chain[0]: rpc: the value is not a list of 1 or more texts",
             "chain[0]: start_block: -1 is not a whole number from 0",
             "chain[0]: finality.tag: 'safe' is neither finalized nor none",
             "chain[0]: finality.depth is missing",
@@ -358,6 +358,56 @@ def test_settings__token_that_is_a_contract_of_the_settlement__told(tmp_path: Pa
     assert problems(tmp_path, CHAIN + f'tokens = ["{payouts}"]') == (
         f"chain[0]: tokens: '{payouts}' is the EpochPayouts of settlement 'test'",
     )
+
+
+@pytest.mark.parametrize(
+    ("password", "is_taken"),
+    [
+        ("hunter2", True),
+        ("hunter%32", True),
+        ("hunter%2", False),
+        ("hunter%zz", False),
+        ("hunter@2", False),
+        ("hunter 2", False),
+        ("hunter\t2", False),
+    ],
+)
+def test_settings__database_password_that_libpq_would_repeat__refused_and_not_repeated(
+    tmp_path: Path, password: str, *, is_taken: bool
+) -> None:
+    """What it cannot decode stands in its message, and what follows the first @ is the host."""
+    url = f"postgresql://me:{password}@host/books"
+    if is_taken:
+        assert load(tmp_path, DATABASE_URL=url).database_url == url
+        return
+
+    found = problems(tmp_path, DATABASE_URL=url)
+
+    assert found == (
+        "database_url: in user and password write % as %25, @ as %40 and a space as %20",
+    )
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'database_url = ["postgresql://me:hunter2@host/books"]',
+        'broker_url = { url = "redis://:hunter2@host" }',
+        'poll_interval_ms = "redis://:hunter2@host"',
+        'signer = { kind = ["https://signer.example/hunter2"] }',
+        CHAIN.replace("http://127.0.0.1:8545", "http://node.example/hunter2").replace(
+            '["http://node.example/hunter2"]', '"http://node.example/hunter2"'
+        ),
+        CHAIN.replace('["http://127.0.0.1:8545"]', '[["node.example/hunter2"]]'),
+    ],
+)
+def test_settings__address_of_the_wrong_type_or_place__told_without_it(
+    tmp_path: Path, text: str
+) -> None:
+    found = problems(tmp_path, text)
+
+    assert found
+    assert not any("hunter2" in one for one in found), found
 
 
 def test_settings__secret_file_of_bytes__told_without_the_bytes(tmp_path: Path) -> None:

@@ -96,6 +96,7 @@ def test_legs__refund__comes_from_whoever_gives_it() -> None:
 
     assert legs_of(refunded(1), back) == {2}
     assert legs_of(refunded(1), moved(2, AMOUNT, source=STRANGER, target=PAYER)) == set()
+    assert legs_of(refunded(1), moved(2, AMOUNT + FEE, target=STRANGER)) == set()
 
 
 def test_legs__other_token_payer_creator_or_amount__none() -> None:
@@ -103,6 +104,8 @@ def test_legs__other_token_payer_creator_or_amount__none() -> None:
     assert legs_of(paid(1), moved(2, AMOUNT, source=STRANGER)) == set()
     assert legs_of(paid(1), moved(2, AMOUNT, target=STRANGER)) == set()
     assert legs_of(paid(1), moved(2, AMOUNT + UNIT)) == set()
+    assert legs_of(paid(1), moved(2, FEE, source=STRANGER, target=TREASURY)) == set()
+    assert legs_of(paid(1), moved(2, FEE, target=TREASURY, token=OTHER_TOKEN)) == set()
 
 
 def test_legs__event_of_a_stranger__is_not_listened_to() -> None:

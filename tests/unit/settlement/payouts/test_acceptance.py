@@ -4,7 +4,9 @@ Subjects: settlement.payouts.acceptance, settlement.payouts.adapters.signed_docu
 """
 
 import json
+from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from eth_account import Account
@@ -34,7 +36,7 @@ ANN, BEN, EVE = (Account.from_key(bytes([number]) * 32) for number in (1, 2, 3))
 TOKEN = Address(b"\xa5" * 20)
 
 
-def document(**changes: object) -> PayoutDocument:
+def document(**changes: Any) -> PayoutDocument:
     lines = [(TOKEN, 5), (ZERO_ADDRESS, 7), (TOKEN, 6)]
     one = PayoutDocument(
         name="grants-2026-11",
@@ -47,7 +49,7 @@ def document(**changes: object) -> PayoutDocument:
             for index, (asset, units) in enumerate(lines)
         ),
     )
-    return replace(one, **changes)  # type: ignore[arg-type]
+    return replace(one, **changes)
 
 
 DOCUMENT = document()
@@ -72,6 +74,26 @@ def test_digest__typed_data__is_what_another_implementation_signs() -> None:
     assert acceptance_of(DOCUMENT, signature(ANN)) == acceptance(ANN)
 
 
+def test_typed_data__document__all_that_a_wallet_shows_of_it() -> None:
+    said = typed_data(DOCUMENT)
+
+    assert said["domain"] == {
+        "name": "Quittance Payout Documents",
+        "version": "1",
+        "chainId": "8453",
+        "verifyingContract": str(DOCUMENT.contract),
+    }
+    assert said["message"] == {
+        "document": str(DOCUMENT.digest),
+        "list": "grants-2026-11",
+        "lines": "3",
+        "totals": [
+            {"asset": str(ZERO_ADDRESS), "amount": "7"},
+            {"asset": str(TOKEN), "amount": "11"},
+        ],
+    }
+
+
 @pytest.mark.parametrize(
     "other",
     [
@@ -79,7 +101,10 @@ def test_digest__typed_data__is_what_another_implementation_signs() -> None:
         document(chain_id=ChainId(1)),
         document(contract=Address(b"\xc3" * 20)),
         document(lines=DOCUMENT.lines[:2]),
-        document(lines=(replace(DOCUMENT.lines[0], payee=TOKEN), *DOCUMENT.lines[1:])),
+        *(
+            document(lines=(replace(DOCUMENT.lines[0], **change), *DOCUMENT.lines[1:]))
+            for change in ({"payee": TOKEN}, {"asset": ZERO_ADDRESS}, {"amount": BaseUnits(6)})
+        ),
     ],
 )
 def test_acceptance_of__any_other_document__another_key_s(other: PayoutDocument) -> None:
@@ -104,9 +129,9 @@ def test_acceptance_of__any_other_document__another_key_s(other: PayoutDocument)
     ],
     ids=["short", "parity", "zero r", "the other spelling of the same"],
 )
-def test_acceptance_of__no_signature__refused(spoilt: object, said: str) -> None:
+def test_acceptance_of__no_signature__refused(spoilt: Callable[[bytes], bytes], said: str) -> None:
     with pytest.raises(BadAcceptance, match=said):
-        acceptance_of(DOCUMENT, spoilt(signature(ANN)))  # type: ignore[operator]
+        acceptance_of(DOCUMENT, spoilt(signature(ANN)))
 
 
 def test_acceptance_of__parity_as_zero_or_one__the_same_key() -> None:

@@ -158,6 +158,7 @@ def test_require_payable__payee_that_is_a_token__refused_whatever_the_line_pays(
         (["grants-2026-12", "grants-2026-1"], True),
         (["Grants-2026-11"], False),
         (["grants_2026/11"], False),
+        (["grants:2026-11"], False),
         (["other", "GRANTS.2026.11"], False),
     ],
 )

@@ -105,3 +105,18 @@ def test_tick__float_promised_to_what_another_key_has_waiting__not_promised_twic
     (held,) = waits.held
     assert (held.op_id, held.objection.check) == (line(payment(1)).op_id, OwnCheck.FLOAT)
     assert (len(waits.signed), len(goes_on.signed)) == (0, 1)
+
+
+def test_tick__what_another_key_signed_is_mined__no_more_promised() -> None:
+    """It is out of the float already, though not for good: counted twice it would hold others."""
+    one = World(books=FakeBooks(payments=[payment(0)]))
+    one.chain.float_units = payment(0).amount + payment(1).amount
+    one.chain.mine()
+    one.submitter.tick()
+    one.key = NEXT_KEY
+    one.books.payments.append(payment(1))
+    one.chain.mine()
+
+    report = one.submitter.tick()
+
+    assert (report.held, len(report.signed), report.other_keys) == ((), 1, (SENDER,))

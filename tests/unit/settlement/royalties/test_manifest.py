@@ -3,8 +3,8 @@ from typing import Any
 
 import pytest
 
+from contracts.canonical import canonical_json
 from settlement.errors import BadManifest
-from settlement.royalties.canonical import canonical_json
 from settlement.royalties.derivation import derive
 from settlement.royalties.manifest import block_point, manifest_bytes
 from settlement.royalties.manifest_reading import manifest_from_bytes
@@ -82,3 +82,10 @@ def test_manifest__wrong_member__named(path: str, value: Any, message: str) -> N
 def test_manifest__not_its_one_spelling__refused(data: bytes) -> None:
     with pytest.raises(BadManifest, match="document"):
         manifest_from_bytes(data)
+
+
+def test_manifest__value_without_end__named_by_its_beginning() -> None:
+    with pytest.raises(BadManifest, match=r"^manifest: attempt: ") as refused:
+        manifest_from_bytes(changed("attempt", "9" * 10**5))
+
+    assert len(str(refused.value)) < 200

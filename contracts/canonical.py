@@ -1,10 +1,14 @@
 """Canonical JSON (RFC 8785), for documents of strings, arrays and objects.
 
+The chain holds documents as bytes, or their hash: a spelling of our own would be another document.
+Those that somebody else wrote are read strictly, because they may mean two things, or none.
+
 Numbers are decimal strings, so the part of RFC 8785 about numbers is not needed, and no reader can
 lose a digit. Keys are ASCII, so that code points, UTF-16 units and bytes sort alike.
 """
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from itertools import accumulate
 
@@ -13,7 +17,9 @@ JsonValue = str | Sequence["JsonValue"] | Mapping[str, "JsonValue"]
 _DEPTH_MAX = 64
 """No document here is nearly as deep. Deep enough brackets end the process in a segmentation fault,
 where a library has raised Python's limit of recursion."""
-_STEP = {**dict.fromkeys(b"[{", 1), **dict.fromkeys(b"]}", -1)}
+_STEP = {**dict.fromkeys("[{", 1), **dict.fromkeys("]}", -1)}
+_STRING = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"?', re.DOTALL)
+"""A string to its end, or to the end of what has none; its brackets open and close nothing."""
 
 
 class TooDeep(ValueError):
@@ -49,14 +55,16 @@ def json_from_bytes(data: bytes) -> JsonValue:
         ValueError: it is no JSON, names a key twice, is too deep, or has half a surrogate, which
             no UTF-8 spells.
     """
-    if max(accumulate(_STEP.get(byte, 0) for byte in data), default=0) > _DEPTH_MAX:
+    text = data.decode()  # a `UnicodeDecodeError` is a `ValueError`
+    steps = (_STEP.get(one, 0) for one in _STRING.sub("", text))
+    if max(accumulate(steps), default=0) > _DEPTH_MAX:
         raise TooDeep
-    document: JsonValue = json.loads(data, object_pairs_hook=without_repeated_keys)
+    document: JsonValue = json.loads(text, object_pairs_hook=_without_repeated_keys)
     canonical_json(document)  # a `UnicodeEncodeError` is a `ValueError`
     return document
 
 
-def without_repeated_keys(pairs: Sequence[tuple[str, JsonValue]]) -> dict[str, JsonValue]:
+def _without_repeated_keys(pairs: Sequence[tuple[str, JsonValue]]) -> dict[str, JsonValue]:
     """Build an object, for `json.loads(…, object_pairs_hook=…)`.
 
     Raises:

@@ -1,6 +1,6 @@
 import pytest
 
-from settlement.royalties.canonical import (
+from contracts.canonical import (
     RepeatedKey,
     canonical_json,
     json_from_bytes,
@@ -39,6 +39,18 @@ def test_json_from_bytes__brackets_without_end__refused_before_they_are_followed
     """As parameters on the chain they would end every process that computes the epoch."""
     with pytest.raises(ValueError, match="more than 64 deep"):
         json_from_bytes(opening * 200_000)
+
+
+@pytest.mark.parametrize("closing", [b'["%s",', b'["\\"%s",', b'[{"%s":'])
+def test_json_from_bytes__closing_brackets_in_a_string__close_nothing(closing: bytes) -> None:
+    with pytest.raises(ValueError, match="more than 64 deep"):
+        json_from_bytes(closing % (b"]" * 100_000) + b"[" * 100_000)
+
+
+def test_json_from_bytes__many_side_by_side__read() -> None:
+    data = b"[" + b",".join([b'[{"a":[]}]'] * 1_000) + b"]"
+
+    assert canonical_json(json_from_bytes(data)) == data
 
 
 def test_json_from_bytes__as_deep_as_allowed__read() -> None:
