@@ -5,10 +5,8 @@ from pathlib import Path
 
 from sqlalchemy import Connection
 
-from contracts.addresses import Settlement
-from contracts.evm import BlockRef, Epoch
+from contracts.evm import Epoch
 from indexer.adapters.reads import FactReads
-from indexer.adapters.shard_reads import ShardReads
 from scripts.sharding import ShardedAllocation
 from settlement.royalties.adapters.bundle_directory import BundleDirectory
 from settlement.royalties.adapters.shard_store import SqlShards
@@ -40,7 +38,7 @@ def computed_in(
         epoch,
         settlement=settlement,
         source=source,
-        usage=partial(usage_of, connection, settlement, epoch),
+        usage=partial(shards.usage, connection, epoch, purpose="storing shares"),
         shards=SqlShards(shards.engine),
         store=store,
         make_tree=hashed_tree_by_two,
@@ -62,30 +60,22 @@ def compute_now(
     with isolated.begin() as connection:
         computed = computed_in(connection, epoch, shards)
         if directory is not None and not isinstance(computed, NotYetComputable):
-            _export(connection, computed, shards.settlement, BundleDirectory(directory))
+            _export(connection, computed, shards, BundleDirectory(directory))
     return computed
 
 
 def _export(
     connection: Connection,
     computed: ComputedEpoch | LargeEpoch,
-    settlement: Settlement,
+    shards: ShardedAllocation,
     writer: BundleDirectory,
 ) -> None:
     if isinstance(computed, ComputedEpoch):
         export_bundle(computed, writer)
         return
     frame = computed.frame
-    facts = usage_of(connection, settlement, frame.epoch, frame.boundary, frame.reference)
-    export_large_bundle(computed, writer, source=FactReads(connection, settlement), facts=facts)
-
-
-def usage_of(
-    connection: Connection,
-    settlement: Settlement,
-    epoch: Epoch,
-    boundary: BlockRef,
-    reference: BlockRef,
-) -> ShardReads:
-    """Subscriptions of an epoch up to its boundary block, and usage up to its reference block."""
-    return ShardReads(connection, settlement, epoch, boundary=boundary, reference=reference)
+    facts = shards.usage(
+        connection, frame.epoch, frame.boundary, frame.reference, purpose="writing allocations"
+    )
+    source = FactReads(connection, shards.settlement)
+    export_large_bundle(computed, writer, source=source, facts=facts)

@@ -11,6 +11,7 @@ from contracts.evm import Epoch, Timestamp
 from scripts.bootstrap_settlement import VERIFIER
 from scripts.computing import compute_now
 from scripts.sharding import ShardedAllocation
+from scripts.usage_progress import Readings
 from settlement.royalties.adapters.bundle_directory import (
     BundleDirectory,
     VerifiedBundle,
@@ -33,10 +34,15 @@ _APPROVAL_LIFE_S = 7 * 86_400
 
 
 def export_to(
-    directory: Path, epoch: Epoch, *, engine: Engine, settlement: Settlement
+    directory: Path,
+    epoch: Epoch,
+    *,
+    engine: Engine,
+    settlement: Settlement,
+    readings: Readings | None = None,
 ) -> NotYetComputable | None:
     """Write the bundle of an epoch's current attempt; a value if there is none yet."""
-    shards = ShardedAllocation(engine=engine, settlement=settlement)
+    shards = ShardedAllocation(engine=engine, settlement=settlement, readings=readings)
     computed = compute_now(epoch, shards=shards, directory=directory)
     return computed if isinstance(computed, NotYetComputable) else None
 

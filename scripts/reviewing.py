@@ -12,15 +12,18 @@ from contracts.addresses import Settlement
 from contracts.evm import ZERO_HASH, Address, BlockRef, Epoch, Hash32
 from contracts.leaves import LeafKind
 from indexer.adapters.reads import FactReads
-from indexer.adapters.shard_reads import ShardReads
-from scripts.computing import usage_of
 from scripts.errors import Rejected
 from scripts.sharding import ShardedAllocation
 from scripts.wiring import snapshot
 from settlement.errors import ConflictingComputation
 from settlement.royalties.adapters.attempts import ComputedAttempts
 from settlement.royalties.adapters.store import ComputedEpochs
-from settlement.royalties.allocate_shards import ShardOrder, allocated_here, credited_shares
+from settlement.royalties.allocate_shards import (
+    ShardFacts,
+    ShardOrder,
+    allocated_here,
+    credited_shares,
+)
 from settlement.royalties.compute_epoch import NotYetComputable, gather
 from settlement.royalties.compute_large_epoch import LargeEpoch, derive_large
 from settlement.royalties.derivation import ComputedEpoch, derive
@@ -106,7 +109,7 @@ def _large(
     def allocated(
         order: ShardOrder, boundary: BlockRef, reference: BlockRef
     ) -> tuple[ShardResult, tuple[Coupled, ...]]:
-        facts = usage_of(connection, shards.settlement, epoch, boundary, reference)
+        facts = shards.usage(connection, epoch, boundary, reference, purpose="sharing fees again")
         return allocated_here(replace(order, shard_count=shards.shard_count(epoch)), facts)
 
     return derive_large(
@@ -132,7 +135,7 @@ def explained(
         if isinstance(computed, NotYetComputable):
             return computed
         if isinstance(computed, LargeEpoch):
-            computed = _part(computed, leaf_id, connection, shards.settlement)
+            computed = _part(computed, leaf_id, connection, shards)
     assets = [one for one in explained_assets(computed, leaf_id) if asset in {None, one}]
     return [explain_leaf(computed, leaf_id, one) for one in assets]
 
@@ -151,7 +154,7 @@ def reputations(
             return computed
         if isinstance(computed, ComputedEpoch):
             return reputation_of([whole_batch(computed.distribution.allocations)])
-        facts = _facts_of(computed, connection, shards.settlement)
+        facts = _facts_of(computed, connection, shards, "summing up use")
         return reputation_of(credited_shares(computed.order, computed.coupled, facts=facts))
 
 
@@ -177,7 +180,7 @@ def shadowed(
         return shadow_of_large(
             computed,
             other,
-            facts=_facts_of(computed, connection, shards.settlement),
+            facts=_facts_of(computed, connection, shards, "other parameters"),
             funded=source.funded_sums(epoch, computed.frame.boundary),
         )
 
@@ -191,17 +194,19 @@ def _announced(epoch: Epoch, source: FactReads) -> Parameters:
     return announced
 
 
-def _facts_of(computed: LargeEpoch, connection: Connection, settlement: Settlement) -> ShardReads:
+def _facts_of(
+    computed: LargeEpoch, connection: Connection, shards: ShardedAllocation, purpose: str
+) -> ShardFacts:
     frame = computed.frame
-    return usage_of(connection, settlement, frame.epoch, frame.boundary, frame.reference)
+    return shards.usage(connection, frame.epoch, frame.boundary, frame.reference, purpose=purpose)
 
 
 def _part(
-    computed: LargeEpoch, leaf_id: Hash32, connection: Connection, settlement: Settlement
+    computed: LargeEpoch, leaf_id: Hash32, connection: Connection, shards: ShardedAllocation
 ) -> ComputedEpoch:
     """What explains the leaves of an id, of an epoch that is too large to be held."""
-    frame, source = computed.frame, FactReads(connection, settlement)
-    facts = _facts_of(computed, connection, settlement)
+    frame, source = computed.frame, FactReads(connection, shards.settlement)
+    facts = _facts_of(computed, connection, shards, "finding its users")
     blocks = partial(source.input_blocks, frame.epoch, frame.reference)
     if kind_of_leaf(leaf_id, frame.epoch) is LeafKind.FEES:
         subscribed = source.subscribed(frame.epoch, frame.boundary)

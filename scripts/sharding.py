@@ -7,18 +7,19 @@ whatever unit of it is open. Facts are read in one snapshot; units are stored on
 import threading
 from dataclasses import dataclass, field, replace
 
-from sqlalchemy import Engine, func, select
+from sqlalchemy import Connection, Engine, func, select
 
 from contracts.addresses import Settlement
 from contracts.events import CONSUMPTION_SUBMITTED
-from contracts.evm import Epoch
+from contracts.evm import BlockRef, Epoch
 from indexer.adapters.reads import FactReads
 from indexer.adapters.shard_reads import ShardReads
 from indexer.adapters.tables import FACTS
+from scripts.usage_progress import CountedUsage, Readings
 from scripts.wiring import snapshot
 from settlement.royalties.adapters.attempts import ComputedAttempts
 from settlement.royalties.adapters.shard_store import SqlShards
-from settlement.royalties.allocate_shards import SHARDS_MAX, allocate_shards
+from settlement.royalties.allocate_shards import SHARDS_MAX, ShardFacts, allocate_shards
 from settlement.royalties.due import due_epoch
 from settlement.royalties.shard_order import shard_order
 from settlement.royalties.shard_result import ShardResult
@@ -32,12 +33,16 @@ SUBMISSIONS_MIN = 50_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShardedAllocation:
-    """Allocates the epochs of one settlement; one unit at a time in this process."""
+    """Allocates the epochs of one settlement; one unit at a time in this process.
+
+    With `readings` whoever waits for it sees how far each reading of the usage is.
+    """
 
     engine: Engine
     settlement: Settlement
     shard_count_min: int = SHARD_COUNT_MIN
     submissions_min: int = SUBMISSIONS_MIN
+    readings: Readings | None = None
     _is_at_work: threading.Lock = field(default_factory=threading.Lock)
 
     def look(self) -> ShardResult | None:
@@ -74,10 +79,28 @@ class ShardedAllocation:
             if due is None:
                 return None
             order = replace(due.order, shard_count=self.shard_count(epoch))
-            facts = ShardReads(
-                connection, one, epoch, boundary=due.boundary, reference=due.reference
+            facts = self.usage(
+                connection, epoch, due.boundary, due.reference, purpose="sharing fees"
             )
             return allocate_shards(order, facts=facts, store=SqlShards(self.engine))
+
+    def usage(
+        self,
+        connection: Connection,
+        epoch: Epoch,
+        boundary: BlockRef,
+        reference: BlockRef,
+        *,
+        purpose: str,
+    ) -> ShardFacts:
+        """Subscriptions of an epoch up to its boundary block, usage up to its reference block."""
+        facts = ShardReads(
+            connection, self.settlement, epoch, boundary=boundary, reference=reference
+        )
+        if self.readings is None:
+            return facts
+        total = self._submissions(epoch, SUBMISSIONS_PER_SHARD * SHARDS_MAX)
+        return CountedUsage(facts, total, self.readings(purpose))
 
     def shard_count(self, epoch: Epoch) -> int:
         """Into how many shards a large epoch is cut, so that each fits into memory."""

@@ -38,38 +38,46 @@ read (file and field are printed), 3 the node was unavailable, or the epoch is n
 import argparse
 import functools
 import hashlib
-import io
 import itertools
 import json
 import multiprocessing
 import os
 import re
+import stat
 import struct
 import sys
 import threading
 import urllib.error
 import urllib.parse
 import urllib.request
+import zlib
+from array import array
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from concurrent.futures import BrokenExecutor, ProcessPoolExecutor
 from http.client import HTTPException
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, BinaryIO, NamedTuple, TypeVar
 
 Item = TypeVar("Item")
 
 # ------------------------------------------------------------------------------- 1. outcomes
 
 
+SENTENCE_MAX = 2_000  # letters
+
+
 class Difference(Exception):
     """A check failed: exit 1."""
 
     def __init__(self, place: str, expected: object, found: object) -> None:
-        super().__init__(f"{place}: expected {spell(expected)}, found {spell(found)}")
+        super().__init__(f"{printable(place)}: expected {spell(expected)}, found {spell(found)}")
 
 
 class BadInput(Exception):
     """Something cannot be read as what it must be: exit 2."""
+
+    def __init__(self, sentence: str) -> None:
+        super().__init__(printable(sentence))
 
 
 class Unavailable(Exception):
@@ -93,6 +101,19 @@ def spell(value: object) -> str:
     return text if len(text) <= 300 else f"{text[:300]}…"
 
 
+def printable(text: str) -> str:
+    """Escape what could move a cursor, hide, or not be printed at all; not too long."""
+    text = text if len(text) <= SENTENCE_MAX else f"{text[:SENTENCE_MAX]}…"
+    return "".join(sign if sign.isprintable() else ascii(sign)[1:-1] for sign in text)
+
+
+def in_groups(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
+    """Give the items in lists of `size`, the last one shorter: few are in memory at once."""
+    rest = iter(items)
+    while group := list(itertools.islice(rest, size)):
+        yield group
+
+
 # ----------------------------------------------------------------------------- 2. keccak-256
 #
 # FIPS 202's permutation with the original padding (0x01), as Ethereum uses it. Each of the 25
@@ -101,7 +122,7 @@ def spell(value: object) -> str:
 
 RATE = 136  # bytes absorbed per permutation: 1600 - 2 * 256 bits
 SIDE_BY_SIDE = 128
-PIECE = 4_096  # messages that a helper is given at once
+PIECE = 1_024  # messages that are hashed, or given to a helper, at once
 LANE_MASK = 2**64 - 1
 ROUND_CONSTANTS = (
     0x0000000000000001, 0x0000000000008082, 0x800000000000808A, 0x8000000080008000,
@@ -199,6 +220,25 @@ def keccak256(message: bytes) -> bytes:
     return keccak256_many([message])[0]
 
 
+def keccak256_joined(pieces: Iterable[bytes]) -> bytes:
+    """keccak256 of one long message that comes in pieces."""
+    state, rest = [0] * 25, b""
+    for piece in pieces:
+        message = rest + piece
+        whole = len(message) - len(message) % RATE
+        state, rest = _absorb(state, message[:whole]), message[whole:]
+    state = _absorb(state, _pad(rest))
+    return b"".join(lane.to_bytes(8, "little") for lane in state[:4])
+
+
+def _absorb(state: list[int], blocks: bytes) -> list[int]:
+    """Take whole blocks of one message into the state."""
+    for words in struct.iter_unpack("<17Q", blocks):
+        mixed = [lane ^ word for lane, word in zip(state, words, strict=False)]
+        state = permute([*mixed, *state[17:]], LANE_MASK, ROUND_CONSTANTS)
+    return state
+
+
 def _pad(message: bytes) -> bytes:
     """Fill the last block: 0x01, zeros, and the last bit set."""
     room = RATE - len(message) % RATE
@@ -292,6 +332,7 @@ class Helpers:
 # Canonical JSON (RFC 8785) of strings, arrays and objects only; numbers are decimal strings. All
 # keys of our documents are ASCII, so sorting by code point is sorting as the RFC asks.
 
+NESTING_MAX = 16
 KINDS: dict[type, str] = {dict: "an object", list: "an array", str: "a string"}
 
 
@@ -305,22 +346,26 @@ def parse(data: bytes, place: str) -> Any:  # noqa: ANN401
     """Read JSON and require its canonical spelling (which also refuses a key given twice)."""
     try:
         value = json.loads(data.decode("utf-8"))
-        _refuse_other_kinds(value, place)
     except (ValueError, RecursionError) as error:
         raise BadInput(f"{place}: not JSON in UTF-8 ({error})") from None
+    _refuse_other_kinds(value, place)
     if canonical(value) != data:
         raise Difference(place, "canonical JSON (RFC 8785)", "another spelling of the same value")
     return value
 
 
-def _refuse_other_kinds(value: object, place: str) -> None:
+def _refuse_other_kinds(value: object, *path: object) -> None:
+    """Require strings, arrays and objects alone, not nested deeper than any of our documents."""
     if isinstance(value, dict | list):
+        if len(path) > NESTING_MAX:
+            raise BadInput(f"{path[0]}: nested deeper than {NESTING_MAX} levels")
         members = value.items() if isinstance(value, dict) else enumerate(value)
         for key, member in members:
             if not isinstance(member, str):
-                _refuse_other_kinds(member, f"{place} {key}")
+                _refuse_other_kinds(member, *path, key)
     elif not isinstance(value, str):
-        raise BadInput(f"{place}: {json.dumps(value)} is not a string, an array or an object")
+        place, kinds = " ".join(map(str, path)), "a string, an array or an object"
+        raise BadInput(f"{place}: {json.dumps(value)[:80]} is not {kinds}")
 
 
 class Record:
@@ -389,11 +434,14 @@ def eip55(address: bytes) -> str:
 
 
 SPELLED: dict[bytes, str] = {}
-"""Addresses that were spelled before."""
+"""Addresses that were spelled lately."""
+SPELLED_MAX = 50_000
 
 
 def eip55_many(addresses: Iterable[bytes]) -> None:
     """Spell many addresses side by side, for later."""
+    if len(SPELLED) > SPELLED_MAX:
+        SPELLED.clear()
     new = sorted(set(addresses) - SPELLED.keys())
     signs = keccak256_many([address.hex().encode() for address in new])
     for address, sign in zip(new, signs, strict=True):
@@ -525,6 +573,10 @@ class Fact:
     def __getitem__(self, parameter: str) -> Any:  # noqa: ANN401
         return self._values[parameter]
 
+    def without_raw_data(self) -> "Fact":
+        """Give the same fact, whose log holds its place and position only."""
+        return Fact(self.name, self.log._replace(topics=(), data=b""), self._values)
+
 
 def select(facts: Iterable[Fact], *names: str) -> list[Fact]:
     """Give the facts of these events, in chain order."""
@@ -625,6 +677,10 @@ def encode(*values: int | bytes) -> bytes:
 
 
 # ------------------------------------------------------------------- 5. the bundle's files
+#
+# Files are read line by line, again for each check, and every whole reading must find the SHA-256
+# of the first: what grows with the usage of an epoch is not kept, and a file that is changed
+# meanwhile is refused.
 
 FILES = (
     "manifest.json blocks.jsonl headers.jsonl logs.jsonl works.jsonl splits.jsonl "
@@ -637,11 +693,14 @@ CONTRACTS = (
 )
 CLAIMS = {"unproved": 0, "empty": 1, "proved": 2}
 ANCHOR = "anchor"
+CLAIM_OF = (*CLAIMS, ANCHOR)
 MANIFEST = (
     "format settlement contracts epoch attempt previous_manifest_digest clock boundary_block "
     "reference_block completeness inputs registry_digest ruleset usage_mode totals quarantine tree"
 )
 MANIFEST_BYTES_MAX = 1_000_000
+LINE_BYTES_MAX = 1 << 28
+READ_BYTES = 1 << 20
 ZERO32 = bytes(32)
 
 
@@ -651,6 +710,62 @@ class Block(NamedTuple):
     number: int
     hash: bytes
     timestamp: int
+
+
+class BundleFile(NamedTuple):
+    """A file of the bundle, and its SHA-256 by bundle.json."""
+
+    name: str
+    path: str
+    digest: bytes
+
+    def pieces(self) -> Iterator[bytes]:
+        """Give all of it, piece by piece."""
+        return self._checked(lambda file: file.read(READ_BYTES))
+
+    def lines(self) -> Iterator[tuple[str, bytes]]:
+        """Give place and text of each line of a JSON Lines file."""
+        with open_file(self.path, self.name) as file:
+            size = os.fstat(file.fileno()).st_size
+            file.seek(max(size - 1, 0))
+            if file.read(1) not in (b"", b"\n"):
+                raise BadInput(f"{self.name}: the last line does not end with a newline")
+        lines = self._checked(lambda file: file.readline(LINE_BYTES_MAX))
+        for number, line in enumerate(lines, start=1):
+            place = f"{self.name} line {number}"
+            if not line.endswith(b"\n"):
+                raise BadInput(f"{place}: longer than {LINE_BYTES_MAX} bytes, or cut off")
+            yield place, line[:-1]
+
+    def line_count(self) -> int:
+        """Count the lines."""
+        return sum(piece.count(b"\n") for piece in self.pieces())
+
+    def _checked(self, read: Callable[[BinaryIO], bytes]) -> Iterator[bytes]:
+        """Read to the end, and compare the SHA-256 there."""
+        digest = hashlib.sha256()
+        with open_file(self.path, self.name) as file:
+            while piece := read(file):
+                digest.update(piece)
+                yield piece
+        expect(f"{self.name}, SHA-256 by bundle.json", self.digest, digest.digest())
+
+
+def open_file(path: str, name: str) -> BinaryIO:
+    """Open a file of the bundle: one that lies in it, no link, pipe or device."""
+    flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+    flags |= getattr(os, "O_BINARY", 0)
+    try:
+        if os.path.islink(path):
+            raise BadInput(f"{name}: a link, not a file of the bundle")
+        descriptor = os.open(path, flags)
+    except OSError as error:
+        where = os.path.dirname(path)
+        raise BadInput(f"{name}: {error.strerror or error} (in {where})") from None
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise BadInput(f"{name}: a directory, pipe or device, not a file of the bundle")
+    return os.fdopen(descriptor, "rb")
 
 
 class Header(NamedTuple):
@@ -686,7 +801,7 @@ class Inputs(NamedTuple):
     boundary: Block
     reference: Block
     blocks: dict[int, Block]
-    logs: list[Log]
+    logs: Collection[Log]  # in chain order; those of a bundle are read again from its file
 
     @property
     def start(self) -> int:
@@ -703,44 +818,130 @@ class Inputs(NamedTuple):
         return (self.blocks[block_number].timestamp - self.clock.genesis) // self.clock.length
 
 
-class Bundle(NamedTuple):
-    """The files, read, without logs.jsonl: its logs are in `inputs`, as the manifest claims."""
+class Link(NamedTuple):
+    """What is kept of a header: the block, the hash of its parent, and the claim."""
 
-    contents: dict[str, bytes]
+    place: str
+    block: Block
+    parent: bytes
+    claim: str
+
+
+HEADER = "claim header number"
+
+
+class Headers(Sequence[Link]):
+    """What is kept of headers.jsonl: 81 bytes a header, without bloom and receipts root."""
+
+    def __init__(self, file: BundleFile) -> None:
+        """Read the file once; a block's hash is the keccak256 of its header."""
+        self._name = file.name
+        self._hashes, self._parents, self._claims = bytearray(), bytearray(), bytearray()
+        self._numbers, self._times = array("Q"), array("Q")
+        for group in in_groups(file.lines(), PIECE):
+            records = [Record(parse(line, place), place, HEADER) for place, line in group]
+            hashes = keccak256_many([record.data("header") for record in records])
+            for record, digest in zip(records, hashes, strict=True):
+                header = _header(record, digest)
+                self._hashes += digest
+                self._parents += header.parent
+                self._claims.append(CLAIM_OF.index(header.claim))
+                self._numbers.append(header.block.number)
+                self._times.append(header.block.timestamp)
+
+    def __len__(self) -> int:
+        return len(self._claims)
+
+    def __getitem__(self, index: Any) -> Any:  # noqa: ANN401
+        if isinstance(index, slice):
+            return [self[one] for one in range(len(self))[index]]
+        at = range(len(self))[index]
+        digest, parent = (
+            bytes(column[32 * at : 32 * at + 32]) for column in (self._hashes, self._parents)
+        )
+        block = Block(self._numbers[at], digest, self._times[at])
+        return Link(f"{self._name} line {at + 1}", block, parent, CLAIM_OF[self._claims[at]])
+
+
+class Logs:
+    """logs.jsonl: the raw logs in chain order, read from the file whenever they are asked for."""
+
+    def __init__(self, file: BundleFile) -> None:
+        """Read the file once, so that it is known to be one."""
+        self._file = file
+        self._count = sum(1 for _ in self)
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __iter__(self) -> Iterator[Log]:
+        return read_logs(self._file.lines())
+
+    def __contains__(self, log: object) -> bool:
+        return any(log == one for one in self)
+
+
+class Bundle(NamedTuple):
+    """A bundle: its files, and what the manifest claims."""
+
+    files: dict[str, BundleFile]
     manifest_digest: bytes
-    headers: list[Header]
+    headers: Sequence[Link]
     manifest: dict[str, Any]
     inputs: Inputs
 
     @property
-    def certified(self) -> list[Header]:
-        """The headers that something is claimed of: all but an anchor at the beginning."""
-        has_anchor = bool(self.headers) and self.headers[0].claim == ANCHOR
-        return self.headers[has_anchor:]
+    def has_anchor(self) -> bool:
+        """Tell whether the first header is the anchor, of which nothing is claimed."""
+        return len(self.headers) > 0 and self.headers[0].claim == ANCHOR
+
+    def certified(self) -> Iterator[Header]:
+        """Give the headers that something is claimed of, whole, with their blooms."""
+        lines = self.files["headers.jsonl"].lines()
+        for link, (place, line) in zip(self.headers, lines, strict=True):
+            if link.claim != ANCHOR or link.place != self.headers[0].place:
+                yield _header(Record(parse(line, place), place, HEADER), link.block.hash)
+
+    def claims(self) -> Iterator[tuple[bytes, str]]:
+        """Give hash and claim of each block that something is claimed of."""
+        for at in range(int(self.has_anchor), len(self.headers)):
+            yield self.headers[at].block.hash, self.headers[at].claim
 
 
 def read_bundle(directory: str) -> Bundle:
     """Read every file, and compare its SHA-256 with bundle.json."""
-    listing = parse(_read(directory, "bundle.json").removesuffix(b"\n"), "bundle.json")
+    index = BundleFile("bundle.json", os.path.join(directory, "bundle.json"), b"")
+    listing = parse(read_short(index).removesuffix(b"\n"), "bundle.json")
     claims = Record(listing, "bundle.json", "files manifest_digest")
-    files = claims.record("files", FILES)
-    contents = {name: _read(directory, name) for name in FILES.split()}
-    for name, data in contents.items():
-        digest = hashlib.sha256(data).digest()
-        expect(f"{name}, SHA-256 by bundle.json", files.data(name, 32), digest)
-    if len(contents["manifest.json"]) > MANIFEST_BYTES_MAX:
-        raise BadInput(f"manifest.json: longer than {MANIFEST_BYTES_MAX} bytes")
-    manifest_digest = keccak256(contents["manifest.json"])
+    listed = claims.record("files", FILES)
+    for name in FILES.split():
+        open_file(os.path.join(directory, name), name).close()
+    files = {
+        name: BundleFile(name, os.path.join(directory, name), listed.data(name, 32))
+        for name in FILES.split()
+    }
+    for file in files.values():
+        for _ in file.pieces():
+            pass
+    contents = read_short(files["manifest.json"])
+    manifest_digest = keccak256(contents)
     claimed = claims.data("manifest_digest", 32)
     expect("manifest.json, keccak256 by bundle.json manifest_digest", claimed, manifest_digest)
-    manifest = parse(contents["manifest.json"], "manifest.json")
-    headers = read_headers(contents["headers.jsonl"])
-    inputs = read_inputs(contents, manifest)
-    del contents["logs.jsonl"]  # the longest by far; all of it is in `inputs`
-    return Bundle(contents, manifest_digest, headers, manifest, inputs)
+    manifest = parse(contents, "manifest.json")
+    headers = Headers(files["headers.jsonl"])
+    return Bundle(files, manifest_digest, headers, manifest, read_inputs(files, manifest))
 
 
-def read_inputs(contents: dict[str, bytes], manifest: object) -> Inputs:
+def read_short(file: BundleFile) -> bytes:
+    """Read a whole file that is never long; what the manifest's is, its keccak256 tells."""
+    with open_file(file.path, file.name) as opened:
+        data = opened.read(MANIFEST_BYTES_MAX + 1)
+    if len(data) > MANIFEST_BYTES_MAX:
+        raise BadInput(f"{file.name}: longer than {MANIFEST_BYTES_MAX} bytes")
+    return data
+
+
+def read_inputs(files: dict[str, BundleFile], manifest: object) -> Inputs:
     """Read the logs and their blocks, and what the manifest says that they are about."""
     top = Record(manifest, "manifest.json", MANIFEST)
     completeness = top.record("completeness", "level digest previous")
@@ -769,17 +970,9 @@ def read_inputs(contents: dict[str, bytes], manifest: object) -> Inputs:
         clock=Clock(*(clock.number(key, 64) for key in ("genesis", "length", "grace"))),
         boundary=_block(top.value["boundary_block"], "manifest.json boundary_block"),
         reference=_block(top.value["reference_block"], "manifest.json reference_block"),
-        blocks=read_blocks(contents["blocks.jsonl"]),
-        logs=read_logs(contents["logs.jsonl"]),
+        blocks=read_blocks(files["blocks.jsonl"].lines()),
+        logs=Logs(files["logs.jsonl"]),
     )
-
-
-def _read(directory: str, name: str) -> bytes:
-    try:
-        with open(os.path.join(directory, name), "rb") as file:
-            return file.read()
-    except OSError as error:
-        raise BadInput(f"{name}: {error.strerror or error} (in {directory})") from None
 
 
 def _block(value: object, place: str) -> Block:
@@ -788,31 +981,13 @@ def _block(value: object, place: str) -> Block:
     return Block(number, record.data("hash", 32), timestamp)
 
 
-def lines_of(data: bytes, name: str) -> Iterator[tuple[str, bytes]]:
-    """Give place and text of each line of a JSON Lines file, as they are asked for."""
-    if data and not data.endswith(b"\n"):
-        raise BadInput(f"{name}: the last line does not end with a newline")
-    lines = enumerate(io.BytesIO(data), start=1)
-    return ((f"{name} line {number}", line[:-1]) for number, line in lines)
-
-
-def read_blocks(data: bytes) -> dict[int, Block]:
+def read_blocks(lines: Iterable[tuple[str, bytes]]) -> dict[int, Block]:
     """Read blocks.jsonl: numbers ascend, and time never goes back."""
-    blocks = [_block(parse(line, place), place) for place, line in lines_of(data, "blocks.jsonl")]
+    blocks = [_block(parse(line, place), place) for place, line in lines]
     for earlier, later in itertools.pairwise(blocks):
         if later.number <= earlier.number or later.timestamp < earlier.timestamp:
             raise Difference("blocks.jsonl", f"a block later than {spell(earlier)}", later)
     return {block.number: block for block in blocks}
-
-
-def read_headers(data: bytes) -> list[Header]:
-    """Read headers.jsonl; a block's hash is the keccak256 of its header."""
-    records = [
-        Record(parse(line, place), place, "claim header number")
-        for place, line in lines_of(data, "headers.jsonl")
-    ]
-    hashes = keccak256_many([record.data("header") for record in records])
-    return [_header(record, digest) for record, digest in zip(records, hashes, strict=True)]
 
 
 def _header(record: Record, digest: bytes) -> Header:
@@ -820,11 +995,13 @@ def _header(record: Record, digest: bytes) -> Header:
     place, fields = record.place, rlp_strings(record.data("header"), record.place)
     if len(fields) < 15 or (len(fields[0]), len(fields[5]), len(fields[6])) != (32, 32, 256):
         raise BadInput(f"{place} header: not the fields of a block header")
+    if max(len(fields[8]), len(fields[11])) > 8:
+        raise BadInput(f"{place} header: a number or a time that is no uint64")
     number, timestamp = (int.from_bytes(fields[index], "big") for index in (8, 11))
     expect(f"{place} number, by its header", number, record.number("number", 64))
     claim = record.text("claim")
-    if claim not in (*CLAIMS, ANCHOR):
-        raise BadInput(f"{place} claim: {claim[:80]!a} is none of {', '.join((*CLAIMS, ANCHOR))}")
+    if claim not in CLAIM_OF:
+        raise BadInput(f"{place} claim: {claim[:80]!a} is none of {', '.join(CLAIM_OF)}")
     bloom = int.from_bytes(fields[6], "big")
     return Header(place, Block(number, digest, timestamp), fields[0], fields[5], bloom, claim)
 
@@ -857,11 +1034,11 @@ def _rlp_payload(data: bytes, at: int, offset: int, place: str) -> tuple[int, in
     return start, start + length
 
 
-def read_logs(data: bytes) -> list[Log]:
+def read_logs(lines: Iterable[tuple[str, bytes]]) -> Iterator[Log]:
     """Read logs.jsonl: in chain order, no log twice."""
-    logs: list[Log] = []
+    before: Log | None = None
     keys = "address block_hash block_number data log_index topics"
-    for place, line in lines_of(data, "logs.jsonl"):
+    for place, line in lines:
         record = Record(parse(line, place), place, keys)
         topics = record.value["topics"]
         if not isinstance(topics, list) or not all(isinstance(topic, str) for topic in topics):
@@ -875,28 +1052,29 @@ def read_logs(data: bytes) -> list[Log]:
             topics=tuple(bytes_from_hex(topic, 32, f"{place} topics") for topic in topics),
             data=record.data("data"),
         )
-        if logs and log.position <= logs[-1].position:
-            raise Difference(place, f"a log after {spell(logs[-1].position)}", log.position)
-        logs.append(log)
-    return logs
+        if before is not None and log.position <= before.position:
+            raise Difference(place, f"a log after {spell(before.position)}", log.position)
+        before = log
+        yield log
 
 
-def rolling_hash(logs: Sequence[Log]) -> bytes:
+def rolling_hash(logs: Iterable[Log]) -> bytes:
     """Chain the digests of all logs in order; each digest covers the log and its block's hash."""
     rolled = ZERO32
-    parts = [
-        log.block_number.to_bytes(8, "big")
-        + log.block_hash
-        + log.log_index.to_bytes(4, "big")
-        + log.address
-        + bytes([len(log.topics)])
-        + b"".join(log.topics)
-        + len(log.data).to_bytes(4, "big")
-        + log.data
-        for log in logs
-    ]
-    for digest in keccak256_many(parts):
-        rolled = keccak256(rolled + digest)
+    for group in in_groups(logs, PIECE):
+        parts = [
+            log.block_number.to_bytes(8, "big")
+            + log.block_hash
+            + log.log_index.to_bytes(4, "big")
+            + log.address
+            + bytes([len(log.topics)])
+            + b"".join(log.topics)
+            + len(log.data).to_bytes(4, "big")
+            + log.data
+            for log in group
+        ]
+        for digest in keccak256_many(parts):
+            rolled = keccak256_joined([rolled + digest])
     return rolled
 
 
@@ -911,16 +1089,94 @@ def is_input(fact: Fact, inputs: Inputs) -> bool:
     return fact.name in ("EpochClockStarted", "VerdictPlaced", "VerdictLifted")
 
 
-def decode_inputs(inputs: Inputs) -> list[Fact]:
+def decode_inputs(inputs: Inputs) -> Iterator[Fact]:
     """Decode the logs; nothing among them may be from elsewhere or count for another epoch."""
-    facts: list[Fact] = []
     for log in inputs.logs:
         fact = decode_log(log, inputs.contracts)
         if fact is None or not is_input(fact, inputs):
             found = fact.name if fact else f"topics {spell(log.topics)} of {hex0x(log.address)}"
             raise Difference(log.place, f"an input of epoch {inputs.epoch}", found)
-        facts.append(fact)
-    return facts
+        yield fact
+
+
+class Gathered(NamedTuple):
+    """What is kept of the logs after one reading of all.
+
+    `facts` has everything but usage, and of the payments of a block the first of each kind, with
+    which the others share block and epoch. `named` has, by number and hash of each block that logs
+    name, the first place that does.
+    """
+
+    first: tuple[int, int]  # position of the first log
+    facts: list[Fact]
+    named: dict[tuple[int, bytes], str]
+    fees: dict[tuple[bytes, bytes], int]  # by subscriber and asset, ascending
+    tiers: set[tuple[bytes, bytes]]  # paid for, by subscriber and tier
+    paid_in: dict[bytes, int]  # by asset
+    repeats: "Repeats"
+
+
+def gather(inputs: Inputs) -> Gathered:
+    """Decode every log, and keep what does not grow with each row of usage."""
+    facts, first, repeats = [], (0, 0), Repeats()
+    named: dict[tuple[int, bytes], str] = {}
+    fees: dict[tuple[bytes, bytes], int] = defaultdict(int)
+    paid_in: dict[bytes, int] = defaultdict(int)
+    tiers: set[tuple[bytes, bytes]] = set()
+    last_block: dict[str, int] = {}
+    shared: dict[bytes, bytes] = {}
+    for fact in decode_inputs(inputs):
+        log = fact.log
+        first = first if named else log.position
+        named.setdefault((log.block_number, log.block_hash), log.place)
+        if fact.name == "ConsumptionSubmitted":
+            for work_id, pseudonym in zip(fact["workIds"], fact["pseudonyms"], strict=False):
+                repeats.count(use_key(fact["submitter"], work_id))
+                repeats.count(pseudonym)
+            continue
+        if fact.name in ("Subscribed", "EpochFunded"):
+            asset = shared.setdefault(fact["asset"], fact["asset"])
+            if fact.name == "EpochFunded":
+                paid_in[asset] += fact["amount"]
+            else:
+                who, tier = (shared.setdefault(fact[key], fact[key]) for key in SUBSCRIPTION)
+                fees[who, asset] += fact["amount"]
+                tiers.add((who, tier))
+            if last_block.get(fact.name) == log.block_number:
+                continue
+            last_block[fact.name] = log.block_number
+        facts.append(fact.without_raw_data())
+    ascending = dict(sorted(fees.items()))
+    return Gathered(first, facts, named, ascending, tiers, dict(paid_in), repeats)
+
+
+SUBSCRIPTION = ("subscriber", "tierId")
+SLOTS = 1 << 24
+
+
+def use_key(submitter: bytes, work_id: bytes) -> bytes:
+    """Tell a subscriber's use of a work from all others."""
+    return submitter + work_id
+
+
+class Repeats:
+    """Which keys may come twice: one in memory of a fixed size that never denies a repetition.
+
+    Every key is counted first, in the slot of its CRC. Who is alone in its slot comes once; only
+    the others have to be remembered, and compared exactly.
+    """
+
+    def __init__(self) -> None:
+        self._slots = bytearray(SLOTS)
+
+    def count(self, key: bytes) -> None:
+        """Count one key."""
+        slot = zlib.crc32(key) % SLOTS
+        self._slots[slot] = min(self._slots[slot] + 1, 2)
+
+    def is_possible(self, key: bytes) -> bool:
+        """Tell whether a counted key may have been counted twice."""
+        return self._slots[zlib.crc32(key) % SLOTS] > 1
 
 
 # ----------------------------------------------------------------------------------- 6. time
@@ -931,17 +1187,17 @@ def decode_inputs(inputs: Inputs) -> list[Fact]:
 #             the start                   block             block
 
 
-def check_blocks(inputs: Inputs) -> None:
+def check_blocks(named: dict[tuple[int, bytes], str], inputs: Inputs) -> None:
     """Every log names a listed block; the border blocks lie where the clock puts them.
 
     Listed are the blocks of the logs, both border blocks, the last one before the start; no more.
     """
-    for log in inputs.logs:
-        block = inputs.blocks.get(log.block_number)
-        if block is None:
-            raise Difference("blocks.jsonl", f"block {log.block_number} of {log.place}", "none")
-        expect(f"{log.place} block_hash, by blocks.jsonl", block.hash, log.block_hash)
-    needed = {log.block_number for log in inputs.logs}
+    for (number, digest), place in named.items():
+        listed = inputs.blocks.get(number)
+        if listed is None:
+            raise Difference("blocks.jsonl", f"block {number} of {place}", "none")
+        expect(f"{place} block_hash, by blocks.jsonl", listed.hash, digest)
+    needed = {number for number, _ in named}
     for name, last, limit in (
         ("boundary", inputs.boundary, inputs.end),
         ("reference", inputs.reference, inputs.end + inputs.clock.grace),
@@ -957,7 +1213,7 @@ def check_blocks(inputs: Inputs) -> None:
     expect("blocks.jsonl, blocks that are not needed", [], sorted(unneeded))
 
 
-def check_clock(facts: Sequence[Fact], inputs: Inputs) -> None:
+def check_clock(facts: Sequence[Fact], first: tuple[int, int], inputs: Inputs) -> None:
     """The clock is the contract's own, and inputs are read from where it was made or earlier.
 
     Every other contract is given the clock's address when it is made, so no log is older.
@@ -967,7 +1223,7 @@ def check_clock(facts: Sequence[Fact], inputs: Inputs) -> None:
     made, (genesis, length, grace) = started[0], inputs.clock
     values = (made["genesis"], made["length"], made["grace"])
     expect("manifest.json clock", values, (genesis, length, grace))
-    expect("logs.jsonl, its first log", made.log.position, inputs.logs[0].position)
+    expect("logs.jsonl, its first log", made.log.position, first)
     if inputs.start_block > made.log.block_number:
         limit = f"at most {made.log.block_number}, where the clock was made"
         raise Difference("manifest.json settlement start_block", limit, inputs.start_block)
@@ -1180,13 +1436,13 @@ def splits_lines(splits: dict[bytes, Fact]) -> Iterator[dict[str, Any]]:
 
 def compare_lines(bundle: Bundle, name: str, expected: Iterable[dict[str, Any]]) -> None:
     """Compare a JSON Lines file with its recomputed records, line by line."""
-    found, count = lines_of(bundle.contents[name], name), 0
+    found, count = bundle.files[name].lines(), 0
     for record in expected:
         place, line = next(found, (name, None))
         count += 1
         if line is not None and line != canonical(record):
             compare(place, record, parse(line, place))
-    expect(f"{name}, number of lines", count, bundle.contents[name].count(b"\n"))
+    expect(f"{name}, number of lines", count, bundle.files[name].line_count())
 
 
 def held_works(facts: Sequence[Fact], inputs: Inputs) -> set[bytes]:
@@ -1255,17 +1511,61 @@ class Quarantined(NamedTuple):
     amount: int
 
 
-class Usage(NamedTuple):
-    """What rows are judged by, and what was accepted before."""
+class Usage:
+    """What rows are judged by, what was accepted before, and the rows that enter the formula.
 
-    inputs: Inputs
-    parameters: Parameters
-    works: dict[bytes, Work]
-    malformed: set[bytes]
-    paid: set[tuple[bytes, bytes]]
-    parts: set[tuple[bytes, int]]
-    used: set[tuple[bytes, bytes]]
-    pseudonyms: set[bytes]
+    Rows are kept in columns, twelve bytes each, and made again for one subscriber at a time.
+    """
+
+    def __init__(
+        self, gathered: Gathered, works: dict[bytes, Work], parameters: Parameters, inputs: Inputs
+    ) -> None:
+        self.inputs, self.parameters, self.works = inputs, parameters, works
+        self.paid, self.repeats = gathered.tiers, gathered.repeats
+        self.malformed = {work_id for work_id, work in works.items() if work.is_malformed}
+        self.held = held_works(gathered.facts, inputs)
+        self.parts: set[tuple[bytes, int]] = set()
+        self.used: set[bytes] = set()  # subscriber and work, of those that may come again
+        self.pseudonyms: set[bytes] = set()  # of those that may come again
+        self._ids = list(works)
+        self._index = {work_id: index for index, work_id in enumerate(works)}
+        self._works, self._minutes, self._plays = array("I"), array("I"), array("I")
+        self._places: dict[bytes, array[int]] = {}
+
+    def accept(self, submitter: bytes, work_id: bytes, minutes: int, plays: int) -> None:
+        """Take a row into the formula."""
+        self._places.setdefault(submitter, array("Q")).append(len(self._works))
+        self._works.append(self._index[work_id])
+        self._minutes.append(minutes)
+        self._plays.append(plays)
+
+    def remember(self, submitter: bytes, work_id: bytes, pseudonym: bytes) -> None:
+        """Remember a row, as far as another may repeat it."""
+        key = use_key(submitter, work_id)
+        if self.repeats.is_possible(key):
+            self.used.add(key)
+        if self.repeats.is_possible(pseudonym):
+            self.pseudonyms.add(pseudonym)
+
+    def rows_of(self, subscriber: bytes) -> list[Row]:
+        """Give the rows of a subscriber, in chain order."""
+        return [
+            weighed(self._ids[self._works[at]], self._minutes[at], self._plays[at], self)
+            for at in self._places.get(subscriber, ())
+        ]
+
+    def plays(self) -> set[int]:
+        """Give all numbers of plays."""
+        return set(self._plays)
+
+    def users_of(self, works: set[bytes]) -> set[bytes]:
+        """Give the subscribers with a row of one of these works."""
+        wanted = {self._index[work_id] for work_id in works}
+        return {
+            who
+            for who, places in self._places.items()
+            if not wanted.isdisjoint(self._works[at] for at in places)
+        }
 
 
 ROWS_MAX = 16
@@ -1300,7 +1600,7 @@ def reason_against_row(
         "non_canonical_id": highest_id >= SCALAR_ORDER,
         "unpaid_tier": (submitter, submission["tierId"]) not in usage.paid,
         "unregistered_work": work is None,
-        "duplicate_work": (submitter, work_id) in usage.used,
+        "duplicate_work": use_key(submitter, work_id) in usage.used,
         "reused_pseudonym": pseudonym in usage.pseudonyms,
         "absurd_minutes": minutes > usage.parameters.minutes_max,
         "malformed_terms": work_id in usage.malformed,
@@ -1309,21 +1609,14 @@ def reason_against_row(
     return next((reason for reason, applies in reasons.items() if applies), "")
 
 
-def sort_rows(
-    facts: Sequence[Fact], works: dict[bytes, Work], parameters: Parameters, inputs: Inputs
-) -> tuple[dict[bytes, list[Row]], list[Quarantined]]:
+def sort_rows(usage: Usage) -> list[Quarantined]:
     """Take every submitted row, in chain order, into the formula or into quarantine.
 
     What is left out does not count as seen: a later row with its work or pseudonym may stand. A row
     of a held work does, and stays in the denominator.
     """
-    paid = {(fact["subscriber"], fact["tierId"]) for fact in select(facts, "Subscribed")}
-    malformed = {work_id for work_id, work in works.items() if work.is_malformed}
-    usage = Usage(inputs, parameters, works, malformed, paid, set(), set(), set())
-    held = held_works(facts, inputs)
-    rows: dict[bytes, list[Row]] = defaultdict(list)
     quarantined: list[Quarantined] = []
-    for submission in select(facts, "ConsumptionSubmitted"):
+    for submission in submissions(usage.inputs):
         submitter, at = submission["submitter"], submission.log.position
         reason = reason_against_submission(submission, usage)
         if reason:
@@ -1337,16 +1630,25 @@ def sort_rows(
             work_id, minutes, plays, pseudonym = row
             reason = reason_against_row(submission, work_id, minutes, pseudonym, usage)
             if not reason:
-                usage.used.add((submitter, work_id))
-                usage.pseudonyms.add(pseudonym)
-                rows[submitter].append(weighed(work_id, minutes, plays, usage, held))
-                reason = "work_under_verdict" if work_id in held else ""
+                usage.remember(submitter, work_id, pseudonym)
+                usage.accept(submitter, work_id, minutes, plays)
+                reason = "work_under_verdict" if work_id in usage.held else ""
             if reason:
                 quarantined.append(Quarantined(*at, index, b"", reason, submitter, work_id, 0))
-    return rows, quarantined
+    return quarantined
 
 
-def weighed(work_id: bytes, minutes: int, plays: int, usage: Usage, held: set[bytes]) -> Row:
+def submissions(inputs: Inputs) -> Iterator[Fact]:
+    """Decode the usage again; its logs are known to be inputs."""
+    events = {event.name: event for event in declared(EVENTS)}
+    topic0 = events["ConsumptionSubmitted"].topic0
+    for log in inputs.logs:
+        fact = decode_log(log, inputs.contracts) if log.topics[0] == topic0 else None
+        if fact is not None:
+            yield fact
+
+
+def weighed(work_id: bytes, minutes: int, plays: int, usage: Usage) -> Row:
     """Give a row what its work and the parameters say of its weight."""
     terms, registered_at = usage.works[work_id]
     has_half_life = usage.parameters.has_half_life
@@ -1357,7 +1659,7 @@ def weighed(work_id: bytes, minutes: int, plays: int, usage: Usage, held: set[by
         price_ppm=terms["pricePpm"],
         region_ppm=usage.parameters.regions[terms["regionRule"]],
         age_ppm=half_life_ppm(registered_at, usage.inputs) if has_half_life else 10**6,
-        held=work_id in held,
+        held=work_id in usage.held,
     )
 
 
@@ -1432,25 +1734,12 @@ def divide_fee(fee: int, raw: Sequence[int], credible: Sequence[int]) -> list[in
     return largest_remainder(fee * sum(credible) // sum(raw), credible)
 
 
-def fees_paid(facts: Sequence[Fact]) -> dict[tuple[bytes, bytes], int]:
-    """Sum up what each subscriber paid in each asset; ascending by subscriber and asset."""
-    fees: dict[tuple[bytes, bytes], int] = defaultdict(int)
-    for payment in select(facts, "Subscribed"):
-        fees[payment["subscriber"], payment["asset"]] += payment["amount"]
-    return dict(sorted(fees.items()))
-
-
-def allocate(
-    fees: dict[tuple[bytes, bytes], int],
-    rows_of: dict[bytes, list[Row]],
-    parameters: Parameters,
-) -> list[Allocation]:
+def allocate(fees: dict[tuple[bytes, bytes], int], usage: Usage) -> Iterator[Allocation]:
     """Charge what each subscriber paid in each asset, and divide the rest over its own rows."""
-    plays = {row.plays for rows in rows_of.values() for row in rows}
-    factor = multipliers(plays, parameters.k_ppm, parameters.plays_max)
-    allocations = []
+    parameters = usage.parameters
+    factor = multipliers(usage.plays(), parameters.k_ppm, parameters.plays_max)
     for (subscriber, asset), fee in fees.items():
-        rows = rows_of.get(subscriber, [])
+        rows = usage.rows_of(subscriber)
         charged = [fee * entry.ppm // 10**6 for entry in parameters.fees]
         raw = []
         for row in rows:
@@ -1458,22 +1747,55 @@ def allocate(
             raw.append(weight * row.age_ppm // 10**6)
         credible = [0 if row.held else weight for weight, row in zip(raw, rows, strict=True)]
         credited = divide_fee(fee - sum(charged), raw, credible)
-        allocations.append(Allocation(subscriber, asset, fee, charged, rows, credited))
-    return allocations
+        yield Allocation(subscriber, asset, fee, charged, rows, credited)
+
+
+class Sums:
+    """What is kept of the allocations once they were made: sums, and the SHA-256 of their file."""
+
+    def __init__(self) -> None:
+        self.earned: dict[tuple[bytes, bytes], int] = defaultdict(int)  # by work and asset
+        self.charged: dict[bytes, list[int]] = {}  # by asset, of each entry of fees
+        self.fees: dict[bytes, int] = defaultdict(int)
+        self.unallocated: dict[bytes, int] = defaultdict(int)
+        self.file = hashlib.sha256()
+
+    def add(self, each: Allocation) -> None:
+        """Add one allocation, without its line."""
+        for row, amount in zip(each.rows, each.credited, strict=True):
+            self.earned[row.work_id, each.asset] += amount
+        before = self.charged.get(each.asset, [0] * len(each.charged))
+        pairs = zip(before, each.charged, strict=True)
+        self.charged[each.asset] = [total + amount for total, amount in pairs]
+        self.fees[each.asset] += each.fee
+        self.unallocated[each.asset] += each.unallocated
+
+
+def sum_up(allocations: Iterable[Allocation]) -> Sums:
+    """Add up all allocations, one group after the other."""
+    sums = Sums()
+    for group in in_groups(allocations, PIECE):
+        for each in group:
+            sums.add(each)
+        for record in allocation_lines(group):
+            sums.file.update(canonical(record) + b"\n")
+    return sums
 
 
 def allocation_lines(allocations: Iterable[Allocation]) -> Iterator[dict[str, Any]]:
     """allocations.jsonl: the derivation for every subscriber and asset."""
-    for each in allocations:
-        credits = zip(each.rows, each.credited, strict=True)
-        yield {
-            "asset": eip55(each.asset),
-            "charged": [str(amount) for amount in each.charged],
-            "fee": str(each.fee),
-            "rows": [{"credited": str(c), "work_id": hex0x(row.work_id)} for row, c in credits],
-            "subscriber": eip55(each.subscriber),
-            "unallocated": str(each.unallocated),
-        }
+    for group in in_groups(allocations, PIECE):
+        eip55_many(each.subscriber for each in group)
+        for each in group:
+            credits = zip(each.rows, each.credited, strict=True)
+            yield {
+                "asset": eip55(each.asset),
+                "charged": [str(amount) for amount in each.charged],
+                "fee": str(each.fee),
+                "rows": [{"credited": str(c), "work_id": hex0x(row.work_id)} for row, c in credits],
+                "subscriber": eip55(each.subscriber),
+                "unallocated": str(each.unallocated),
+            }
 
 
 # ---------------------------------------------------------------- 10. splits, leaves, tree
@@ -1603,16 +1925,12 @@ def leaves_of_lines(work_id: bytes, asset: bytes, amounts: dict[bytes, int]) -> 
 
 
 def split_works(
-    allocations: Sequence[Allocation], registry: Registry
+    earned: dict[tuple[bytes, bytes], int], registry: Registry
 ) -> tuple[list[Leaf], list[Quarantined]]:
     """Divide each work's amount over its payees; what nobody can be paid goes to suspense.
 
     The amount of a work without payees goes to the escrow of its content.
     """
-    earned: dict[tuple[bytes, bytes], int] = defaultdict(int)
-    for each in allocations:
-        for row, amount in zip(each.rows, each.credited, strict=True):
-            earned[row.work_id, each.asset] += amount
     escrow_of = escrow_ids(registry.works)
     kept: dict[tuple[bytes, bytes], int] = defaultdict(int)
     leaves: list[Leaf] = []
@@ -1641,27 +1959,24 @@ def split_works(
 
 
 def collect_fees(
-    allocations: Sequence[Allocation], parameters: Parameters, registry: Registry
+    charged: dict[bytes, list[int]], parameters: Parameters, registry: Registry
 ) -> tuple[list[Leaf], list[Quarantined]]:
-    """Sum up what each fee charged in each asset, in one leaf an asset.
+    """Pay what each fee charged in each asset, in one leaf an asset.
 
     A split account is not followed here: as a payee of fees it cannot be paid.
     """
     leaves: list[Leaf] = []
     refused: list[Quarantined] = []
     fees_id = tagged_id(FEES)
-    for asset in sorted({each.asset for each in allocations}):
-        charged = [each.charged for each in allocations if each.asset == asset]
+    for asset, amounts in sorted(charged.items()):
         lines: dict[bytes, int] = defaultdict(int)
-        for position, (fee, amounts) in enumerate(
-            zip(parameters.fees, zip(*charged, strict=True), strict=True)
-        ):
+        for position, (fee, amount) in enumerate(zip(parameters.fees, amounts, strict=True)):
             if not registry.is_unpayable(fee.payee, asset) and fee.payee not in registry.splits:
-                lines[fee.payee] += sum(amounts)
-            elif sum(amounts):
+                lines[fee.payee] += amount
+            elif amount:
                 at = (*parameters.log.position, position)
                 refused.append(
-                    Quarantined(*at, asset, "unpayable_payee", bytes(20), fees_id, sum(amounts))
+                    Quarantined(*at, asset, "unpayable_payee", bytes(20), fees_id, amount)
                 )
         leaves += leaves_of_lines(fees_id, asset, lines)
     return leaves, refused
@@ -1767,11 +2082,16 @@ def settlement_filter(contracts: dict[str, bytes]) -> Filter:
     return Filter(sorted(contracts.values()), sorted(topics))
 
 
-@functools.lru_cache(maxsize=65_536)
+@functools.lru_cache(maxsize=4_096)
 def bloom_bits(value: bytes) -> int:
     """Give the three bits of 2048 that an address or topic sets in a bloom."""
+    return bits_of_hash(keccak256(value))
+
+
+def bits_of_hash(digest: bytes) -> int:
+    """Give the bits of the value with this keccak256."""
     bits = 0
-    for word in struct.unpack(">3H", keccak256(value)[:6]):
+    for word in struct.unpack(">3H", digest[:6]):
         bits |= 1 << (word & 2047)
     return bits
 
@@ -1796,21 +2116,26 @@ def claim_at(level: str, *, is_possible: bool) -> str:
 
 
 def certificate_digest(
-    inputs: Inputs, level: str, start: int, claims: Sequence[tuple[bytes, str]], previous: bytes
+    inputs: Inputs,
+    level: str,
+    blocks: range,
+    claims: Iterable[tuple[bytes, str]],
+    previous: bytes,
 ) -> bytes:
     """keccak256 of the certificate: eight members, each behind its length in four bytes.
 
-    `claims` are block hash and claim of each block from `start` on.
+    `claims` are block hash and claim of each of the blocks.
     """
+    claimed = (digest + bytes([CLAIMS[claim]]) for digest, claim in claims)
     wanted = settlement_filter(inputs.contracts)
     members = [
         b"quittance-completeness-v1",
         inputs.chain_id.to_bytes(32, "big"),
         keccak256(prefixed(b"".join(wanted.addresses)) + prefixed(b"".join(wanted.topics))),
         level.encode(),
-        start.to_bytes(8, "big"),
-        (start + len(claims)).to_bytes(8, "big"),
-        keccak256(b"".join(digest + bytes([CLAIMS[claim]]) for digest, claim in claims)),
+        blocks.start.to_bytes(8, "big"),
+        blocks.stop.to_bytes(8, "big"),
+        keccak256_joined(claimed),
         previous,
     ]
     return keccak256(b"".join(map(prefixed, members)))
@@ -1828,22 +2153,38 @@ def check_completeness(level: str, bundle: Bundle) -> None:
     """
     check_links(bundle)
     check_first_header(bundle)
-    wanted = settlement_filter(bundle.inputs.contracts)
-    for header in bundle.certified:
+    wanted, blooms = settlement_filter(bundle.inputs.contracts), {}
+    for header in bundle.certified():
         expected = claim_at(level, is_possible=may_hold(header.bloom, wanted))
         expect(f"{header.place} claim, at level {level} by its bloom", expected, header.claim)
-    blooms = {header.block.number: header.bloom for header in bundle.headers}
-    for log in bundle.inputs.logs:
-        for value in (log.address, *log.topics) if log.block_number in blooms else ():
-            if not in_bloom(blooms[log.block_number], value):
-                raise Difference(log.place, "only what the bloom of its block holds", value)
+        if header.block.number in bundle.inputs.blocks:
+            blooms[header.block.number] = header.bloom
+    check_blooms(blooms, bundle)
     completeness = bundle.manifest["completeness"]
     previous = bytes.fromhex(completeness["previous"][2:])
-    claims = [(header.block.hash, header.claim) for header in bundle.certified]
-    start = bundle.inputs.reference.number + 1 - len(claims)
-    digest = certificate_digest(bundle.inputs, level, start, claims, previous)
+    end = bundle.inputs.reference.number + 1
+    blocks = range(end - len(bundle.headers) + bundle.has_anchor, end)
+    digest = certificate_digest(bundle.inputs, level, blocks, bundle.claims(), previous)
     made = {"level": level, "digest": hex0x(digest), "previous": completeness["previous"]}
     compare("manifest.json completeness", made, completeness)
+
+
+def check_blooms(blooms: dict[int, int], bundle: Bundle) -> None:
+    """No log holds what the bloom of its block rules out, of the blocks with a header here.
+
+    The anchor is one of them, though nothing is claimed of it.
+    """
+    if bundle.has_anchor:
+        place, line = next(bundle.files["headers.jsonl"].lines())
+        anchor = _header(Record(parse(line, place), place, HEADER), b"")
+        blooms = {anchor.block.number: anchor.bloom} | blooms
+    for group in in_groups(bundle.inputs.logs, PIECE):
+        values = list({value for log in group for value in (log.address, *log.topics)})
+        bits = dict(zip(values, map(bits_of_hash, keccak256_many(values)), strict=True))
+        for log in group:
+            for value in (log.address, *log.topics) if log.block_number in blooms else ():
+                if bits[value] & ~blooms[log.block_number]:
+                    raise Difference(log.place, "only what the bloom of its block holds", value)
 
 
 def check_links(bundle: Bundle) -> None:
@@ -1885,7 +2226,7 @@ def check_first_header(bundle: Bundle) -> None:
         raise Difference(f"{first.place} claim", "no anchor in the first epoch", first.claim)
     limit = bundle.inputs.start + bundle.inputs.clock.grace
     for header in bundle.headers:
-        if (header.block.timestamp < limit) != (header is first):
+        if (header.block.timestamp < limit) != (header.place == first.place):
             expected = f"time below {limit} in the anchor and only there"
             raise Difference(f"{header.place} timestamp", expected, header.block.timestamp)
 
@@ -1894,22 +2235,26 @@ def check_first_header(bundle: Bundle) -> None:
 
 
 class Outcome(NamedTuple):
-    """Everything recomputed; `files` are the records of the files that follow from the logs.
+    """Everything recomputed; `files` makes the records of each file that follows from the logs.
 
-    `allocations.jsonl` is not among them: its records are made from `allocations` when compared.
+    Of the longest one, allocations.jsonl, `allocations_digest` is the SHA-256.
     """
 
     parameters: Parameters
-    allocations: list[Allocation]
+    subscribers: int
+    works: int
+    splits: int
     leaves: list[Leaf]
-    files: dict[str, list[dict[str, Any]]]
+    files: dict[str, Callable[[], Iterator[dict[str, Any]]]]
+    allocations_digest: bytes
+    quarantined: int
     totals: list[dict[str, Any]]
     root: bytes
 
 
 def total_up(
-    facts: Sequence[Fact],
-    allocations: Sequence[Allocation],
+    paid: dict[bytes, int],
+    sums: Sums,
     leaves: Sequence[Leaf],
     unpayable: Sequence[Quarantined],
 ) -> list[dict[str, Any]]:
@@ -1918,14 +2263,9 @@ def total_up(
     Unallocated is what subscribers' rows did not earn, fees whose payee cannot be paid, and money
     that came without a subscription. Nothing is carried in.
     """
-    paid_in: dict[bytes, int] = defaultdict(int)
-    for funded in select(facts, "EpochFunded"):
-        paid_in[funded["asset"]] += funded["amount"]
-    fees: dict[bytes, int] = defaultdict(int)
-    unallocated: dict[bytes, int] = defaultdict(int)
-    for each in allocations:
-        fees[each.asset] += each.fee
-        unallocated[each.asset] += each.unallocated
+    paid_in, fees, unallocated = (
+        defaultdict(int, of) for of in (paid, sums.fees, sums.unallocated)
+    )
     for line in unpayable:
         unallocated[line.asset] += line.amount
     in_leaves: dict[tuple[bytes, str], int] = defaultdict(int)
@@ -1960,49 +2300,54 @@ def total_up(
 
 
 class Judged(NamedTuple):
-    """The facts of an epoch, and what they say before any money is divided."""
+    """What the facts of an epoch say before any money is divided."""
 
-    facts: list[Fact]
-    parameters: Parameters
+    gathered: Gathered
     registry: Registry
-    fees: dict[tuple[bytes, bytes], int]
-    rows_of: dict[bytes, list[Row]]
+    usage: Usage
     quarantined: list[Quarantined]
 
 
 def judge(inputs: Inputs) -> Judged:
     """Decode the logs, check their places in time, and judge every submitted row."""
-    facts = decode_inputs(inputs)
-    check_blocks(inputs)
-    check_clock(facts, inputs)
+    gathered = gather(inputs)
+    facts = gathered.facts
+    check_blocks(gathered.named, inputs)
+    check_clock(facts, gathered.first, inputs)
     check_epochs(facts, inputs)
     parameters, registry = parameters_in_force(facts), registry_in_force(facts, inputs)
-    rows = sort_rows(facts, registry.works, parameters, inputs)
-    return Judged(facts, parameters, registry, fees_paid(facts), *rows)
+    usage = Usage(gathered, registry.works, parameters, inputs)
+    return Judged(gathered, registry, usage, sort_rows(usage))
 
 
 def recompute(inputs: Inputs, helpers: Helpers) -> Outcome:
     """Run the rules: from the logs to the root."""
-    facts, parameters, registry, fees, rows_of, quarantined = judge(inputs)
-    allocations = allocate(fees, rows_of, parameters)
-    of_works, refused = split_works(allocations, registry)
-    of_fees, unpayable = collect_fees(allocations, parameters, registry)
+    gathered, registry, usage, quarantined = judge(inputs)
+    parameters, fees = usage.parameters, gathered.fees
+    sums = sum_up(allocate(fees, usage))
+    of_works, refused = split_works(sums.earned, registry)
+    of_fees, unpayable = collect_fees(sums.charged, parameters, registry)
     leaves = sorted(of_works + of_fees)
     split_digests = helpers.hash_many(encoded_splits(leaves))
     hashes = leaf_hashes(leaves, split_digests, inputs, helpers)
-    spell_all(registry, allocations, leaves)
-    files = {
-        "works.jsonl": works_lines(registry.works),
-        "splits.jsonl": splits_lines(registry.splits),
-        "quarantine.jsonl": quarantine_lines(quarantined + refused + unpayable),
-        "leaves.jsonl": leaf_lines(leaves, split_digests, hashes),
-    }
+    spell_all(registry, leaves)
+    left_out = quarantined + refused + unpayable
     return Outcome(
         parameters=parameters,
-        allocations=allocations,
+        subscribers=len({subscriber for subscriber, _ in fees}),
+        works=len(registry.works),
+        splits=len(registry.splits),
         leaves=leaves,
-        files={name: list(records) for name, records in files.items()},
-        totals=total_up(facts, allocations, leaves, unpayable),
+        files={
+            "works.jsonl": lambda: works_lines(registry.works),
+            "splits.jsonl": lambda: splits_lines(registry.splits),
+            "quarantine.jsonl": lambda: quarantine_lines(left_out),
+            "allocations.jsonl": lambda: allocation_lines(allocate(fees, usage)),
+            "leaves.jsonl": lambda: leaf_lines(leaves, split_digests, hashes),
+        },
+        allocations_digest=sums.file.digest(),
+        quarantined=len(left_out),
+        totals=total_up(gathered.paid_in, sums, leaves, unpayable),
         root=tree_root(hashes),
     )
 
@@ -2014,12 +2359,10 @@ def registry_in_force(facts: Sequence[Fact], inputs: Inputs) -> Registry:
     return Registry(works_in_force(facts, inputs), splits, *no_payees)
 
 
-def spell_all(
-    registry: Registry, allocations: Sequence[Allocation], leaves: Sequence[Leaf]
-) -> None:
-    """Spell the addresses of all files at once, which is much quicker than one by one."""
+def spell_all(registry: Registry, leaves: Sequence[Leaf]) -> None:
+    """Spell the addresses of the registry and the leaves at once, quicker than one by one."""
     terms = [work.terms for work in registry.works.values()]
-    addresses = {one["registrant"] for one in terms} | {each.subscriber for each in allocations}
+    addresses = {one["registrant"] for one in terms}
     for one in (*terms, *registry.splits.values()):
         addresses.update(one["payees"])
     for leaf in leaves:
@@ -2061,7 +2404,7 @@ def manifest_of(
         },
         "totals": totals_records(outcome.totals),
         "quarantine": {
-            "count": str(len(outcome.files["quarantine.jsonl"])),
+            "count": str(outcome.quarantined),
             "digest": hex0x(digests["quarantine"]),
         },
         "tree": {
@@ -2087,25 +2430,34 @@ def totals_records(totals: Sequence[dict[str, Any]]) -> list[dict[str, str]]:
 
 
 def manifest_digests(
-    inputs: Inputs, files: dict[str, bytes], helpers: Helpers
+    inputs: Inputs, files: dict[str, BundleFile] | dict[str, bytes], helpers: Helpers
 ) -> Callable[[], dict[str, bytes]]:
     """Begin to hash what the manifest names; these are the longest hashes of all."""
     started = {
-        "registry": helpers.start(keccak256, files["works.jsonl"] + files["splits.jsonl"]),
+        "registry": helpers.start(hash_files, files["works.jsonl"], files["splits.jsonl"]),
         "logs": helpers.start(rolling_hash, inputs.logs),
-        "quarantine": helpers.start(keccak256, files["quarantine.jsonl"]),
+        "quarantine": helpers.start(hash_files, files["quarantine.jsonl"]),
     }
     return lambda: {name: digest() for name, digest in started.items()}
 
 
+def hash_files(*files: BundleFile | bytes) -> bytes:
+    """keccak256 over these files, one after the other."""
+    pieces = ([file] if isinstance(file, bytes) else file.pieces() for file in files)
+    return keccak256_joined(itertools.chain.from_iterable(pieces))
+
+
 def verify(bundle: Bundle, helpers: Helpers) -> Outcome:
     """Run the whole argument that needs no node."""
-    digests = manifest_digests(bundle.inputs, bundle.contents, helpers)
+    digests = manifest_digests(bundle.inputs, bundle.files, helpers)
     outcome = recompute(bundle.inputs, helpers)
     check_completeness(outcome.parameters.completeness, bundle)
-    records = outcome.files | {"allocations.jsonl": allocation_lines(outcome.allocations)}
     for name in RECOMPUTED.split():
-        compare_lines(bundle, name, records[name])
+        is_same = name == "allocations.jsonl" and (
+            outcome.allocations_digest == bundle.files[name].digest
+        )
+        if not is_same:
+            compare_lines(bundle, name, outcome.files[name]())
     completeness = bundle.manifest["completeness"]
     expected = manifest_of(outcome, bundle.inputs, completeness, digests())
     compare("manifest.json", expected, bundle.manifest)
@@ -2214,6 +2566,7 @@ def encode_receipt(receipt: dict[str, Any]) -> bytes:
 # -------------------------------------------------------------------- 14. the chain (--rpc)
 
 TIMEOUT_S = 60
+KEY_LENGTH_MIN = 8  # what is shorter in a URL is a word like `mainnet`
 HEADERS_PER_REQUEST = 100
 BLOCKS_PER_REQUEST = 2_000
 
@@ -2236,6 +2589,9 @@ class Node:
             raise BadInput("--rpc: not an http or https URL")
         self.url = url
         self.name = f"the node at {parts.hostname}"  # not the path: it may hold a key
+        words = [parts.username, parts.password, *re.split("[/&=]", f"{parts.path}&{parts.query}")]
+        found = {one for word in words if word for one in (word, urllib.parse.unquote(word))}
+        self.keys = sorted((one for one in found if len(one) >= KEY_LENGTH_MIN), key=len)
 
     def ask(self, method: str, *params: object) -> Any:  # noqa: ANN401
         """Make one call."""
@@ -2261,13 +2617,18 @@ class Node:
             error.close()
             raise Refused(f"HTTP status {error.code}") from None
         except (OSError, HTTPException, ValueError, RecursionError) as error:
-            raise Unavailable(f"{self.name} did not answer: {error}") from None
+            raise Unavailable(f"{self.name} did not answer: {self._told(error)}") from None
+
+    def _told(self, said: object) -> str:
+        """Repeat what was said, with stars for what may be a key in the URL."""
+        pattern = "|".join(map(re.escape, reversed(self.keys)))
+        return re.sub(pattern, "***", str(said), flags=re.IGNORECASE) if pattern else str(said)
 
     def _result(self, answer: object) -> Any:  # noqa: ANN401
         if isinstance(answer, dict) and "result" in answer:
             return answer["result"]
         error = answer.get("error") if isinstance(answer, dict) else answer
-        raise Refused(spell(json.dumps(error)))
+        raise Refused(self._told(spell(json.dumps(error))))
 
     def headers(self, start: int, end: int) -> list[Header]:
         """Give the headers of the blocks [start, end), as the node tells them."""
@@ -2320,7 +2681,7 @@ class Node:
         try:
             return int(self.ask(method), 16)
         except (Refused, TypeError, ValueError) as error:
-            raise Unavailable(f"{self.name} did not answer {method}: {error}") from None
+            raise Unavailable(f"{self.name} did not answer {method}: {self._told(error)}") from None
 
     def receipts(self, number: int) -> list[dict[str, Any]]:
         """Give all receipts of a block, one by one where the node knows no other way."""
@@ -2408,7 +2769,7 @@ def check_on_chain(outcome: Outcome, bundle: Bundle, node: Node) -> "Commitment 
     previous, _ = certificate_before(seen, facts, inputs)
     named = bundle.manifest["completeness"]["previous"]
     expect("manifest.json completeness previous", hex0x(previous), named)
-    check_receipts(node, facts, bundle.certified, inputs)
+    check_receipts(node, facts, bundle.certified(), inputs)
     check_settlement(facts, inputs)
     before = standing(facts, inputs.epoch - 1, head)
     if before is not None:
@@ -2472,8 +2833,8 @@ def certificate_before(
             (one.block.hash, claim_at(level, is_possible=one.is_possible))
             for one in seen[first:end]
         ]
-        start = inputs.start_block + first
-        digest, first = certificate_digest(inputs, level, start, claims, digest), end
+        blocks = range(inputs.start_block + first, inputs.start_block + end)
+        digest, first = certificate_digest(inputs, level, blocks, claims, digest), end
     return digest, first
 
 
@@ -2676,8 +3037,8 @@ def certify(
         certified.append(Header(f"block {block.number}", block, b"", root, 0, claim))
     check_receipts(node, facts, certified, inputs)
     claims = [(header.block.hash, header.claim) for header in certified]
-    start = inputs.start_block + first
-    digest = certificate_digest(inputs, level, start, claims, previous)
+    blocks = range(inputs.start_block + first, inputs.start_block + first + len(claims))
+    digest = certificate_digest(inputs, level, blocks, claims, previous)
     return {"level": level, "digest": hex0x(digest), "previous": hex0x(previous)}
 
 
@@ -2698,7 +3059,8 @@ def recompute_from(
     }
     outcome = recompute(inputs, helpers)
     report |= {"root": hex0x(outcome.root), "totals": totals_records(outcome.totals)}
-    files = {name: json_lines(records) for name, records in outcome.files.items()}
+    named = ("works.jsonl", "splits.jsonl", "quarantine.jsonl")
+    files = {name: json_lines(outcome.files[name]()) for name in named}
     digests = manifest_digests(inputs, files, helpers)
     completeness = certify(node, outcome.parameters.completeness, seen, facts, inputs)
     document = manifest_of(outcome, inputs, completeness, digests())
@@ -2789,13 +3151,12 @@ def check_no_other_payments(facts: Sequence[Fact], leaves: Sequence[Leaf], input
 
 def verify_allocations(bundle: Bundle, part: Judged, subscribers: set[bytes]) -> list[Allocation]:
     """Recompute the lines of allocations.jsonl of these subscribers."""
-    chosen = {key: fee for key, fee in part.fees.items() if key[0] in subscribers}
-    allocations = allocate(chosen, part.rows_of, part.parameters)
-    eip55_many({*subscribers, *(asset for _, asset in chosen)})
-    name = "allocations.jsonl"
-    lines = lines_of(bundle.contents[name], name)
-    expect(f"{name}, number of lines", len(part.fees), bundle.contents[name].count(b"\n"))
-    listed = [line for key, line in zip(part.fees, lines, strict=True) if key in chosen]
+    fees, file = part.gathered.fees, bundle.files["allocations.jsonl"]
+    chosen = {key: fee for key, fee in fees.items() if key[0] in subscribers}
+    allocations = list(allocate(chosen, part.usage))
+    expect(f"{file.name}, number of lines", len(fees), file.line_count())
+    lines = zip(fees, file.lines(), strict=True)
+    listed = (line for key, line in lines if key in chosen)
     for (place, line), record in zip(listed, allocation_lines(allocations), strict=True):
         compare(place, record, parse(line, place))
     return allocations
@@ -2807,11 +3168,11 @@ def verify_shard(bundle: Bundle, shard: int, shards: int) -> dict[str, Any]:
     The sums over all N shards are those of the file: one shard begins where another ends.
     """
     part = judge(bundle.inputs)
-    subscribers = sorted({subscriber for subscriber, _ in part.fees})
+    subscribers = sorted({subscriber for subscriber, _ in part.gathered.fees})
     first, end = (len(subscribers) * number // shards for number in (shard - 1, shard))
     allocations = verify_allocations(bundle, part, set(subscribers[first:end]))
     sums = []
-    for asset in sorted({asset for _, asset in part.fees}):
+    for asset in sorted({asset for _, asset in part.gathered.fees}):
         own = [each for each in allocations if each.asset == asset]
         total = {
             "fee": sum(each.fee for each in own),
@@ -2842,9 +3203,12 @@ def verify_work(bundle: Bundle, work_id: bytes) -> tuple[list[Leaf], dict[str, A
             if other.terms["contentId"] == content and not parties(other.terms)
         }
         ids.add(escrow_ids(part.registry.works)[content])
-    users = {who for who, rows in part.rows_of.items() if works & {row.work_id for row in rows}}
+    users = part.usage.users_of(works)
     allocations = [only_of(works, each) for each in verify_allocations(bundle, part, users)]
-    leaves = sorted(split_works(allocations, part.registry)[0])
+    sums = Sums()
+    for each in allocations:
+        sums.add(each)
+    leaves = sorted(split_works(sums.earned, part.registry)[0])
     records, proofs = verify_leaves(bundle, leaves, ids)
     for record, op_id, proof in zip(records, operation_ids(leaves, inputs), proofs, strict=True):
         record |= {"op_id": hex0x(op_id), "proof": [hex0x(node) for node in proof]}
@@ -2880,7 +3244,7 @@ def verify_leaves(
     hashes = leaf_hashes(leaves, splits, bundle.inputs, Helpers(1))
     expected = list(leaf_lines(leaves, splits, hashes))
     spelled, own, listed = {hex0x(one) for one in ids}, [], []
-    for place, line in lines_of(bundle.contents["leaves.jsonl"], "leaves.jsonl"):
+    for place, line in bundle.files["leaves.jsonl"].lines():
         record = Record(parse(line, place), place, LEAF)
         listed.append(record.data("leaf", 32))
         if record.text("work_id") in spelled:
@@ -2912,14 +3276,13 @@ LARGE_BYTES = 4_000_000
 
 def spell_claims(bundle: Bundle) -> str:
     """Tell how many blocks are claimed to be what."""
-    claims = [header.claim for header in bundle.certified]
+    claims = [claim for _, claim in bundle.claims()]
     counts = [f"{claims.count(claim)} {claim}" for claim in CLAIMS if claim in claims]
     return f"{len(claims)} blocks, {', '.join(counts) or 'none'}"
 
 
 def summary(outcome: Outcome, inputs: Inputs, middle: str, last: Sequence[str]) -> str:
     """Tell a person what was recomputed."""
-    files = outcome.files
     lines = [
         f"OK  epoch {inputs.epoch}, attempt {inputs.attempt}, of settlement "
         f"{inputs.name!a} on chain {inputs.chain_id}",
@@ -2927,10 +3290,10 @@ def summary(outcome: Outcome, inputs: Inputs, middle: str, last: Sequence[str]) 
         f"  start block      {inputs.start_block}",
         f"  inputs           {len(inputs.logs)} logs",
         f"  completeness     {outcome.parameters.completeness}{middle}",
-        f"  subscribers      {len({each.subscriber for each in outcome.allocations})}",
-        f"  works in force   {len(files['works.jsonl'])}",
-        f"  split accounts   {len(files['splits.jsonl'])}",
-        f"  quarantined      {len(files['quarantine.jsonl'])}",
+        f"  subscribers      {outcome.subscribers}",
+        f"  works in force   {outcome.works}",
+        f"  split accounts   {outcome.splits}",
+        f"  quarantined      {outcome.quarantined}",
         f"  leaves           {len(outcome.leaves)}",
     ]
     for term in outcome.totals:
@@ -3108,4 +3471,5 @@ def main(words: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
+    sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     sys.exit(main())

@@ -28,6 +28,7 @@ from scripts.reviewing import (
 )
 from scripts.settling import warn_if_late
 from scripts.sharding import ShardedAllocation
+from scripts.usage_progress import shown_readings
 from scripts.wiring import snapshot
 from settlement.royalties.adapters.attempts import ComputedAttempts
 from settlement.royalties.adapters.signer import LocalGuardian
@@ -82,8 +83,9 @@ def compute(
         _, one = chosen(settings, settlement)
         with snapshot(engine) as connection:
             warn_if_late(connection, one)
-        shards = ShardedAllocation(engine=engine, settlement=one)
-        computed = compute_now(Epoch(epoch), shards=shards)
+        with shown_readings(Epoch(epoch)) as readings:
+            shards = ShardedAllocation(engine=engine, settlement=one, readings=readings)
+            computed = compute_now(Epoch(epoch), shards=shards)
     if isinstance(computed, NotYetComputable):
         fail(_not_yet(epoch, computed), CHECK_FAILED)
     print_json(
@@ -106,7 +108,10 @@ def export(
     """Write an epoch's bundle, which `scripts/verify_epoch.py` checks without us."""
     with migrated(settings_of(context)) as (settings, engine):
         _, one = chosen(settings, settlement)
-        missing = export_to(directory, Epoch(epoch), engine=engine, settlement=one)
+        with shown_readings(Epoch(epoch)) as readings:
+            missing = export_to(
+                directory, Epoch(epoch), engine=engine, settlement=one, readings=readings
+            )
     if missing is not None:
         fail(_not_yet(epoch, missing), CHECK_FAILED)
     print_json({"epoch": epoch, "directory": str(directory)})
@@ -133,8 +138,9 @@ def explain_work(  # noqa: PLR0917 - the options of a command
         raise Rejected(str(error)) from error
     with migrated(settings_of(context)) as (settings, engine):
         _, one = chosen(settings, settlement)
-        shards = ShardedAllocation(engine=engine, settlement=one)
-        found = explained(Epoch(epoch), work_id, wanted, shards=shards)
+        with shown_readings(Epoch(epoch)) as readings:
+            shards = ShardedAllocation(engine=engine, settlement=one, readings=readings)
+            found = explained(Epoch(epoch), work_id, wanted, shards=shards)
     if isinstance(found, NotYetComputable):
         fail(_not_yet(epoch, found), CHECK_FAILED)
     if as_json:
@@ -183,8 +189,9 @@ def show_reputation(
     """Show how many subscribers used each work, and their counted weight; it moves no money."""
     with migrated(settings_of(context)) as (settings, engine):
         _, one = chosen(settings, settlement)
-        shards = ShardedAllocation(engine=engine, settlement=one)
-        found = reputations(Epoch(epoch), shards=shards)
+        with shown_readings(Epoch(epoch)) as readings:
+            shards = ShardedAllocation(engine=engine, settlement=one, readings=readings)
+            found = reputations(Epoch(epoch), shards=shards)
     if isinstance(found, NotYetComputable):
         fail(_not_yet(epoch, found), CHECK_FAILED)
     works = [
@@ -218,8 +225,9 @@ def shadow_epoch(
         raise Rejected(f"--parameters: {parameters}: {error.strerror}") from error
     with migrated(settings_of(context)) as (settings, engine):
         _, one = chosen(settings, settlement)
-        shards = ShardedAllocation(engine=engine, settlement=one)
-        found = shadowed(Epoch(epoch), shards=shards, parameters=data)
+        with shown_readings(Epoch(epoch)) as readings:
+            shards = ShardedAllocation(engine=engine, settlement=one, readings=readings)
+            found = shadowed(Epoch(epoch), shards=shards, parameters=data)
     if isinstance(found, NotYetComputable):
         fail(_not_yet(epoch, found), CHECK_FAILED)
     digests = {
@@ -251,7 +259,10 @@ def approve_epoch(
     ):
         chain, one = chosen(settings, settlement)
         bundle = Path(scratch) / "bundle"
-        missing = export_to(bundle, Epoch(epoch), engine=engine, settlement=one)
+        with shown_readings(Epoch(epoch)) as readings:
+            missing = export_to(
+                bundle, Epoch(epoch), engine=engine, settlement=one, readings=readings
+            )
         if missing is not None:
             fail(_not_yet(epoch, missing), CHECK_FAILED)
         answer = approve_exported(

@@ -1,8 +1,8 @@
 """A large epoch end to end: from an index in Postgres to a result that is stored and checked.
 
 `python -m tests.bench.bench_large_epoch [--rows N] [--works N] [--steps NAME …] [--whole]
-[--json]`. An index of a settlement is generated (facts, raw logs, linked headers) and written to a
-new Postgres, then each step runs in a process of its own:
+[--keep DIRECTORY] [--json]`. An index of a settlement is generated (facts, raw logs, linked
+headers) and written to a new Postgres, then each step runs in a process of its own:
 
     compute     shards, leaves, tree, manifest; every fee and row stored; the root read back
     export      the same again, and the bundle written
@@ -88,7 +88,7 @@ def main() -> int:
         _say(f"{options.rows:,} rows written in {time.perf_counter() - began:.0f} s")
         postmaster = (directory / "postgres" / "data" / "postmaster.pid").read_text()
         postgres = int(postmaster.partition("\n")[0])
-        bundle, work_id = directory / "bundle", Hash32(facts.works[0].tobytes())
+        bundle, work_id = options.keep or directory / "bundle", Hash32(facts.works[0].tobytes())
         for step in options.steps:
             arguments = (step, url, bundle, work_id, options.whole)
             figures[step] = _measured(arguments, postgres)
@@ -103,6 +103,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--works", type=int, default=10_000)
     parser.add_argument("--steps", nargs="+", choices=STEPS, default=list(STEPS))
+    parser.add_argument("--keep", type=Path, help="leave the bundle in this directory")
     parser.add_argument("--whole", action="store_true", help="hold the epoch, as a small one")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     return parser.parse_args()

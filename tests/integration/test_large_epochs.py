@@ -1,5 +1,8 @@
 """An epoch computed from its shards, and the same epoch computed in one piece: no byte differs."""
 
+from collections.abc import Callable
+from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -69,6 +72,29 @@ def test_compute__in_shards__every_stored_row_and_byte_of_the_bundle(
         assert kept(connection) == expected
     files = {path.name: path.read_bytes() for path in (tmp_path / "bundle").iterdir()}
     assert files == bundle_files(WHOLE[epoch])
+
+
+def test_compute__in_shards_with_readings__every_reading_told_to_its_end(
+    engine: Engine, tmp_path: Path
+) -> None:
+    store(engine, CHAIN)
+    told: dict[str, list[tuple[int, int]]] = {}
+
+    def reading(purpose: str) -> Callable[[int, int], None]:
+        heard = told.setdefault(purpose, [])
+        return lambda done, total: heard.append((done, total))
+
+    shards = replace(in_shards(engine), readings=reading)
+    compute_now(FIRST_EPOCH, shards=shards, directory=tmp_path / "bundle")
+    explained(FIRST_EPOCH, FEES_ID, None, shards=shards)
+
+    assert {*told} >= {"sharing fees", "storing shares", "writing allocations"}
+    assert "sharing fees again" in told
+    for heard in told.values():
+        assert all(low <= high for (low, _), (high, _) in pairwise(heard))
+    for purpose in ("sharing fees", "storing shares", "writing allocations", "sharing fees again"):
+        done, total = told[purpose][-1]
+        assert done == total > 0
 
 
 def test_compute__in_shards_after_in_one_piece__the_same_attempt(

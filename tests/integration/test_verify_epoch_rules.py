@@ -16,7 +16,7 @@ from scripts import verify_epoch
 from tests import modifiers_story as story
 from tests.bundle_builder import TOKEN_X, canonical, hex0x, json_lines, keccak, write_bundle
 from tests.console_story import ANN, BEN, DUSD, SPLITS, account, files_of, payee
-from tests.unit.scripts.test_verify_epoch import allocation_to_a, registry_of
+from tests.unit.scripts.test_verify_epoch import SMALL, earned_by_a, registry_of
 
 ONE = 10**6
 FILES = story.files()
@@ -158,7 +158,7 @@ def test_half_life__ratio_and_table__as_published() -> None:
     ],
 )
 def test_half_life_ppm__whole_epochs_only(length: int, age: int, ppm: int) -> None:
-    bundle = verify_epoch.read_inputs(FILES, json.loads(FILES["manifest.json"]))
+    bundle = verify_epoch.read_bundle(str(SMALL)).inputs
     reference = verify_epoch.Block(9, bytes(32), 10**14)
     clock = verify_epoch.Clock(0, length, 1)
     inputs = bundle._replace(clock=clock, reference=reference)
@@ -178,7 +178,7 @@ def whole(*members: bytes) -> Shares:
 def spread(amount: int, payees: Shares, splits: dict[bytes, Shares]) -> dict[tuple[str, int], int]:
     """What a work's payees got together, and what was refused, by reason and position."""
     registry = registry_of(payees, splits, payouts=payee(99))
-    leaves, refused = verify_epoch.split_works([allocation_to_a(amount)], registry)
+    leaves, refused = verify_epoch.split_works(earned_by_a(amount), registry)
     paid = sum(leaf.amount for leaf in leaves if not leaf.work_id[0])
     kept = sum(leaf.amount for leaf in leaves if leaf.work_id[0] == verify_epoch.SUSPENSE)
     found = {(line.reason, line.position): line.amount for line in refused}
@@ -262,7 +262,7 @@ def test_destinations__several_paths_to_one_payee__merged_after_rounding() -> No
     one = account("inner")
     registry = registry_of(whole(ANN, one), {one: whole(ANN, BEN)})
 
-    leaves, _ = verify_epoch.split_works([allocation_to_a(3)], registry)
+    leaves, _ = verify_epoch.split_works(earned_by_a(3), registry)
 
     assert [leaf.lines for leaf in leaves] == [[(ANN, 3)]]
 
@@ -305,15 +305,15 @@ def test_read_fees__as_many_and_as_high_as_they_may_be__read() -> None:
 
 def charging(fees: list[Any], *charged: list[int]) -> Any:
     """What fees come to, of subscribers who were charged these amounts in DUSD."""
-    allocations = [
-        verify_epoch.Allocation(ANN, DUSD, 10**6, amounts, [], []) for amounts in charged
-    ]
+    sums = verify_epoch.Sums()
+    for amounts in charged:
+        sums.add(verify_epoch.Allocation(ANN, DUSD, 10**6, amounts, [], []))
     log = verify_epoch.Log("a log", 7, bytes(32), 3, bytes(20), (), b"")
     entries = verify_epoch.read_fees(fees, "fees")
     parameters = verify_epoch.Parameters({}, log, b"", 0, 1, 1, {}, entries, False, "receipts")
     registry = registry_of(whole(ANN), {account("s"): whole(ANN)}, payouts=payee(99))
     return verify_epoch.collect_fees(
-        allocations, parameters, registry._replace(split_accounts=SPLITS)
+        sums.charged, parameters, registry._replace(split_accounts=SPLITS)
     )
 
 

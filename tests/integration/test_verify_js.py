@@ -546,10 +546,7 @@ RULES_PLANTED_IN_PYTHON = {
         '"reused_pseudonym": pseudonym in usage.pseudonyms',
         '"reused_pseudonym": False',
     ),
-    "duplicate by work, not by subscriber": (
-        "(submitter, work_id) in usage.used",
-        "any(one[1] == work_id for one in usage.used)",
-    ),
+    "duplicate by work, not by subscriber": ("return submitter + work_id", "return work_id"),
     "tie to the higher index": ("(-remainders[index], index)", "(-remainders[index], -index)"),
     "dust not given out": ("        shares[index] += 1\n", "        pass\n"),
     "last play instead of the mean": (

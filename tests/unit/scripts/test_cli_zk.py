@@ -119,6 +119,7 @@ def test_verify__digest_plus_order__exit_2_naming_file_field_and_value(
         ("", "proof.json: content: "),
         ("[]", "proof.json: document: '[]' is not an object"),
         ('{"digest": "0x1", "digest": "0x2"}', "'digest' stands twice"),
+        ("[" * 100_000, "proof.json: content: 'more than 64 deep' is not JSON"),
         (json.dumps(FIRST | {"digest": 35}), "proof.json: digest: '35' is not 0x and up to 64"),
         (json.dumps(FIRST | {"digest": "0x" + "0" * 65}), "proof.json: digest: "),
         (json.dumps(FIRST | {"a": ["0x1"]}), "proof.json: a: "),

@@ -256,9 +256,8 @@ def registry_of(
     return verify_epoch.Registry({story.A: work}, accounts, payouts, contract)
 
 
-def allocation_to_a(amount: int) -> verify_epoch.Allocation:
-    row = verify_epoch.Row(story.A, 1, 1, ONE, ONE, ONE, held=False)
-    return verify_epoch.Allocation(story.S1, story.TOKEN_X, amount, [], [row], [amount])
+def earned_by_a(amount: int) -> dict[tuple[bytes, bytes], int]:
+    return {(story.A, story.TOKEN_X): amount}
 
 
 @pytest.mark.parametrize(
@@ -267,7 +266,7 @@ def allocation_to_a(amount: int) -> verify_epoch.Allocation:
 def test_split_works__many_payees__parts_of_32(payees: int, sizes: list[int]) -> None:
     registry = registry_of(shared_out(payees))
 
-    leaves, refused = verify_epoch.split_works([allocation_to_a(10**9 + 7)], registry)
+    leaves, refused = verify_epoch.split_works(earned_by_a(10**9 + 7), registry)
 
     assert [len(leaf.lines) for leaf in leaves] == sizes
     assert [leaf.part for leaf in leaves] == list(range(len(sizes)))
@@ -276,7 +275,7 @@ def test_split_works__many_payees__parts_of_32(payees: int, sizes: list[int]) ->
 
 
 def test_split_works__two_units_for_three_payees__no_zero_line() -> None:
-    leaves, _ = verify_epoch.split_works([allocation_to_a(2)], registry_of(shared_out(3)))
+    leaves, _ = verify_epoch.split_works(earned_by_a(2), registry_of(shared_out(3)))
 
     assert [amount for _, amount in leaves[0].lines] == [1, 1]
 
@@ -284,7 +283,7 @@ def test_split_works__two_units_for_three_payees__no_zero_line() -> None:
 def test_split_works__payouts_contract_as_payee__its_line_is_in_suspense() -> None:
     registry = registry_of(shared_out(3), payouts=(2).to_bytes(20, "big"))
 
-    leaves, refused = verify_epoch.split_works([allocation_to_a(30)], registry)
+    leaves, refused = verify_epoch.split_works(earned_by_a(30), registry)
 
     assert [(leaf.work_id[0], leaf.amount) for leaf in leaves] == [(0, 20), (3, 10)]
     assert leaves[1].lines == [(registry.payouts, 10)]
