@@ -8,6 +8,7 @@ document.
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
+from typing import Any
 
 from fastapi import Depends, FastAPI, Path
 from fastapi.middleware.cors import CORSMiddleware
@@ -24,7 +25,7 @@ from api.head_requests import HeadAsGet
 from api.heads import Heads
 from api.metrics import RequestMetrics
 from api.middleware import OriginGate, RequestBounds, RequestLimiter, RequestTimer
-from api.problem_details import describe_problems, install_handlers, problems
+from api.problem_details import install_handlers, problems, share_problems
 from api.query_parameters import require_known_parameters
 from api.rate_limits import Limiter
 from api.rate_limits_clients import Peers
@@ -128,11 +129,23 @@ def create_app(deps: Deps) -> FastAPI:
     entitlements.add_route(app, _FULL, _PROBLEMS, _SETTLEMENT)
     for router in _routers():
         app.include_router(router)
-    describe_problems(app)
-    explain_words(app)
-    show_examples(app)
+    _describe(app)
     _add_middleware(app, context, shared)
     return app
+
+
+def _describe(app: FastAPI) -> None:
+    """Let the OpenAPI document say more than the framework finds in the routes."""
+    found = app.openapi
+
+    def openapi() -> dict[str, Any]:
+        document = found()
+        explain_words(document)
+        show_examples(document)
+        share_problems(document)
+        return document
+
+    app.openapi = openapi  # type: ignore[method-assign]
 
 
 def _bounded(new: NewPool, deps: Deps) -> Pool:

@@ -6,6 +6,7 @@ An answer anchored to a root is compared without its `block`: the proof of a lea
 while the chain moves on, so its tag is weak (RFC 9110 §8.8.1).
 """
 
+from collections.abc import Sequence
 from hashlib import blake2b
 
 from fastapi import Request, Response
@@ -36,19 +37,15 @@ def answer_under_root(request: Request, answer: BaseModel, root: Hash32) -> Resp
 def tagged(request: Request, body: bytes, tag: str) -> Response:
     """The body with its tag, or 304 where the client already has it."""
     headers = {"ETag": tag, "Cache-Control": _CACHE_CONTROL}
-    if _is_known(request.headers.get("if-none-match"), tag):
+    if _is_known(request.headers.getlist("if-none-match"), tag):
         return Response(status_code=304, headers=headers)
     return Response(body, headers=headers, media_type="application/json")
 
 
-def _is_known(header: str | None, tag: str) -> bool:
+def _is_known(headers: Sequence[str], tag: str) -> bool:
     """Weak comparison (RFC 9110 §13.1.2): `W/` does not count. Our tags hold no comma."""
-    if header is None:
-        return False
-    if header.strip() == "*":
-        return True
-    known = {one.strip().removeprefix("W/") for one in header.split(",")}
-    return tag.removeprefix("W/") in known
+    known = {one.strip().removeprefix("W/") for header in headers for one in header.split(",")}
+    return known == {"*"} or tag.removeprefix("W/") in known
 
 
 def _digest(content: bytes) -> str:

@@ -9,8 +9,6 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from fastapi import FastAPI
-
 _PATH = Path(__file__).with_suffix(".json")
 _SCHEMAS, _EXAMPLES = "#/components/schemas/", "#/components/examples/"
 
@@ -22,22 +20,15 @@ def examples() -> dict[str, Any]:
     return content
 
 
-def show_examples(app: FastAPI) -> None:
-    """Let the OpenAPI document show an example with every answer that has a schema."""
-    described = app.openapi
-
-    def openapi() -> dict[str, Any]:
-        document = described()
-        known = {name: {"value": example} for name, example in examples().items()}
-        document["components"]["examples"] = known
-        for path in document["paths"].values():
-            for operation in path.values():
-                for status, response in operation["responses"].items():
-                    for content in response.get("content", {}).values():
-                        _show(content, status, known)
-        return document
-
-    app.openapi = openapi  # type: ignore[method-assign]
+def show_examples(document: dict[str, Any]) -> None:
+    """Let an OpenAPI document show an example with every answer that has a schema."""
+    known = {name: {"value": example} for name, example in examples().items()}
+    document["components"]["examples"] = known
+    for path in document["paths"].values():
+        for operation in path.values():
+            for status, response in operation["responses"].items():
+                for content in response.get("content", {}).values():
+                    _show(content, status, known)
 
 
 def _show(content: dict[str, Any], status: str, known: dict[str, Any]) -> None:

@@ -38,7 +38,8 @@ def _units(value: object) -> int:
     return value
 
 
-def _number_from_text(value: object) -> int:
+def number_from_text(value: object) -> int:
+    """A number in a path or a query."""
     if isinstance(value, str) and _NUMBER.fullmatch(value) and int(value) <= NUMBER_MAX:
         return int(value)
     raise ValueError(f"{value!r} is not a whole number of at most {NUMBER_MAX}")
@@ -94,7 +95,7 @@ HashIn = Annotated[
 AmountIn = Annotated[int, _reader(amount_from_wire, "amount"), WithJsonSchema(_AMOUNT)]
 NumberIn = Annotated[
     int,
-    PlainValidator(_number_from_text),
+    PlainValidator(number_from_text),
     WithJsonSchema({"type": "integer", "minimum": 0, "maximum": NUMBER_MAX}),
 ]
 """A number in a path or a query: digits without sign, space or leading zero."""

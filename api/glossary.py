@@ -7,8 +7,6 @@ of themselves.
 from collections.abc import Iterator
 from typing import Any
 
-from fastapi import FastAPI
-
 WORDS = {
     "accepted_at": "the finalized block at its acceptance; null until then",
     "accepted_by": "who accepted it; null until then",
@@ -136,18 +134,11 @@ WORDS = {
 }
 
 
-def explain_words(app: FastAPI) -> None:
-    """Let the OpenAPI document say what a field or parameter means that does not say it itself."""
-    described = app.openapi
-
-    def openapi() -> dict[str, Any]:
-        document = described()
-        for name, said in _unexplained(document):
-            if name in WORDS:
-                said["description"] = WORDS[name]
-        return document
-
-    app.openapi = openapi  # type: ignore[method-assign]
+def explain_words(document: dict[str, Any]) -> None:
+    """Let an OpenAPI document say what a field or parameter means that does not say it itself."""
+    for name, said in _unexplained(document):
+        if name in WORDS:
+            said["description"] = WORDS[name]
 
 
 def _unexplained(document: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:

@@ -9,13 +9,14 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.metrics import RequestMetrics
-from api.problem_details import refusal
+from api.problem_details import NO_SUCH_ROUTE, refusal
 from api.rate_limits import OF_PEER, Limiter, Rate, RateClass, Taken, rate_class_of
 from api.rate_limits_clients import Peers
 from api.security_headers import ADDED
 from api.sessions import KnownSessions, is_token, token_digest
 from contracts.evm import Timestamp
 
+NOT_FOUND = 404
 CONTENT_TOO_LARGE = 413
 URI_TOO_LONG = 414
 REQUEST_TIMEOUT = 408
@@ -35,6 +36,9 @@ class RequestBounds:
     A body that takes too long is refused too (408): a connection is not kept waiting for ever.
     So is a body that is no JSON by its type (415): a page can send no JSON to another origin
     without asking first, so a form cannot forge a change.
+
+    A path that ends with a line feed is no route (404): the router would take it for the path
+    without, and a proxy that closes some paths would not.
     """
 
     def __init__(
@@ -59,9 +63,14 @@ class RequestBounds:
 
     def _refused(self, scope: Scope) -> tuple[int, str] | None:
         """Status and detail of a refusal; None where there is nothing to refuse."""
+        if scope["path"].endswith("\n"):
+            return NOT_FOUND, NO_SUCH_ROUTE
         if len(scope["query_string"]) > self.query_bytes_max:
             return URI_TOO_LONG, f"query: more than {self.query_bytes_max} bytes"
-        headers = {name: value for name, value in scope["headers"] if name in _OF_BODY}
+        headers: dict[bytes, bytes] = {}
+        for name, value in scope["headers"]:
+            if name in _OF_BODY:  # said twice, it is a list of both (RFC 9110 §5.3)
+                headers[name] = headers[name] + b", " + value if name in headers else value
         declared = headers.get(_LENGTH, b"0")
         if not self._is_within(declared):
             return CONTENT_TOO_LARGE, f"body: more than {self.body_bytes_max} bytes"

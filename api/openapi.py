@@ -24,7 +24,7 @@ def document() -> str:
         head_of=None,
         limits=Limits(),
     )
-    return json.dumps(create_app(deps).openapi(), indent=2, sort_keys=True) + "\n"
+    return json.dumps(create_app(deps).openapi(), indent=1, sort_keys=True) + "\n"
 
 
 if __name__ == "__main__":

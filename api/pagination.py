@@ -13,9 +13,10 @@ from typing import Annotated, Any, TypeVar
 
 import orjson
 from fastapi import Depends, Query
+from pydantic import BeforeValidator
 
 from api.errors import BadValue
-from api.fields import UINT64_MAX
+from api.fields import UINT64_MAX, number_from_text
 
 CURSOR_LENGTH_MAX = 512
 PAGE_ROWS = 50
@@ -49,7 +50,9 @@ def _page_request(
         ),
     ] = None,
     limit: Annotated[
-        int, Query(ge=1, le=PAGE_ROWS_MAX, description="how many items the page has at most")
+        int,
+        Query(ge=1, le=PAGE_ROWS_MAX, description="how many items the page has at most"),
+        BeforeValidator(number_from_text),
     ] = PAGE_ROWS,
 ) -> PageRequest:
     return PageRequest(cursor, limit)

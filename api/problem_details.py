@@ -1,7 +1,8 @@
 """Errors as problem details (RFC 9457), media type `application/problem+json`.
 
 `type` is stable and made for programs, `detail` for people; `errors` names every field and value
-at fault. Nothing else of a failure leaves the process: no trace, no SQL, no address of a server.
+at fault, each cut to a bounded length. Nothing else of a failure leaves the process: no trace, no
+SQL, no address of a server.
 """
 
 import logging
@@ -23,9 +24,12 @@ from api.security_headers import Headers
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER_S = 5
 VALUE_LENGTH_MAX = 200
+DETAIL_LENGTH_MAX = 2_000
 ERRORS_MAX = 20
+NO_SUCH_ROUTE = "no route has this path; /openapi.json lists them all"
 
 _TYPE = "urn:quittance:problem:"
+_FRAMEWORK_TYPE = "application/json"  # what the framework takes every answer for
 _METHODS = ("DELETE", "GET", "PATCH", "POST", "PUT")
 _FRAMEWORK_ERRORS = {
     400: ("unreadable-body", "The body cannot be read"),
@@ -72,22 +76,20 @@ def _phrase(status: int) -> str:
     return _PHRASES.get(status, HTTPStatus(status).phrase)
 
 
-def describe_problems(app: FastAPI) -> None:
-    """Let the OpenAPI document name the media type that problems have."""
-    described = app.openapi
-
-    def openapi() -> dict[str, Any]:
-        document = described()
-        for path in document["paths"].values():
-            for operation in path.values():
-                for status, response in operation["responses"].items():
-                    if int(status) >= HTTPStatus.BAD_REQUEST and "application/json" in (
-                        content := response.get("content", {})
-                    ):
-                        content[MEDIA_TYPE] = content.pop("application/json")
-        return document
-
-    app.openapi = openapi  # type: ignore[method-assign]
+def share_problems(document: dict[str, Any]) -> None:
+    """Let an OpenAPI document tell of the problems of each status once, by their media type."""
+    shared = document["components"].setdefault("responses", {})
+    for path in document["paths"].values():
+        for operation in path.values():
+            responses = operation["responses"]
+            for status, response in responses.items():
+                content = response.get("content", {})
+                if int(status) < HTTPStatus.BAD_REQUEST or _FRAMEWORK_TYPE not in content:
+                    continue
+                content[MEDIA_TYPE] = content.pop(_FRAMEWORK_TYPE)
+                name = f"{Problem.__name__}{status}"
+                if shared.setdefault(name, response) == response:
+                    responses[status] = {"$ref": f"#/components/responses/{name}"}
 
 
 def problem_response(
@@ -104,8 +106,8 @@ def problem_response(
         type=_TYPE + slug,
         title=title,
         status=status,
-        detail=detail,
-        instance=request.url.path[:VALUE_LENGTH_MAX],
+        detail=_told(detail, DETAIL_LENGTH_MAX),
+        instance=request.scope["raw_path"][:VALUE_LENGTH_MAX].decode("latin-1"),
         errors=list(errors),
     )
     headers = {"Cache-Control": "no-store"}
@@ -179,7 +181,7 @@ async def _on_http_error(request: Request, error: Exception) -> Response:
         raise error
     headers, detail = dict(error.headers or {}), str(error.detail)
     if error.status_code == HTTPStatus.NOT_FOUND:
-        detail = "no route has this path; /openapi.json lists them all"
+        detail = NO_SUCH_ROUTE
     if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
         headers["Allow"] = ", ".join(_methods(request))
         detail = f"{request.method[:VALUE_LENGTH_MAX]} is not among {headers['Allow']}"
@@ -221,4 +223,16 @@ def _field_at(place: Sequence[str | int], kind: str) -> str:
 
 
 def _field_error(field: str, value: object, detail: str) -> FieldError:
-    return FieldError(field=field, value=str(value)[:VALUE_LENGTH_MAX], detail=detail)
+    return FieldError(
+        field=_told(field, VALUE_LENGTH_MAX),
+        value=_told(str(value), VALUE_LENGTH_MAX),
+        detail=_told(detail, DETAIL_LENGTH_MAX),
+    )
+
+
+def _told(text: str, length_max: int) -> str:
+    """What was asked as it can be answered: cut, and escaped where it is no Unicode text.
+
+    A JSON string may hold half of a surrogate pair, which UTF-8 cannot spell (RFC 8259 §8.2).
+    """
+    return text[:length_max].encode(errors="backslashreplace").decode()[:length_max]

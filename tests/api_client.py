@@ -9,7 +9,8 @@ import httpx
 from fastapi import FastAPI
 
 from api.app import create_app
-from api.context import Deps
+from api.context import Deps, Limits
+from contracts.evm import Timestamp
 
 Result = TypeVar("Result")
 
@@ -49,12 +50,25 @@ class APIClient:
         self._runner.run(self._client.aclose())
 
 
+def deps_without_database(limits: Limits | None = None) -> Deps:
+    """What requests need that end before the database is asked: it is not there."""
+    return Deps(
+        database_url="host=/nonexistent",
+        chain_ids=(),
+        settlements=(),
+        now=lambda: Timestamp(0),
+        head_of=None,
+        limits=limits or Limits(),
+    )
+
+
 def problem_of(response: httpx.Response) -> tuple[int, str, list[str]]:
     """Status, last part of the type, and the fields at fault of a problem document."""
     body = response.json()
     assert response.headers["content-type"] == "application/problem+json"
     assert body["status"] == response.status_code
-    assert body["instance"] == response.request.url.path
+    path, _, _ = response.request.url.raw_path.partition(b"?")
+    assert body["instance"] == path.decode()
     return body["status"], body["type"].rpartition(":")[2], [one["field"] for one in body["errors"]]
 
 
@@ -71,3 +85,10 @@ def running_api(deps: Deps) -> Iterator[APIClient]:
         finally:
             client.close()
             runner.run(lifespan.__aexit__(None, None, None))
+
+
+@contextmanager
+def api_without_database(limits: Limits | None = None) -> Iterator[APIClient]:
+    """The API where no database is."""
+    with running_api(deps_without_database(limits)) as client:
+        yield client

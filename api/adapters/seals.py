@@ -7,18 +7,8 @@ from typing import NamedTuple
 from api.adapters.snapshot import Snapshot
 from contracts.evm import Epoch, Hash32, Timestamp
 from settlement.ledger.accounts import Book
+from settlement.ledger.adapters.seals import SealRow, seal_of
 from settlement.ledger.seal import PeriodClose, Seal
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _SealRow:
-    epoch: int
-    first_sequence: int
-    last_sequence: int
-    closes: int
-    ends_at: int
-    previous: bytes
-    root: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +62,7 @@ _CLOSES = """
 async def read_seals(reads: Snapshot, book: Book, *, after: int, limit: int) -> list[Seal]:
     """The seals of later epochs, oldest first."""
     values = _scope(book) | {"after": after, "limit": limit}
-    return [_seal(row) for row in await reads.rows(_SealRow, _SEALS, values)]
+    return [seal_of(row) for row in await reads.rows(SealRow, _SEALS, values)]
 
 
 async def read_seal(reads: Snapshot, book: Book, epoch: int) -> Seal | None:
@@ -98,18 +88,6 @@ async def read_closes(
         close = PeriodClose(row.period, row.closed_by, Timestamp(row.booked_at), row.recorded_at_us)
         found.setdefault(Epoch(row.epoch), []).append(SealedClose(row.period, close.leaf(book)))
     return found
-
-
-def _seal(row: _SealRow) -> Seal:
-    return Seal(
-        epoch=Epoch(row.epoch),
-        first_sequence=row.first_sequence,
-        last_sequence=row.last_sequence,
-        closes=row.closes,
-        ends_at=Timestamp(row.ends_at),
-        previous=Hash32(row.previous),
-        root=Hash32(row.root),
-    )
 
 
 def _scope(book: Book) -> dict[str, object]:

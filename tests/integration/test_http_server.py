@@ -4,19 +4,12 @@ import socket
 from contextlib import closing
 from urllib.parse import urlsplit
 
-from api.context import Deps, Limits
-from contracts.evm import Timestamp
+from api.context import Limits
 from scripts.http_protocol import BoundedHead
+from tests.api_client import deps_without_database
 from tests.api_server import served_api
 
-DEPS = Deps(
-    database_url="host=/nonexistent",
-    chain_ids=(),
-    settlements=(),
-    now=lambda: Timestamp(0),
-    head_of=None,
-    limits=Limits(body_wait_s=0.2),
-)
+DEPS = deps_without_database(Limits(body_wait_s=0.2))
 
 
 class Impatient(BoundedHead):

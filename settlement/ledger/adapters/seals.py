@@ -1,6 +1,7 @@
 """The chain and the seals of one book in Postgres: for the sealer, and for everybody else."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from psycopg.errors import UniqueViolation
@@ -35,6 +36,32 @@ _LEAVES = """
     WHERE l.chain_id = %(chain_id)s AND l.contract = %(contract)s AND l.sequence > %(after)s
     ORDER BY l.sequence LIMIT %(count)s
 """
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SealRow:
+    """A row of `ledger_seal`, as a driver alone reads it."""
+
+    epoch: int
+    first_sequence: int
+    last_sequence: int
+    closes: int
+    ends_at: int
+    previous: bytes
+    root: bytes
+
+
+def seal_of(row: Row[Any] | SealRow) -> Seal:
+    """The seal that a row holds."""
+    return Seal(
+        epoch=Epoch(row.epoch),
+        first_sequence=row.first_sequence,
+        last_sequence=row.last_sequence,
+        closes=row.closes,
+        ends_at=Timestamp(row.ends_at),
+        previous=Hash32(row.previous),
+        root=Hash32(row.root),
+    )
 
 
 class SealStore:
@@ -93,7 +120,7 @@ class SealStore:
         """The newest seal."""
         query = select(SEAL).where(*is_of(SEAL, self.book)).order_by(SEAL.c.epoch.desc()).limit(1)
         row = self._connection.execute(query).first()
-        return None if row is None else _seal(row)
+        return None if row is None else seal_of(row)
 
     def leaves_after(self, sequence: int, *, entries_max: int | None) -> list[SealLeaf]:
         """Numbered entries from the next one on; all of them where there is no limit."""
@@ -138,13 +165,13 @@ class SealReads:
     def seals(self) -> list[Seal]:
         """All seals, oldest first."""
         query = select(SEAL).where(*is_of(SEAL, self._book)).order_by(SEAL.c.epoch)
-        return [_seal(row) for row in self._connection.execute(query)]
+        return [seal_of(row) for row in self._connection.execute(query)]
 
     def seal(self, epoch: Epoch) -> Seal | None:
         """The seal of an epoch; None if it has none."""
         query = select(SEAL).where(*is_of(SEAL, self._book), SEAL.c.epoch == epoch)
         row = self._connection.execute(query).one_or_none()
-        return None if row is None else _seal(row)
+        return None if row is None else seal_of(row)
 
     def recorded(self, entry_id: Hash32) -> tuple[RecordedEntry, int] | None:
         """An entry as it was recorded, with its number in the chain; None without either."""
@@ -170,7 +197,7 @@ class SealReads:
         sealed = self._connection.execute(found).one_or_none()
         if sealed is None:
             return None
-        seal = _seal(sealed)
+        seal = seal_of(sealed)
         return prove(_link(row), seal, self.leaves(seal))
 
     def leaves(self, seal: Seal) -> list[Hash32]:
@@ -194,15 +221,3 @@ class SealReads:
 
 def _link(row: Row[Any]) -> Link:
     return Link(sequence=row.sequence, entry_id=row.entry_id, leaf=row.leaf, link=row.link)
-
-
-def _seal(row: Row[Any]) -> Seal:
-    return Seal(
-        epoch=Epoch(row.epoch),
-        first_sequence=row.first_sequence,
-        last_sequence=row.last_sequence,
-        closes=row.closes,
-        ends_at=Timestamp(row.ends_at),
-        previous=row.previous,
-        root=row.root,
-    )

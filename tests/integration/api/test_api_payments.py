@@ -28,7 +28,18 @@ from settlement.payments.look_again import look_again
 from settlement.payments.ports import Submission
 from settlement.payments.states import State
 from tests.api_client import APIClient, problem_of, running_api
-from tests.api_world import ALICE, BOB, CAROL, CHAIN_ID, SONG, USD, World, address, name_hash
+from tests.api_world import (
+    ALICE,
+    BOB,
+    CAROL,
+    CHAIN_ID,
+    SONG,
+    USD,
+    World,
+    address,
+    name_hash,
+    settlement_named,
+)
 from tests.payments_builders import log_of, values_of
 
 SPLITTER, TREASURY = address("splitter"), address("treasury")
@@ -193,6 +204,7 @@ def test_create_intent__call__pays_it_or_nothing(shop: Shop) -> None:
         ({"payee": str(Address(bytes(20)))}, "payee"),
         ({"payee": str(SPLITTER)}, "payee"),
         ({"payee": str(USD)}, "payee"),
+        ({"payee": str(settlement_named("main").payouts)}, "payee"),
         ({"until": 1_000}, "until"),
         ({"until": 2**62}, "until"),
         ({"since": 2**40, "until": 2**40 + 1}, "until"),  # nobody would ever forget it

@@ -5,10 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from api.context import Deps, Limits
 from api.routes.console import FILES
-from contracts.evm import Timestamp
-from tests.api_client import APIClient, problem_of, running_api
+from tests.api_client import APIClient, api_without_database, problem_of
 
 CONSOLE = Path(__file__).parents[3] / "api" / "console"
 
@@ -16,15 +14,7 @@ CONSOLE = Path(__file__).parents[3] / "api" / "console"
 @pytest.fixture(scope="module")
 def api() -> Iterator[APIClient]:
     """An app whose database is not there."""
-    deps = Deps(
-        database_url="host=/nonexistent",
-        chain_ids=(),
-        settlements=(),
-        now=lambda: Timestamp(0),
-        head_of=None,
-        limits=Limits(),
-    )
-    with running_api(deps) as client:
+    with api_without_database() as client:
         yield client
 
 

@@ -11,6 +11,7 @@ from api.examples import examples
 from api.openapi import PATH
 
 _SCHEMAS, _EXAMPLES = "#/components/schemas/", "#/components/examples/"
+_RESPONSES = "#/components/responses/"
 
 
 @cache
@@ -24,13 +25,19 @@ def said() -> dict[str, Any]:
     return content
 
 
+def response_of(told: dict[str, Any]) -> dict[str, Any]:
+    """A response that an operation tells of: itself, or one that it shares with others."""
+    shared: dict[str, Any] = said()["components"]["responses"]
+    return shared[told["$ref"].removeprefix(_RESPONSES)] if "$ref" in told else told
+
+
 def answers() -> list[tuple[str, str, str]]:
     """Operation, schema and name of the example of every answer that has a schema."""
     found = []
     for path, operations in said()["paths"].items():
         for method, operation in operations.items():
-            for status, response in operation["responses"].items():
-                for content in response.get("content", {}).values():
+            for status, told in operation["responses"].items():
+                for content in response_of(told).get("content", {}).values():
                     schema = content.get("schema", {}).get("$ref", "").removeprefix(_SCHEMAS)
                     example = content.get("examples", {}).get("answer", {}).get("$ref", "")
                     if schema:

@@ -2,8 +2,12 @@ import json
 import re
 from functools import cache
 
+import schemathesis
+
 from api.glossary import WORDS
 from api.openapi import PATH, document
+from api.problem_details import MEDIA_TYPE
+from tests.api_client import api_without_database
 
 PATHS = (
     "/epochs",
@@ -55,6 +59,43 @@ def text() -> str:
 
 def test_openapi__committed_file__is_what_the_app_says() -> None:
     assert PATH.read_text() == text(), "run: python -m api.openapi"
+
+
+def test_openapi__committed_file__is_what_is_served() -> None:
+    with api_without_database() as api:
+        served = [api.get("/openapi.json").json() for _ in range(2)]
+
+    assert served == [json.loads(PATH.read_text())] * 2
+
+
+def test_openapi__document__of_the_form_that_its_version_asks_for() -> None:
+    said = json.loads(text())
+
+    assert said["openapi"].startswith("3.1.")
+    schemathesis.openapi.from_dict(said).validate()
+
+
+def test_openapi__problems__told_of_once_for_each_status() -> None:
+    said = json.loads(text())
+    shared = said["components"]["responses"]
+    told = [
+        (int(status), response)
+        for methods in said["paths"].values()
+        for operation in methods.values()
+        for status, response in operation["responses"].items()
+    ]
+    problems = [(status, response) for status, response in told if status >= 400]
+
+    assert problems
+    assert all(
+        response == {"$ref": f"#/components/responses/Problem{status}"}
+        for status, response in problems
+    )
+    assert set(shared) == {f"Problem{status}" for status, _ in problems}
+    for response in shared.values():
+        assert [*response["content"]] == [MEDIA_TYPE]
+        schema = response["content"][MEDIA_TYPE]["schema"]
+        assert schema == {"$ref": "#/components/schemas/Problem"}
 
 
 def test_openapi__paths__full_and_short_form_of_each() -> None:

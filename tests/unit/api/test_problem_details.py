@@ -5,31 +5,31 @@ Subjects: api.problem_details, api.middleware, api.head_requests, api.app.
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
+from uuid import UUID
 
 import pytest
 from fastapi import FastAPI
 
-from api.context import Deps, Limits
+from api.context import Limits
 from api.errors import BadValue, NotReady, StoredLeafDiffers
-from api.problem_details import VALUE_LENGTH_MAX
-from contracts.evm import Timestamp
-from tests.api_client import APIClient, problem_of, running_api
+from api.problem_details import ERRORS_MAX, VALUE_LENGTH_MAX
+from tests.access_builders import Clock, access_deps
+from tests.api_client import APIClient, api_without_database, problem_of, running_api
 
 LIMITS = Limits(query_bytes_max=64, body_bytes_max=128, body_wait_s=0.1)
 
 
 @pytest.fixture
 def api() -> Iterator[APIClient]:
-    deps = Deps(
-        database_url="host=/nonexistent",
-        chain_ids=(),
-        settlements=(),
-        now=lambda: Timestamp(0),
-        head_of=None,
-        limits=LIMITS,
-    )
-    with running_api(deps) as client:
+    with api_without_database(LIMITS) as client:
         _add_failing_routes(client.app)
+        yield client
+
+
+@pytest.fixture(scope="module")
+def signing_in() -> Iterator[APIClient]:
+    """An app that reads bodies before it asks its database, which is not there."""
+    with running_api(access_deps("host=/nonexistent", Clock())) as client:
         yield client
 
 
@@ -84,6 +84,29 @@ def test_path__slash_at_its_end__is_another_path(api: APIClient) -> None:
 
     assert problem_of(response) == (404, "no-such-route", [])
     assert "location" not in response.headers
+
+
+@pytest.mark.parametrize("path", ["/v2/a%3Fb%23c", "/v2/%0d%0aX", "//v2/%00", "/v2/%ED%A0%80%FF"])
+def test_problem__instance__the_path_as_it_was_asked(path: str, api: APIClient) -> None:
+    assert api.get(f"http://api{path}?q=1").json()["instance"] == path
+
+
+def test_path__line_feed_at_its_end__is_another_path(api: APIClient) -> None:
+    paths = ("/healthz", "/metrics", "/openapi.json", "/v1/settlements", "/console/verify")
+    for path in paths:
+        assert problem_of(api.get(f"{path}%0a")) == (404, "no-such-route", [])
+    (deleted,) = api.at_once([("DELETE", f"/v1/sessions/{UUID(int=1)}%0a", {})])
+
+    assert problem_of(deleted) == (404, "no-such-route", [])
+
+
+def test_body__two_types__not_read(api: APIClient) -> None:
+    types = ["text/plain", "application/json"]
+    for first, second in (types, types[::-1]):
+        headers = [("content-type", first), ("content-type", second)]
+        answer = api.post("/v1/proofs/verify", content=b"{}", headers=headers)
+
+        assert problem_of(answer) == (415, "unsupported-media-type", [])
 
 
 def test_body__type__json_in_utf8_alone(api: APIClient) -> None:
@@ -141,6 +164,33 @@ def test_problem__long_value__cut(api: APIClient) -> None:
 
     assert problem_of(response) == (422, "bad-value", ["what"])
     assert response.json()["errors"][0]["value"] == "x" * VALUE_LENGTH_MAX
+
+
+def test_problem__half_of_a_surrogate_pair__told_with_escapes(signing_in: APIClient) -> None:
+    headers = {"content-type": "application/json"}
+    for body, field, value in (
+        (b'{"\\ud800": 1}', "body", "\\ud800"),
+        (b'{"chain_id": 1, "address": "\\udfff"}', "address", "\\udfff"),
+    ):
+        response = signing_in.post("/v1/sessions/nonce", content=body, headers=headers)
+
+        assert problem_of(response)[:2] == (422, "bad-value")
+        first = response.json()["errors"][0]
+        assert (first["field"], first["value"]) == (field, value)
+
+
+def test_problem__long_value__cut_wherever_it_is_told(signing_in: APIClient) -> None:
+    many = {"x" * 3_000: "y" * 3_000} | {f"field{number}": 0 for number in range(100)}
+    answers = [
+        signing_in.post("/v1/sessions/nonce", json=one)
+        for one in (many, {"address": "z" * 60_000, "chain_id": "z" * 5_000})
+    ]
+
+    for answer in answers:
+        _, slug, fields = problem_of(answer)
+        assert slug == "bad-value"
+        assert 2 <= len(fields) <= ERRORS_MAX
+        assert len(answer.content) < 10_000
 
 
 def test_problem__no_settlement__asks_for_the_name(api: APIClient) -> None:

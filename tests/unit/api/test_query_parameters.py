@@ -1,26 +1,31 @@
 """Queries whose parameters nobody reads. Subject: api.query_parameters."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
-from api.context import Deps, Limits
-from contracts.evm import Timestamp
-from tests.api_client import APIClient, problem_of, running_api
+from tests.api_client import (
+    APIClient,
+    api_without_database,
+    deps_without_database,
+    problem_of,
+    running_api,
+)
+from tests.royalties_builders import SETTLEMENT
 
 
 @pytest.fixture(scope="module")
 def api() -> Iterator[APIClient]:
     """An app without a database: these requests end before it is asked."""
-    deps = Deps(
-        database_url="host=/nonexistent",
-        chain_ids=(),
-        settlements=(),
-        now=lambda: Timestamp(0),
-        head_of=None,
-        limits=Limits(),
-    )
-    with running_api(deps) as client:
+    with api_without_database() as client:
+        yield client
+
+
+@pytest.fixture(scope="module")
+def api_of_one() -> Iterator[APIClient]:
+    """An app of one settlement, without a database either."""
+    with running_api(replace(deps_without_database(), settlements=(SETTLEMENT,))) as client:
         yield client
 
 
@@ -42,6 +47,15 @@ def test_query__parameter_that_nobody_reads__refused(
 
     assert problem_of(answer) == (422, "bad-value", [field])
     assert answer.json()["detail"] == f"{field}: {detail}"
+
+
+@pytest.mark.parametrize(
+    "limit", ["+1", "%201", "1_0", "1.0", "01", "1e1", "", "0", "201", "%D9%A1"]
+)
+def test_limit__not_a_number_as_all_others__refused(limit: str, api_of_one: APIClient) -> None:
+    answer = api_of_one.get(f"/v1/epochs?limit={limit}")
+
+    assert problem_of(answer) == (422, "bad-value", ["limit"])
 
 
 @pytest.mark.parametrize("path", ["/v1/settlements", "/v1/settlements?", "/healthz?at=1"])

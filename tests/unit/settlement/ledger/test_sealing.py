@@ -143,9 +143,8 @@ def test_prove__every_entry__holds_and_no_other_leaf_does(count: int) -> None:
 
 def test_sealed__without_one_leaf_or_in_another_order__another_root() -> None:
     leaves = [work(number) for number in range(5)]
-    fields = {"epoch": Epoch(0), "first_sequence": 1, "ends_at": Timestamp(9)}
     roots = {
-        sealed(each, (), after=after, **fields).root  # type: ignore[arg-type]
+        sealed(each, (), after=after, epoch=Epoch(0), first_sequence=1, ends_at=Timestamp(9)).root
         for each in (leaves, leaves[1:], leaves[:-1], leaves[::-1], [*leaves, leaves[-1]])
         for after in (ZERO_HASH, work(7))
     }
