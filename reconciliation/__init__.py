@@ -20,6 +20,7 @@ discrepancy as much as a shortfall.
     standing.py      holds and announced transfers that stand at a block      pure
     statements.py    where the money of each epoch is                         pure
     reconcile.py     use case: both snapshots at one block, line by line, recorded
+    begun.py         a stream whose first item is waited for meanwhile        pure
     payment_books.py use case: the same for the books of payment contracts
     rebuild.py       use case: everything from the chain alone, then the books
     rebuilt_wallets.py   payout wallets, added up from the chain              pure

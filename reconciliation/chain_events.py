@@ -4,9 +4,11 @@ It shares with the indexer what contracts declare (`contracts.events`), and noth
 table, no decoder, no column. What the books are compared with is read from the chain anew.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import cache, lru_cache
+from functools import cache, lru_cache, partial
+from operator import call
+from struct import Struct
 from typing import Any, NamedTuple
 
 from eth_abi.abi import decode
@@ -20,13 +22,16 @@ from reconciliation.errors import BadLog
 TRANSFER_TOPIC = keccak(b"Transfer(address,address,uint256)")
 _WORD = 32
 _REMEMBERED = 1 << 16
-_of_length, _integer = bytes.__new__, int.from_bytes
+_tuple: Callable[..., Any] = tuple.__new__
+"""Named tuples are made without the call that names their fields; so many are made."""
 
-
-@lru_cache(_REMEMBERED)
-def _address(word: bytes) -> Address:
-    """Those that many events name are made once."""
-    return Address(word[12:])
+_READERS: Mapping[str, tuple[str, Callable[[bytes], object]]] = {
+    "bytes32": ("32s", partial(bytes.__new__, Hash32)),
+    "address": ("12x20s", lru_cache(_REMEMBERED)(Address)),
+}
+_INTEGER: tuple[str, Callable[[bytes], object]] = ("32s", int.from_bytes)
+"""How a word is cut, and what is made of it; of any other type it is an integer. Those addresses
+that many events name are made once."""
 
 
 class RawLog(NamedTuple):
@@ -76,7 +81,7 @@ def events_of(
         known = specs.get((contract, log.topics[0]))
         if known is not None:
             name, plan = known
-            yield ChainEvent(log, contract, name, _values(name, plan, log))
+            yield _tuple(ChainEvent, (log, contract, name, _values(name, plan, log)))
 
 
 def topics_of(contracts: Iterable[ContractName]) -> tuple[Hash32, ...]:
@@ -105,16 +110,16 @@ def digest_of(log: RawLog) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class _Plan:
-    """How to read an event: where its words begin, topics and data in one, by what they are.
+    """How to read an event: its words, topics and data in one, by the fields that they are.
 
     `dynamic` are names and types of the data where it is not words alone.
     """
 
     topic_count: int
     data_bytes: int
-    hashes: tuple[tuple[str, int], ...]
-    addresses: tuple[tuple[str, int], ...]
-    integers: tuple[tuple[str, int], ...]
+    names: tuple[str, ...]
+    words: Struct
+    readers: tuple[Callable[[bytes], object], ...]
     dynamic: tuple[tuple[str, str], ...]
 
 
@@ -128,38 +133,28 @@ def _plan(spec: EventSpec) -> _Plan:
     others = tuple(field for field in spec.fields if not field.indexed)
     is_dynamic = any(field.is_dynamic for field in others)
     words = indexed if is_dynamic else indexed + others
-    places = {field.name: _WORD * place for place, field in enumerate(words, 1)}
-    types = {field.name: field.abi_type for field in words}
+    read = [_READERS.get(field.abi_type, _INTEGER) for field in words]
     return _Plan(
         topic_count=len(indexed) + 1,
         data_bytes=_WORD * len(others),
-        hashes=_of_types(places, types, {"bytes32"}),
-        addresses=_of_types(places, types, {"address"}),
-        integers=_of_types(places, types, set(types.values()) - {"bytes32", "address"}),
+        names=tuple(field.name for field in words),
+        words=Struct("".join(("32x", *(cut for cut, _ in read)))),
+        readers=tuple(reader for _, reader in read),
         dynamic=tuple((field.name, field.canonical_type) for field in others if is_dynamic),
     )
 
 
-def _of_types(
-    places: Mapping[str, int], types: Mapping[str, str], wanted: set[str]
-) -> tuple[tuple[str, int], ...]:
-    return tuple((name, place) for name, place in places.items() if types[name] in wanted)
-
-
 def _values(event: str, plan: _Plan, log: RawLog) -> dict[str, Any]:
-    """Values by name; a million logs are read so, each word by one call."""
+    """Values by name; a million logs are read so, each at once."""
     if len(log.topics) != plan.topic_count:
         raise BadLog(event, log.block_number, log.log_index, "another number of topics")
     if not plan.dynamic and len(log.data) != plan.data_bytes:
         raise BadLog(event, log.block_number, log.log_index, "data of another length")
-    words = b"".join((*log.topics, log.data))
-    values: dict[str, Any] = {
-        name: _of_length(Hash32, words[at : at + _WORD]) for name, at in plan.hashes
-    }
-    for name, at in plan.addresses:
-        values[name] = _address(words[at : at + _WORD])
-    for name, at in plan.integers:
-        values[name] = _integer(words[at : at + _WORD], "big")
+    words = b"".join(log.topics if plan.dynamic else (*log.topics, log.data))
+    if len(words) != plan.words.size:
+        raise BadLog(event, log.block_number, log.log_index, "topics of another length")
+    read = map(call, plan.readers, plan.words.unpack(words))
+    values: dict[str, Any] = dict(zip(plan.names, read, strict=True))
     if plan.dynamic:
         try:
             found = decode([kind for _, kind in plan.dynamic], log.data)

@@ -8,6 +8,7 @@ from heapq import merge
 from contracts.addresses import Settlement
 from contracts.event_spec import ContractName
 from contracts.evm import ZERO_ADDRESS, Address, BlockRef, Hash32
+from reconciliation.begun import begun
 from reconciliation.chain_events import ChainEvent, TokenTransfer, events_of
 from reconciliation.checks import Flow, causes_of, place_of_flows, spelled_flow
 from reconciliation.discrepancy import Discrepancy, Kind, Place
@@ -140,7 +141,7 @@ class _Part:
         documents = self.book.accepted() if self.name is ContractName.PAYOUT_BATCH else ()
         replay = PaymentReplay(self.settlement.chain_id, self.contract, documents)
         entries = payment_entries(self.chain, self.settlement, self.name, replay, self.at)
-        with closing(self.book.entries("log")) as booked:
+        with begun(self.book.entries("log")) as booked:
             of_logs = match(entries, booked)
         with closing(self.book.entries("document")) as booked:
             of_documents = match(replay.owed_by_documents(self.at.timestamp), booked)

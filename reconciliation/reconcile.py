@@ -16,6 +16,7 @@ from dataclasses import dataclass
 
 from contracts.addresses import Settlement
 from contracts.evm import ZERO_ADDRESS, Address, BlockNumber, BlockRef, Hash32
+from reconciliation.begun import begun
 from reconciliation.chain_events import events_of
 from reconciliation.checks import (
     CHECKS,
@@ -172,7 +173,7 @@ def chain_side(
     replay = Replay(settlement.chain_id, settlement.payouts, flags_since=flags_since)
     tally = LogTally()
     entries = epoch_entries(replay, chain, at, settlement, tally if has_witnesses else None)
-    with closing(books.entries("log")) as booked:
+    with begun(books.entries("log")) as booked:
         logs = match(entries, booked)
     digests = {one.manifest_digest: one.root for one in replay.commitments.values()}
     known = documents.of(digests)

@@ -7,6 +7,7 @@ divided: that is in the accepted document of its manifest, which its root binds.
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
+from operator import attrgetter
 
 from contracts.evm import Address, BlockNumber, BlockRef, ChainId, Epoch, Hash32, Timestamp
 from contracts.leaves import Leaf
@@ -31,6 +32,8 @@ _OF_ESCROW = ("escrowed", "escrow", "suspense")
 _LINE_EVENTS = ("PayeePaid", "PayeeUnclaimed")
 _NAMES_LEAF = "LeafWithdrawn"
 """Says of which leaf the lines of its transaction are, and nothing else."""
+
+_TRANSACTION = attrgetter("log.transaction_hash")
 
 
 class Replay:
@@ -64,21 +67,22 @@ class Replay:
         Raises:
             BadLog: a line was settled, and its transaction does not say of which leaf.
         """
-        for _, group in groupby(events, key=_transaction_of):
+        for _, group in groupby(events, key=_TRANSACTION):
             of_transaction = list(group)
-            leaves = _leaves_of(of_transaction)
+            leaves = _leaves_of(of_transaction) if len(of_transaction) > 1 else {}
             for event in of_transaction:
-                if event.name == _NAMES_LEAF:
+                log, _, name, _ = event
+                if name == _NAMES_LEAF:
                     continue
-                log = event.log
                 at = times[log.block_number]
-                moved = self._moved(event, leaves)
-                if event.name not in _LINE_EVENTS:
+                if name in _LINE_EVENTS:
+                    moved = self._line(event, leaves)
+                else:
+                    moved = self._moved(event)
                     self._note(event)
                 if moved:
                     self._add(moved, at)
-                    source = log_source_id(self._chain_id, log)
-                    yield Expected(source, event.name, log, at, moved)
+                    yield Expected(log_source_id(self._chain_id, log), name, log, at, moved)
 
     def activations(
         self, documents: Mapping[Hash32, Sequence[Leaf]], at: BlockRef
@@ -137,17 +141,21 @@ class Replay:
             commitments=self.commitments,
         )
 
-    def _moved(self, event: ChainEvent, leaves: Mapping[Hash32, LeafPlace]) -> tuple[Movement, ...]:
+    def _line(self, event: ChainEvent, leaves: Mapping[Hash32, LeafPlace]) -> tuple[Movement, ...]:
+        """What a settled line moves, whose flag is set."""
+        log, values = event.log, event.values
+        op_id = values["op_id"]
+        place = leaves.get(op_id)
+        if place is None:
+            raise BadLog(event.name, log.block_number, log.log_index, "its leaf is not named")
+        self._settled_lines[op_id] |= 1 << values["line"]
+        if log.block_number > self._flags_since:
+            self._lately[place] = op_id
+        return (line_settled(event, place),)
+
+    def _moved(self, event: ChainEvent) -> tuple[Movement, ...]:
+        """What any other event moves."""
         values = event.values
-        if event.name in _LINE_EVENTS:
-            place = leaves.get(values["op_id"])
-            if place is None:
-                log = event.log
-                raise BadLog(event.name, log.block_number, log.log_index, "its leaf is not named")
-            self._settled_lines[values["op_id"]] |= 1 << values["line"]
-            if event.log.block_number > self._flags_since:
-                self._lately[place] = values["op_id"]
-            return (line_settled(event, place),)
         if event.name == "EpochCommitted":
             moved = movements.committed(values)
             self._attempts[values["epoch"], values["attempt"]] = moved
@@ -213,10 +221,6 @@ class Replay:
             chain_id=self._chain_id,
             contract=self._contract,
         )
-
-
-def _transaction_of(event: ChainEvent) -> bytes:
-    return event.log.transaction_hash
 
 
 def _sum_of(path: str) -> str:

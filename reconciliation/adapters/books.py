@@ -4,7 +4,7 @@ Entries stream; everything else is small. Only what stands is read: posted entri
 version of the books.
 """
 
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing, contextmanager
 from itertools import groupby
 from operator import itemgetter
@@ -29,6 +29,9 @@ from settlement.ledger.adapters.reads import LedgerReads
 from settlement.ledger.adapters.store import LedgerStore
 from settlement.ledger.documents import AcceptedDocument
 from settlement.payouts.adapters.documents import SqlDocuments
+
+_tuple: Callable[..., Any] = tuple.__new__
+"""A million rows are read: named tuples are made without the call that names their fields."""
 
 _STANDING = """
     e.chain_id = :chain_id AND e.contract = :contract AND e.status = 'posted'
@@ -141,10 +144,14 @@ class SqlBook:
             for _, group in groupby(rows, key=itemgetter(2)):
                 of_entry = list(group)
                 source_id, leg, entry_id, number, block_hash, at = of_entry[0][:6]
-                moved = [Movement(row[6], int(row[7]), row[8], row[9]) for row in of_entry]
+                moved = [
+                    _tuple(Movement, (row[6], int(row[7]), row[8], row[9])) for row in of_entry
+                ]
                 if len(moved) > 1 and not is_sorted:
                     moved.sort()
-                yield Booked(source_id, leg, entry_id, number, block_hash, at, tuple(moved))
+                yield _tuple(
+                    Booked, (source_id, leg, entry_id, number, block_hash, at, tuple(moved))
+                )
 
     def kinds(self) -> list[str]:
         """The kinds of cause that its posted entries have."""

@@ -1,6 +1,9 @@
 """Raw logs by `eth_getLogs`, range by range, with the headers of their blocks."""
 
-from collections.abc import Iterator, Mapping, Sequence
+import gc
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from operator import itemgetter
 from typing import Any
 
 from contracts.evm import Address, BlockRef, Hash32, Timestamp
@@ -16,6 +19,12 @@ RANGE_LOGS = 10_000
 """Logs of one answer that are welcome: more are taken, and then fewer blocks are asked about."""
 
 Topics = Sequence[str | Sequence[str] | None]
+
+_FIELDS = itemgetter(
+    *("blockNumber", "logIndex", "blockHash", "transactionHash", "address", "topics", "data")
+)
+_tuple: Callable[..., RawLog] = tuple.__new__
+"""Named tuples are made without the call that names their fields; so many are made."""
 
 
 class LogReader:
@@ -46,15 +55,18 @@ class LogReader:
         while start < end:
             stop = min(start + width, end)
             span = {"fromBlock": hex(start), "toBlock": hex(stop - 1)}
-            (answer,) = self._client.tried([("eth_getLogs", [question | span])])
-            if isinstance(answer, Refused):
-                if width == 1:
-                    raise ChainUnavailable(self._client.host, f"eth_getLogs: {answer.message}")
-                width = widest = max(width >> 1, 1)
-                continue
-            start, width = stop, _next_width(width, widest, len(answer))
-            if answer:
-                yield raw_logs(answer)
+            with _uncollected():
+                (answer,) = self._client.tried([("eth_getLogs", [question | span])])
+                if isinstance(answer, Refused):
+                    if width == 1:
+                        raise ChainUnavailable(self._client.host, f"eth_getLogs: {answer.message}")
+                    width = widest = max(width >> 1, 1)
+                    continue
+                logs = raw_logs(answer)
+                del answer  # as large as all else together, and not needed while these are read
+            start, width = stop, _next_width(width, widest, len(logs))
+            if logs:
+                yield logs
 
     def of_block(self, number: int) -> list[RawLog]:
         """Every log of one block."""
@@ -88,20 +100,36 @@ def raw_logs(answer: Sequence[Any]) -> list[RawLog]:
     What many of them have in common (a block's hash, a contract, an event's topic) is read once.
     """
     octets, number = _Octets(), _Numbers()
+    read_octets, decode = octets.__getitem__, bytes.fromhex
     logs = [
-        RawLog(
-            number[raw["blockNumber"]],
-            number[raw["logIndex"]],
-            octets[raw["blockHash"]],
-            octets[raw["transactionHash"]],
-            octets[raw["address"]],
-            tuple([octets[topic] for topic in raw["topics"]]),
-            bytes.fromhex(raw["data"][2:]),
+        _tuple(
+            RawLog,
+            (
+                number[block],
+                number[index],
+                octets[block_hash],
+                octets[transaction],
+                octets[address],
+                tuple(map(read_octets, topics)),
+                decode(data[2:]),
+            ),
         )
-        for raw in answer
+        for block, index, block_hash, transaction, address, topics, data in map(_FIELDS, answer)
     ]
     logs.sort()
     return logs
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Without the collector of cycles: an answer has none, and it would look at all of it often."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 class _Octets(dict[str, bytes]):

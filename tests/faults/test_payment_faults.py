@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine
 
+from contracts.event_spec import ContractName
 from contracts.evm import ZERO_ADDRESS
 from contracts.units import BaseUnits
 from reconciliation.adapters.books import books_of
@@ -141,19 +142,22 @@ def test_reconcile__block_of_a_tip_replaced_after_it_was_posted__told_once(
     assert [(one.kind, one.subject) for one in found] == [(Kind.REORGED, "cursor of the books")]
 
 
-def test_reconcile__coins_forced_into_a_contract__surplus(site: Site[PaymentWorld]) -> None:
+@pytest.mark.parametrize("name", [RELAY, SPLITTER], ids=["of coins", "of tokens alone"])
+def test_reconcile__coins_forced_into_a_contract__surplus(
+    site: Site[PaymentWorld], name: ContractName
+) -> None:
     """As a contract that ends itself, or the reward of a block, leaves them: without a log."""
     with site.fresh() as (world, _):
-        relay = world.payments[RELAY]
-        held = int(world.node.call("eth_getBalance", str(relay), "latest"), 16)
-        world.node.call("anvil_setBalance", str(relay), hex(held + 1))
+        contract = world.payments[name]
+        held = int(world.node.call("eth_getBalance", str(contract), "latest"), 16)
+        world.node.call("anvil_setBalance", str(contract), hex(held + 1))
         world.node.mine()
         world.post()
         (found,) = reconciled(world, TOLERANCES).discrepancies
 
     assert (found.kind, found.subject) == (
         Kind.MISSING_IN_BOOKS,
-        f"balance/{RELAY}/{ZERO_ADDRESS}",
+        f"balance/{name}/{ZERO_ADDRESS}",
     )
     assert int(found.actual) - int(found.expected) == 1
 

@@ -57,15 +57,20 @@ def test_events_of__another_address__passed_over() -> None:
 
 
 @pytest.mark.parametrize(("spec", "values"), [(EPOCH_FUNDED, FUNDED), (EPOCH_COMMITTED, COMMITTED)])
-@pytest.mark.parametrize("damage", ["topics", "data"])
+@pytest.mark.parametrize("damage", ["one topic less", "short topic", "data"])
 def test_events_of__not_the_event__refused(
     spec: EventSpec, values: dict[str, Any], damage: str
 ) -> None:
     log = log_of(spec, values)
-    broken = log._replace(topics=log.topics[:-1]) if damage == "topics" else log._replace(data=b"x")
+    *others, last = log.topics
+    broken = {
+        "one topic less": log._replace(topics=tuple(others)),
+        "short topic": log._replace(topics=(*others, last[1:])),
+        "data": log._replace(data=b"x"),
+    }
 
     with pytest.raises(BadLog):
-        list(events_of([broken], {CONTRACT: spec.contract}))
+        list(events_of([broken[damage]], {CONTRACT: spec.contract}))
 
 
 def test_topics_of__contract__its_events_alone() -> None:

@@ -1,5 +1,6 @@
 """`reconciliation.adapters.logs`: how many blocks are asked about, and what becomes of answers."""
 
+import gc
 from collections.abc import Sequence
 from typing import Any, cast
 
@@ -88,3 +89,15 @@ def test_raw_logs__any_order__in_chain_order_and_to_the_byte() -> None:
     assert found[0].topics == (b"\x11" * 32, b"\x22" * 32)
     assert (found[2].topics, found[0].data, found[0].address) == ((), b"\x07", bytes(CONTRACT))
     assert (found[0].block_hash, found[0].transaction_hash) == (b"\xbb" * 32, b"\xaa" * 32)
+
+
+def test_ranges__collector_of_cycles__as_it_was_whenever_others_run() -> None:
+    node = Node(1)
+    reader = LogReader(cast(RPCClient, cast(Any, node)))
+
+    enabled = [gc.isenabled() for _ in reader.ranges([CONTRACT], [], 0, 500)]
+    with pytest.raises(ChainUnavailable):
+        ranges_of(Node(0, blocks_max=0), 5)
+
+    assert set(enabled) == {True}
+    assert gc.isenabled()
