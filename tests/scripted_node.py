@@ -3,6 +3,7 @@
 import json
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -29,6 +30,7 @@ class ScriptedNode:
         self.requests: list[list[dict[str, Any]]] = []
         self.connections: set[int] = set()
         self.retry_after: str | None = None
+        self.clock_ahead_s = 0
         self.authorization = ""
         node = self
 
@@ -49,6 +51,9 @@ class ScriptedNode:
                     self.send_header("retry-after", node.retry_after)
                 self.end_headers()
                 self.wfile.write(content)
+
+            def date_time_string(self, timestamp: float | None = None) -> str:
+                return super().date_time_string(time.time() + node.clock_ahead_s)
 
             def log_message(self, *_: object) -> None:
                 return

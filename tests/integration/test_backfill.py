@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, Engine, select
+from sqlalchemy import Connection, Engine, Table, select
 
 from contracts.event_spec import ContractName
 from contracts.events import ERC20_TRANSFER
@@ -22,10 +22,17 @@ from indexer.adapters.tables import (
     BLOCK,
     CURSOR,
     INDEXED_SOURCE,
+    LOG,
     TOKEN_BALANCE,
 )
 from indexer.backfill import Backfill
-from indexer.errors import ABIMismatch, LateFactsRefused, ProofContradicts, SourcesChanged
+from indexer.errors import (
+    ABIMismatch,
+    LateFactsRefused,
+    ProofContradicts,
+    SourcesChanged,
+    StoreUnavailable,
+)
 from indexer.fetch_range import RangesHere
 from indexer.levels import Level
 from indexer.opening import open_indexer
@@ -176,6 +183,36 @@ def test_backfill__token_added_later__the_index_that_had_it_from_the_start(
     assert whole(engine) == whole(fresh)
 
 
+@pytest.mark.parametrize("table", [BACKFILL_LOG, BACKFILL_BLOCK, LOG, INDEXED_SOURCE])
+def test_backfill__crash_in_the_middle_of_a_step__that_step_alone_is_lost(
+    engine: Engine, fresh: Engine, table: Table
+) -> None:
+    """The database fails when a step has inserted its rows into a table."""
+    chain = eventful_chain(30)
+    old = plan_of(sources=BEFORE, window_blocks_max=7)
+    new = replace(old, sources=SOURCES)
+    followed(engine, old, chain)
+    with engine.begin() as connection:
+        for statement in _FAILING.format(table=table.name).split(";;"):
+            connection.exec_driver_sql(statement)
+
+    with pytest.raises(StoreUnavailable, match="a crash"):
+        followed(engine, new, chain)
+    with engine.begin() as connection:
+        connection.exec_driver_sql("DROP FUNCTION crash CASCADE")
+    followed(engine, new, chain)
+    followed(fresh, new, chain)
+
+    assert whole(engine) == whole(fresh)
+
+
+_FAILING = """
+    CREATE FUNCTION crash() RETURNS trigger LANGUAGE plpgsql AS
+        $$ BEGIN RAISE EXCEPTION 'a crash' USING ERRCODE = 'disk_full'; END $$;;
+    CREATE TRIGGER crash AFTER INSERT ON {table} EXECUTE FUNCTION crash()
+"""
+
+
 def test_backfill__reorg_below_what_is_staged__staged_again(engine: Engine, fresh: Engine) -> None:
     chain = eventful_chain(25)
     old = plan_of(sources=BEFORE, window_blocks_max=7)
@@ -228,6 +265,23 @@ def test_backfill__blooms_rule_blocks_out__they_are_not_fetched(engine: Engine) 
     assert chain.calls.count("blocks") == 1
     with engine.begin() as connection:
         assert len(snapshot(connection)[ERC20_TRANSFER.table]) == 1
+
+
+def test_backfill__topic_of_the_new_contract_at_an_old_one__found_too(
+    engine: Engine, fresh: Engine
+) -> None:
+    """An index asks for all its topics at all its contracts: a new topic is new at every one."""
+    chain = FakeChain()
+    quiet: list[list[FakeLog]] = [[] for _ in range(15)]
+    chain.mine(*quiet, [log_of(ERC20_TRANSFER, TIERS, (ALICE, ALICE, 5))], *quiet)
+    old = plan_of(sources=BEFORE, window_blocks_max=7)
+    new = replace(old, sources=SOURCES)
+    followed(engine, old, chain)
+
+    followed(engine, new, chain)
+    followed(fresh, new, chain)
+
+    assert whole(engine) == whole(fresh)
 
 
 def test_backfill__failure_in_the_merge__the_index_is_as_it_was(engine: Engine) -> None:
@@ -294,7 +348,9 @@ def test_backfill__contract_of_another_kind__said_before_anything_is_added(engin
 
 
 def test_backfill__other_sources_meanwhile__begins_anew(engine: Engine, fresh: Engine) -> None:
-    chain = eventful_chain(25)
+    chain = FakeChain()
+    moved = log_of(ERC20_TRANSFER, OTHER, (ALICE, ALICE, 5))
+    chain.mine(*([*contents(number), moved] for number in range(1, 26)))
     old = plan_of(sources=BEFORE, window_blocks_max=7)
     followed(engine, old, chain)
     with owned_chain(engine, CHAIN_ID) as store:

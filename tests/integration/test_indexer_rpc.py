@@ -360,10 +360,12 @@ def test_call__gateway_asks_for_a_pause__not_tried_again_before(
     assert len(node.requests) == requests
 
 
+@pytest.mark.parametrize("ahead_s", [0, 3_600, -3_600])
 def test_call__pause_until_a_date__counted_by_the_clock_of_the_answer(
-    node: ScriptedNode, rpc: JSONRPC
+    node: ScriptedNode, rpc: JSONRPC, ahead_s: int
 ) -> None:
-    node.retry_after = in_seconds(40)
+    node.clock_ahead_s = ahead_s
+    node.retry_after = in_seconds(ahead_s + 40)
     node.script = [raw(429, b"")]
 
     with pytest.raises(RPCUnreachable) as caught:
