@@ -11,7 +11,7 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 from scripts.errors import DatabaseUnusable
 from settlement.ledger.adapters.writer_role import ASSUME_WRITER, WRITER_STANDS
 
-SCHEMA_HEAD = "0007"
+SCHEMA_HEAD = "0008"
 """The newest revision in `scripts/migrations/versions`."""
 
 _POSTGRES_MIN = 15

@@ -13,6 +13,7 @@ from typing import Annotated
 import typer
 
 from scripts.cli.lazy import LazyCommand, LazyGroup
+from scripts.collector import collect_seldom
 from scripts.launcher import OPTION, stop_with_stdin
 from scripts.observability import set_up_logging
 
@@ -126,6 +127,7 @@ def prepare(
 def main() -> None:
     """Run the command line, and exit with its code."""
     set_up_logging()
+    collect_seldom()
     with expected_errors_end():
         app()
 

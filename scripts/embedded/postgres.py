@@ -7,6 +7,7 @@ on every machine (Postgres's built-in C.UTF-8), so an ORDER BY means the same ev
 Layout of the directory: `data/` (the cluster), `socket/`, `bin/` (only for root), `postgres.log`.
 """
 
+import os
 import shutil
 import signal
 import time
@@ -31,8 +32,8 @@ SUPERUSER = "postgres"
 PORT = 5432  # only a part of the socket's name
 SOCKET_NAME = f".s.PGSQL.{PORT}"
 INITDB_LIMIT_S = 300
-# Crash recovery replays up to max_wal_size (1 GiB) before the server is ready.
-READY_LIMIT_S = 120
+# Crash recovery replays up to max_wal_size (2 GiB) before the server is ready.
+READY_LIMIT_S = 240
 COLLECTION_LIMIT_S = 10
 
 
@@ -153,6 +154,12 @@ def _server(binaries: Path, data: Path, sockets: Path, *, is_durable: bool) -> P
         "max_wal_size": "2GB",
         "checkpoint_timeout": "1d",
     }
+    # What is kept between two checkpoints is written once, and recovered by the next start.
+    lasting = {
+        "shared_buffers": f"{buffers_mb(_memory_mb())}MB",
+        "max_wal_size": "2GB",
+        "checkpoint_timeout": "15min",
+    }
     settings = {
         "listen_addresses": "",
         "unix_socket_directories": f'"{sockets}"',  # quoted: the setting is a list
@@ -163,7 +170,7 @@ def _server(binaries: Path, data: Path, sockets: Path, *, is_durable: bool) -> P
         "synchronous_commit": "on",  # without fsync too: else a killed server loses commits
         "timezone": "UTC",
         "log_timezone": "UTC",
-        **({} if is_durable else fleeting),
+        **(lasting if is_durable else fleeting),
     }
     options = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
     return Program(
@@ -172,6 +179,18 @@ def _server(binaries: Path, data: Path, sockets: Path, *, is_durable: bool) -> P
         # "fast" ends sessions, then shuts down cleanly; "immediate" leaves that to a recovery.
         stop_signal=signal.SIGINT if is_durable else signal.SIGQUIT,
     )
+
+
+def buffers_mb(memory_mb: int) -> int:
+    """Postgres's own cache: a 32nd of the memory, between Postgres's default and 512 MiB.
+
+    Indexes by random ids, as those of the books are, are slow once they do not fit.
+    """
+    return min(max(memory_mb // 32, 128), 512)
+
+
+def _memory_mb() -> int:
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2**20
 
 
 def _is_ready(pid_file: Path, stale: str) -> bool:

@@ -20,6 +20,9 @@ _ROW_LOCKED = ("payment_intent", "payment_submission")
 _FORGETTABLE = (*_ROW_LOCKED, "payment_verdict")
 """Of these a trigger lets some rows go, one by one."""
 
+_OWNED = ("alembic_version", "ledger_unmatched")
+"""Written by the owner alone, or by functions that run as the owner."""
+
 _GRANT = f"""
 DO $$
 DECLARE
@@ -48,7 +51,7 @@ BEGIN
     LOOP
         rights := CASE
             WHEN one.relkind = 'S' THEN 'USAGE ON SEQUENCE'
-            WHEN one.relkind = 'v' OR one.relname = 'alembic_version' THEN 'SELECT ON'
+            WHEN one.relkind = 'v' OR one.relname IN {_OWNED} THEN 'SELECT ON'
             WHEN one.relname IN {_ROW_LOCKED} THEN 'SELECT, INSERT, UPDATE, DELETE ON'
             WHEN one.relname IN {_FORGETTABLE} THEN 'SELECT, INSERT, DELETE ON'
             WHEN one.is_append_only THEN 'SELECT, INSERT ON'

@@ -35,6 +35,7 @@ _LEAF = b"\x00"
 _SEQUENCE, _NUMBERS = Struct(">IQ"), Struct(">IIII")
 _EFFECT, _RECORDING = Struct(">IQIQ"), Struct(">IQIIIQ")
 """Numbers of fixed width, each behind its length."""
+_HASH_LENGTH = (32).to_bytes(4, "big")
 _ASSET_LENGTH, _AMOUNT_LENGTH = (20).to_bytes(4, "big"), (32).to_bytes(4, "big")
 
 FIRST_LINK = ZERO_HASH
@@ -46,7 +47,7 @@ Side = Literal["left", "right"]
 class SpelledEntry(NamedTuple):
     """A recorded entry as the chain contains it; `block_hash` is empty where no block proves it."""
 
-    id: bytes
+    id: Hash32
     source_kind: str
     source_id: bytes
     leg: int
@@ -92,8 +93,7 @@ class RecordedEntry:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Link:
+class Link(NamedTuple):
     """The place of an entry in the chain of its book."""
 
     sequence: int
@@ -164,7 +164,8 @@ def canonical_bytes(entry: SpelledEntry, book: Book, sequence: int) -> bytes:
     parts = [
         _book_prefix(book),
         _SEQUENCE.pack(8, sequence),
-        prefixed(entry.id),
+        _HASH_LENGTH,
+        entry.id,
         prefixed_name(entry.source_kind),
         prefixed(entry.source_id),
         numbers,
@@ -196,13 +197,9 @@ def linked(entry: SpelledEntry, book: Book, *, after: Link | None) -> Link:
     """The link of the entry that was recorded next."""
     sequence = after.sequence + 1 if after else 1
     data = canonical_bytes(entry, book, sequence)
-    chained = prefixed(after.link if after else FIRST_LINK) + prefixed(data)
-    return Link(
-        sequence=sequence,
-        entry_id=Hash32(entry.id),
-        leaf=leaf_of(data),
-        link=Hash32(sha256(chained).digest()),
-    )
+    before = after.link if after else FIRST_LINK
+    link = sha256(b"".join((_HASH_LENGTH, before, len(data).to_bytes(4, "big"), data))).digest()
+    return Link(sequence, entry.id, leaf_of(data), bytes.__new__(Hash32, link))
 
 
 def leaf_of(data: bytes) -> Hash32:

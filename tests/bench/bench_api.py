@@ -22,6 +22,7 @@ from api.rate_limits import Rate, Rates
 from contracts.evm import Timestamp, keccak
 from scripts.embedded.places import scratch_directory
 from scripts.embedded.postgres import running_postgres
+from settlement.ledger.adapters.trigger_functions import NEWEST_ENTRY
 from tests.api_world import ALICE, World, leaf
 
 WORKS = 2_000
@@ -33,6 +34,8 @@ def main(duration_s: float) -> None:
         url = server.url("bench")
         engine = create_engine(url.replace("postgresql://", "postgresql+psycopg://", 1))
         scripts.tables.METADATA.create_all(engine)
+        with engine.begin() as connection:
+            connection.exec_driver_sql(NEWEST_ENTRY)
         world = World(engine)
         works = _tell(world)
         with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:

@@ -26,7 +26,6 @@ compared with the sum that made it.
 """
 
 import argparse
-import gc
 import json
 import multiprocessing
 import os
@@ -47,6 +46,7 @@ from sqlalchemy import Connection, Engine, text
 
 from contracts.evm import ZERO_ADDRESS, Address, BlockNumber
 from scripts.bootstrap import migrate, open_database
+from scripts.collector import collect_seldom
 from scripts.embedded.places import scratch_directory
 from scripts.embedded.postgres import running_postgres
 from settlement.ledger.accounts import CASH, FLOAT, PLATFORM_FEES, Account, Book
@@ -145,7 +145,7 @@ def _write(url: str, writer: int, share: Share, ready: Any, spent: Any) -> None:
 
 def _written(url: str, writer: int, share: Share, ready: Any) -> tuple[int, float, float]:
     engine, sources = open_database(url), made(writer, share)
-    gc.freeze()  # what is posted from is not the poster's garbage
+    collect_seldom()  # as every process does; what is posted from is not the poster's garbage
     ready.wait()
     started = time.process_time()
     count = sum(post(engine, events, book, batch=share.batch) for book, events in sources)

@@ -40,6 +40,7 @@ from reconciliation.replay import Replay
 from reconciliation.snapshot import ChainState, Questions
 from reconciliation.wallets import WalletHistory, WalletRecords
 from scripts.bootstrap import migrate
+from scripts.collector import collect_seldom
 from scripts.embedded.places import scratch_directory
 from scripts.embedded.postgres import running_postgres
 from settlement.ledger.accounts import CASH, Book, paid_in, payable
@@ -362,6 +363,7 @@ def main() -> int:
         sums = fill(url, blocks)
         chain = ReadyChain(ReadyNode(blocks, directory / "answers"), sums)
         engine = create_engine(url.replace("postgresql:", "postgresql+psycopg:", 1))
+        collect_seldom()  # as every command does
         before_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10
         began, ours, all_cpu = perf_counter(), process_time(), cpu_s(os.getpid())
         run = run_once(engine, chain, settlement)

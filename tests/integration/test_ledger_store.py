@@ -16,6 +16,7 @@ from sqlmodel import SQLModel
 from contracts.evm import BlockNumber, Hash32, Timestamp
 from contracts.leaves import FEES_ID
 from contracts.units import UINT256_MAX
+from scripts.bootstrap import open_database
 from scripts.embedded.postgres import PostgresServer
 from settlement.errors import EntryConflict
 from settlement.ledger.accounts import CASH, Account, AccountKind, Book, paid_in, unclaimed
@@ -25,6 +26,7 @@ from settlement.ledger.adapters.queries import select_balances
 from settlement.ledger.adapters.reads import LedgerReads
 from settlement.ledger.adapters.rows import account_columns, account_from_row
 from settlement.ledger.adapters.store import LedgerStore
+from settlement.ledger.adapters.writer_role import WRITER
 from settlement.ledger.balances import JournalKey
 from settlement.ledger.post import post_step
 from settlement.ledger.posting_rules import funded
@@ -205,6 +207,94 @@ def test_raw_sql__posting_without_its_entry__refused_at_commit(
         engine.begin() as connection,
     ):
         raw_posting(connection)
+
+
+def test_raw_sql__postings_of_an_entry_by_two_statements__accepted(
+    engine: Engine, settled: MoneyChain
+) -> None:
+    with engine.begin() as connection:
+        raw_posting(connection, count=2, ordinal=1)
+        raw_posting(connection, count=2)
+        raw_entry(connection, 2)
+
+    with engine.connect() as connection:
+        assert connection.scalar(select(func.count()).select_from(tables.UNMATCHED)) == 0
+
+
+def test_raw_sql__postings_of_an_entry_in_two_books__refused(
+    engine: Engine, settled: MoneyChain
+) -> None:
+    other = Book(chain_id=BOOK.chain_id, contract=ALICE)
+    rows = [account_row(account, other) for account in (CASH, unclaimed(BOB))]
+    debit, credit = (bytes(row["id"]) for row in rows)
+
+    with engine.connect() as connection, connection.begin():
+        insert_new(connection, tables.ACCOUNT, rows, returning=tables.ACCOUNT.c.id)
+        raw_posting(connection, count=2)
+        raw_posting(connection, count=2, ordinal=1, debit=debit, credit=credit)
+
+        with pytest.raises(DBAPIError, match="lacks postings in its book"):
+            raw_entry(connection, 2)
+
+
+@pytest.mark.parametrize("count", [2, 3])
+def test_raw_sql__postings_left_over_beside_an_entry__refused_at_commit(
+    engine: Engine, settled: MoneyChain, count: int
+) -> None:
+    """Of an entry that never comes, whole or not; the one that came has all of its own."""
+    with engine.connect() as connection:
+        transaction = connection.begin()
+        raw_posting(connection)
+        raw_entry(connection)
+        raw_posting(connection, id=b"\x02" * 32, count=count)
+        raw_posting(connection, id=b"\x02" * 32, count=count, ordinal=1)
+
+        with pytest.raises(DBAPIError, match="2 postings without their journal entry"):
+            transaction.commit()
+
+
+_FORGERIES = {
+    "row": "INSERT INTO ledger_unmatched (postings) VALUES (-1)",
+    "row removed": "DELETE FROM ledger_unmatched",
+    "trigger of his own": """CREATE TEMPORARY TABLE mine (posting_count INTEGER);
+        CREATE TRIGGER mine AFTER INSERT ON mine REFERENCING NEW TABLE AS recorded
+        FOR EACH STATEMENT EXECUTE FUNCTION ledger_entry_is_whole()""",
+}
+
+
+@pytest.mark.parametrize("statement", _FORGERIES.values(), ids=_FORGERIES)
+def test_raw_sql__writer_who_would_count_postings_away__refused(
+    database: str, statement: str
+) -> None:
+    engine = open_database(database)
+    with engine.connect() as connection:
+        assert connection.scalar(text("SELECT current_user")) == WRITER
+        with pytest.raises(DBAPIError, match="permission denied"):
+            connection.exec_driver_sql(statement)
+    engine.dispose()
+
+
+_MANY_ENTRIES = """
+    INSERT INTO journal_entry (id, chain_id, contract, source_kind, source_id, leg, version, status,
+        effective_at, effective_block, booked_at, period, posting_count, content_digest)
+    SELECT sha256(int8send(n)), :chain_id, :contract, 'log', '', 0, 0, 'posted',
+           n, n / 100, n, 202606, 1, ''
+    FROM generate_series(1, 40000) n
+"""
+_NEWEST = "SELECT booked_at FROM ledger_newest_entry(:chain_id, :contract)"
+
+
+def test_newest_entry__book_that_the_planner_takes_for_one_row__few_pages(engine: Engine) -> None:
+    values = {"chain_id": BOOK.chain_id, "contract": bytes(BOOK.contract)}
+    with engine.begin() as connection:
+        connection.exec_driver_sql("SET LOCAL session_replication_role = replica")
+        connection.execute(text(_MANY_ENTRIES), values)
+        booked_at = connection.execute(text(_NEWEST), values).scalar_one()
+        explained = connection.execute(text(f"EXPLAIN (ANALYZE, FORMAT JSON) {_NEWEST}"), values)
+        (plan,) = explained.scalar_one()
+
+    assert booked_at == 40_000
+    assert plan["Plan"]["Shared Hit Blocks"] + plan["Plan"]["Shared Read Blocks"] < 100
 
 
 def test_raw_sql__posting_between_two_books__refused(engine: Engine, settled: MoneyChain) -> None:

@@ -35,7 +35,7 @@ from tests.ledger_payment_builders import PaymentChain, document, post_payments
 from tests.ledger_payment_contract import APPROVED, manual_entry_of
 from tests.ledger_seal_contract import Clock
 
-OFTEN = Drawing(postings_per_mark=6, lines_per_account_min=2)
+OFTEN = Drawing(postings_per_mark=6, lines_per_account_min=2, sample=1)
 SUBJECTS = (BookCheck, recorded, seal_tables)
 
 
@@ -235,7 +235,7 @@ def test_verify__tampered__found_and_named(story: Story, name: str) -> None:
 
 @pytest.fixture
 def closed(story: Story) -> Story:
-    """The same book with two closed months, both under its newest seal."""
+    """The same book with two closed months, the first one sealed before the other is closed."""
     for month, by in ((197001, "ann"), (197002, "ben")):
         story.chain.mine(seconds=period_end(month) - story.chain.blocks.blocks[-1].timestamp)
         story.chain.float_received(9)
@@ -243,6 +243,7 @@ def closed(story: Story) -> Story:
             books = LedgerStore(connection, BOOK)
             post_payments(story.chain, books)
             close(books, month, closed_by=by)
+        story.seal()
     story.chain.mine(seconds=Clock().length)
     with story.engine.begin() as connection:
         post_payments(story.chain, LedgerStore(connection, BOOK))
@@ -278,6 +279,14 @@ CLOSES_TAMPERED: dict[str, tuple[str, str]] = {
         "seal",
         "UPDATE ledger_period_close SET recorded_at = recorded_at + interval '1 second'"
         " WHERE period = 197002",
+    ),
+    "at another time of the books": (
+        "seal",
+        "UPDATE ledger_period_close SET booked_at = booked_at - 1 WHERE period = 197002",
+    ),
+    "of another month": (
+        "seal",
+        "UPDATE ledger_period_close SET period = 197003 WHERE period = 197002",
     ),
     "in another order": (
         "seal",
@@ -467,7 +476,7 @@ def test_drawing__seldom_account__drawn_by_a_mark_that_looks_back(tables: Engine
             chain.fees_withdrawn(1)
         else:
             chain.tip_received(BOB, len(paid), 2)
-    drawing = Drawing(postings_per_mark=10, lines_per_account_min=4, spans=(1, 4))
+    drawing = Drawing(postings_per_mark=10, lines_per_account_min=4, spans=(1, 4), sample=1)
     with emptied(tables).begin() as connection:
         post_payments(chain, LedgerStore(connection, BOOK, drawing=drawing), blocks_max=3)
         drawn = connection.exec_driver_sql(

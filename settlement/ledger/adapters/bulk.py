@@ -1,6 +1,8 @@
 """Many rows at once: one array per column, unnested in lockstep by Postgres; or COPY."""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from itertools import islice
+from select import select as select_ready
 from typing import Any, LiteralString, TypeVar
 
 from psycopg.rows import tuple_row
@@ -11,6 +13,9 @@ T = TypeVar("T")
 
 ROWS_MAX = 10_000
 """Rows of one statement."""
+
+COPIED_MAX = 200
+"""Rows that COPY sends at once."""
 
 _MANY_IDS = "SELECT substring(:ids FROM n * 32 - 31 FOR 32) FROM generate_series(1, :count) n"
 
@@ -58,8 +63,13 @@ def copy_in(connection: Connection, statement: str, rows: Iterable[str]) -> None
     """COPY rows, as its text format spells them, in the caller's transaction."""
     # The driver's own cursor: SQLAlchemy has no COPY. A connection out of its pool has one as well.
     driver: Any = connection.connection.dbapi_connection
+    all_rows = iter(rows)
     with driver.cursor() as cursor, cursor.copy(statement) as copy:
-        copy.write("\n".join(rows) + "\n")
+        while part := list(islice(all_rows, COPIED_MAX)):
+            copy.write("\n".join(part) + "\n")
+            # libpq would keep what the socket does not take, and move it whole at every write.
+            while driver.pgconn.flush():
+                select_ready([], [driver.fileno()], [])
 
 
 def rows_of(

@@ -152,8 +152,8 @@ class Recorder:
         (version,) = versions if len(versions) == 1 else (None,)
         if version is None:
             raise BadEntry(f"entries of versions {sorted(versions)} recorded at once")
-        newest = select(JOURNAL_ENTRY).where(*is_of(JOURNAL_ENTRY, self._book))
-        last = newest.order_by(JOURNAL_ENTRY.c.arrival.desc()).limit(1).subquery()
+        newest = func.ledger_newest_entry(self._book.chain_id, self._book.contract)
+        last = newest.table_valued("id", "booked_at")
         now, time, last_id, booked_at, closed, drawn_at = self._connection.execute(
             select(
                 func.now(),

@@ -127,7 +127,7 @@ def _checked(head: tuple[Any, ...], postings: list[SpelledPosting]) -> SpelledEn
     if name != key or digest != content_digest(name, status, at, evidence, postings):
         raise EntryConflict("journal entry", Hash32(key))
     return SpelledEntry(
-        key,
+        name,
         kind,
         source_id,
         leg,

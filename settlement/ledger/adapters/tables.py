@@ -3,9 +3,9 @@
 - **An entry cannot be out of balance.** A row of `posting` is one unsigned amount with a debited
   and a credited account, both required and different. Whatever rows there are, the debits of an
   asset equal its credits, in every entry and in the whole book; no statement can say otherwise.
-- **An entry is whole.** It says how many postings it has. They are inserted before it, all by one
-  statement, and triggers refuse some without the others, an entry that says otherwise than they do,
-  and, at commit, postings without their entry; numbered postings leave no room for one more, ever.
+- **An entry is whole.** It says how many postings it has. They are inserted before it, and triggers
+  refuse an entry that says otherwise than they do, and, at commit, postings without their entry;
+  numbered postings leave no room for one more, ever.
 - **Everything stays in its book.** Triggers refuse a posting between accounts that are not there or
   not of one book, and an entry, line or link of another. They look at a whole statement: row by
   row they would take most of the time of a load.
@@ -35,6 +35,7 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     false,
+    text,
 )
 from sqlmodel import SQLModel
 
@@ -53,8 +54,9 @@ from settlement.ledger.adapters.trigger_functions import (
     CURSOR_NEVER_BACK,
     ENTRY_IS_WHOLE,
     LINE_IS_OWED,
-    POSTING_HAS_ITS_ENTRY,
-    POSTINGS_ARE_WHOLE,
+    NEWEST_ENTRY,
+    POSTINGS_ARE_COUNTED,
+    POSTINGS_HAVE_ENTRIES,
     REFUSE_CHANGE,
 )
 
@@ -318,6 +320,20 @@ REWIND = Table(
 )
 """What ended the version before, and began this one: the block is the last that still stands."""
 
+UNMATCHED = Table(
+    "ledger_unmatched",
+    SQLModel.metadata,
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    Column(
+        "written_by",
+        BigInteger,
+        nullable=False,
+        server_default=text("pg_current_xact_id()::text::bigint"),
+    ),
+    Column("postings", BigInteger, nullable=False),
+)
+"""Postings less those that entries count, by the transaction that is adding them; empty between."""
+
 APPEND_ONLY = (
     ACCOUNT,
     JOURNAL_ENTRY,
@@ -337,12 +353,21 @@ EXTRA_DDL: tuple[str, ...] = (
     *(append_only_ddl(table) for table in APPEND_ONLY),
     ENTRY_IS_WHOLE,
     statement_ddl(JOURNAL_ENTRY, "journal_entry_is_whole", "ledger_entry_is_whole"),
-    POSTINGS_ARE_WHOLE,
-    statement_ddl(POSTING, "posting_is_whole", "ledger_postings_are_whole"),
-    POSTING_HAS_ITS_ENTRY,
-    "CREATE CONSTRAINT TRIGGER posting_is_of_its_entry AFTER INSERT ON posting"
-    " DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (NEW.ordinal = 0)"
-    " EXECUTE FUNCTION ledger_posting_has_its_entry()",
+    POSTINGS_ARE_COUNTED,
+    statement_ddl(POSTING, "posting_is_counted", "ledger_postings_are_counted"),
+    POSTINGS_HAVE_ENTRIES,
+    "CREATE CONSTRAINT TRIGGER posting_is_of_an_entry AFTER INSERT ON ledger_unmatched"
+    " DEFERRABLE INITIALLY DEFERRED FOR EACH ROW"
+    " EXECUTE FUNCTION ledger_postings_have_entries()",
+    *(
+        f"REVOKE EXECUTE ON FUNCTION {name}() FROM PUBLIC"
+        for name in (
+            "ledger_entry_is_whole",
+            "ledger_postings_are_counted",
+            "ledger_postings_have_entries",
+        )
+    ),
+    NEWEST_ENTRY,
     LINE_IS_OWED,
     statement_ddl(LINE, "ledger_line_is_owed", "ledger_line_is_owed"),
     CURSOR_NEVER_BACK,

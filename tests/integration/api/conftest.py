@@ -11,6 +11,7 @@ from contracts.evm import BlockNumber
 from indexer.status import State
 from reconciliation.adapters.tables import REGISTER_VIEW
 from scripts.embedded.postgres import PostgresServer
+from settlement.ledger.adapters.trigger_functions import NEWEST_ENTRY
 from tests.api_client import APIClient, running_api
 from tests.api_world import World, tell, timestamp
 from tests.scratch_databases import scratch_database
@@ -26,6 +27,7 @@ def template(postgres_server: PostgresServer) -> World:
     scripts.tables.METADATA.create_all(engine)
     with engine.begin() as connection:
         connection.exec_driver_sql(REGISTER_VIEW)
+        connection.exec_driver_sql(NEWEST_ENTRY)
     world = World(engine)
     tell(world)
     engine.dispose()
