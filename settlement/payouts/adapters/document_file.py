@@ -41,7 +41,7 @@ def read_document(source: bytes) -> PayoutDocument:
     lines = tuple(line for line in read if line is not None)
     for asset, units in sorted(totals(lines).items()):
         if units > UINT256_MAX:
-            problems.append(f"lines: they sum to more of {asset} than there can be")
+            problems.append(f"lines: {units} of {asset} in all is more than there can be")
     if problems or chain_id is None or contract is None:
         raise BadDocument(tuple(problems))
     return PayoutDocument(

@@ -171,6 +171,7 @@ def test_document__nobody_or_somebody_else_signed_in__refused(office: Office) ->
 BAD = [
     (body(line(amount="0")), "lines[0].amount", "0"),
     (body(line(amount=str(2**256))), "lines", str(2**256)),
+    (body(line(amount=str(2**256 - 1)), line(amount="1")), "lines", f'"value":"{2**256}"'),
     (body(line(asset=str(EUR))), "lines[0].asset", str(EUR)),
     (body(line(payee=str(BATCH))), "lines[0].payee", str(BATCH)),
     (body(contract=str(USD)), "contract", str(USD)),

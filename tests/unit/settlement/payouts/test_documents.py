@@ -261,7 +261,7 @@ def test_settled_lines__document_that_ends_before_a_line_that_was_paid__conflict
         pytest.param(b"[" * 100_000, "it is no JSON", id="brackets without end"),
         pytest.param(
             spelled(line(amount=str(UINT256_MAX)), line(amount="1")),
-            f"lines: they sum to more of {TOKEN} than there can be",
+            f"lines: {2**256} of {TOKEN} in all is more than there can be",
             id="more than there can be of anything",
         ),
     ],
