@@ -69,7 +69,7 @@ WORDS = {
     "lag_blocks": "blocks from what is indexed to the head; null while one is not known",
     "last_block": "the block at which it was last found",
     "last_run": "the run that last found it",
-    "last_sequence": "number of the last entry under it",
+    "last_sequence": "number of the last entry under it; below the first where there is none",
     "leaf_count": "how many leaves the tree has",
     "leg": "its place among the entries of the same cause, from 0",
     "level": "how much the indexer proves: none, headers or receipts",

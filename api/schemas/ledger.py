@@ -110,7 +110,7 @@ class SealOut(BaseModel):
     """The seal of one epoch, over entries `first_sequence` to `last_sequence`, both in it.
 
     The leaves of `closes`, months of the book that were closed since the seal before, follow those
-    of the entries.
+    of the entries. Where it is over them alone, `last_sequence` is the one before `first_sequence`.
     """
 
     epoch: int

@@ -5,7 +5,7 @@
     leaf n     SHA-256(0x00 ‖ bytes of entry n)
     close      canonical bytes of a month that was closed, and its leaf as that of an entry
     seal e     root of the tree of SHA-256(0x00 ‖ seal before), the leaves of the epoch's entries,
-               and those of the months that were closed since the seal before
+               and those of the months that were closed since the seal before; one at least
 
 Entries are numbered in the order of their recording. An entry is sealed in the epoch in which the
 books learned of it, so an epoch that is sealed stays as it is, and a late entry is in a later one.
@@ -129,7 +129,8 @@ class PeriodClose(NamedTuple):
 class Seal:
     """The seal of one epoch, over entries `first_sequence` to `last_sequence`, both in it.
 
-    It is over so many `closes` too, which follow those of the seals before.
+    It is over so many `closes` too, which follow those of the seals before; where it is over them
+    alone, `last_sequence` is the one before `first_sequence`.
     """
 
     epoch: Epoch

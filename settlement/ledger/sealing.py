@@ -7,12 +7,15 @@ its sealer take turns: it is the same in whatever portions it happens. An epoch 
 books' own clock, the time of their cursor, is past its end: nothing that is recorded later is
 booked in it.
 
-A month that was closed is under the first seal of an epoch that ended after it was. Closing takes
-turns with posting, which moves the clock: so a close is there when its epoch is sealed.
+A month that was closed is under the seal of the epoch in which it was, which may have no entry.
+Closing takes turns with posting, which moves the clock: so a close is there when its epoch is
+sealed.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import groupby, pairwise
+from operator import attrgetter
 from typing import NamedTuple, Protocol
 
 from contracts.evm import Epoch, Hash32, Timestamp
@@ -130,43 +133,66 @@ def epoch_at(timestamp: Timestamp, clock: SealClock) -> Epoch:
 
 
 def _seal_epochs(books: SealBooks, clock: SealClock, time: Timestamp) -> list[Seal]:
-    """Seal every epoch with entries that ended by the books' time, oldest first."""
-    last = books.last_seal()
+    """Seal every epoch with entries or closes that ended by the books' time, oldest first."""
+    last, now = books.last_seal(), epoch_at(time, clock)
     sealed_to = last.last_sequence if last else 0
-    following = books.leaves_after(sealed_to, entries_max=1)
-    if not following or epoch_at(following[0].booked_at, clock) >= epoch_at(time, clock):
+    closes = books.unsealed_closes()
+    booked = [leaf.booked_at for leaf in books.leaves_after(sealed_to, entries_max=1)]
+    booked += [close.booked_at for close in closes]
+    if not any(epoch_at(at, clock) < now for at in booked):
         return []
     seals: list[Seal] = []
-    pending: list[SealLeaf] = []
-    closes = books.unsealed_closes()
-    for leaf in books.leaves_after(sealed_to, entries_max=None):
-        if pending and epoch_at(leaf.booked_at, clock) != epoch_at(pending[0].booked_at, clock):
-            seals.append(_seal(books, clock, pending, closes, seals[-1] if seals else last))
-            closes = closes[seals[-1].closes :]
-            pending = []
-        pending.append(leaf)
-    if pending and epoch_at(pending[0].booked_at, clock) < epoch_at(time, clock):
-        seals.append(_seal(books, clock, pending, closes, seals[-1] if seals else last))
+    leaves = books.leaves_after(sealed_to, entries_max=None)
+    for one in _epochs(leaves, closes, clock, last):
+        if one.epoch < now:
+            seal = _seal(books, clock, one, closes, seals[-1] if seals else last)
+            closes = closes[seal.closes :]
+            seals.append(seal)
     return seals
+
+
+class _Epoch(NamedTuple):
+    """An epoch to seal, with its entries."""
+
+    epoch: Epoch
+    leaves: Sequence[SealLeaf]
+
+
+def _epochs(
+    leaves: Sequence[SealLeaf], closes: Sequence[PeriodClose], clock: SealClock, last: Seal | None
+) -> list[_Epoch]:
+    """The epochs after the last seal with their entries; in some, months were closed and no more.
+
+    A close that an older release left unsealed is in the first of them.
+    """
+    found = [
+        _Epoch(epoch, list(group))
+        for epoch, group in groupby(leaves, key=lambda leaf: epoch_at(leaf.booked_at, clock))
+    ]
+    sealed_to = last.epoch if last else -1
+    known = [one.epoch for one in found]
+    for before, epoch in pairwise([sealed_to, *known]):
+        if epoch <= before:
+            raise JournalDiffers("epoch to seal", expected=f"above {before}", actual=epoch)
+    closed = {max(sealed_to + 1, epoch_at(close.booked_at, clock)) for close in closes}
+    alone = [_Epoch(Epoch(epoch), []) for epoch in closed.difference(known)]
+    return sorted((*found, *alone), key=attrgetter("epoch"))
 
 
 def _seal(
     books: SealBooks,
     clock: SealClock,
-    leaves: Sequence[SealLeaf],
+    over: _Epoch,
     closes: Sequence[PeriodClose],
     last: Seal | None,
 ) -> Seal:
     """Seal the epoch of these entries, with the closes that were made before its end."""
-    epoch = epoch_at(leaves[0].booked_at, clock)
-    if last is not None and epoch <= last.epoch:
-        raise JournalDiffers("epoch to seal", expected=f"above {last.epoch}", actual=epoch)
-    ends_at = Timestamp(clock.genesis + (epoch + 1) * clock.length)
+    ends_at = Timestamp(clock.genesis + (over.epoch + 1) * clock.length)
     seal = sealed(
-        [leaf.leaf for leaf in leaves],
+        [leaf.leaf for leaf in over.leaves],
         [close.leaf(books.book) for close in closes if close.booked_at < ends_at],
-        epoch=epoch,
-        first_sequence=leaves[0].sequence,
+        epoch=over.epoch,
+        first_sequence=last.last_sequence + 1 if last else 1,
         ends_at=ends_at,
         after=last.root if last else FIRST_LINK,
     )

@@ -99,6 +99,8 @@ class BookCheck:
         numbered = self.last.sequence if self.last else 0
         if links != numbered:
             return _differs("number of links", "chain", numbered, links)
+        if found := self._seals_of_closes():
+            return found
         if self._sealed != len(self.seals):
             seal = self.seals[self._sealed]
             where = f"seal of epoch {seal.epoch}"
@@ -150,6 +152,8 @@ class BookCheck:
         wanted = linked(recorded.spelled, self.book, after=self.last)
         if stored.link != wanted:
             return _differs("link of an entry", where, _spelled(wanted), _spelled(stored.link))
+        if found := self._seals_of_closes():
+            return found
         self.last = wanted
         self._leaves.append(wanted.leaf)
         return self._seal(recorded, wanted)
@@ -171,8 +175,20 @@ class BookCheck:
             return None
         return self._complete(seal, link, before)
 
-    def _complete(self, seal: Seal, link: Link, before: Seal | None) -> Difference | None:
-        """Make a seal again, whose last entry this is, from all that it is over."""
+    def _seals_of_closes(self) -> Difference | None:
+        """Check the seals that come next and are over closes alone."""
+        found = None
+        while found is None and not self._leaves and self._sealed < len(self.seals):
+            seal = self.seals[self._sealed]
+            if seal.last_sequence >= seal.first_sequence:
+                break
+            found = self._complete(
+                seal, self.last, self.seals[self._sealed - 1] if self._sealed else None
+            )
+        return found
+
+    def _complete(self, seal: Seal, link: Link | None, before: Seal | None) -> Difference | None:
+        """Make a seal again from all that it is over; `link` is of the last entry up to it."""
         where = f"seal of epoch {seal.epoch}"
         closes = self.closes[self._sealed_closes : self._sealed_closes + seal.closes]
         if len(closes) != seal.closes:
@@ -181,7 +197,7 @@ class BookCheck:
             self._leaves,
             [close.leaf(self.book) for close in closes],
             epoch=seal.epoch,
-            first_sequence=link.sequence - len(self._leaves) + 1,
+            first_sequence=(link.sequence if link else 0) - len(self._leaves) + 1,
             ends_at=seal.ends_at,
             after=before.root if before else FIRST_LINK,
         )

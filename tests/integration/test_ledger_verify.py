@@ -235,10 +235,14 @@ def test_verify__tampered__found_and_named(story: Story, name: str) -> None:
 
 @pytest.fixture
 def closed(story: Story) -> Story:
-    """The same book with two closed months, the first one sealed before the other is closed."""
-    for month, by in ((197001, "ann"), (197002, "ben")):
+    """The same book with three closed months, each sealed before the next; nothing is in the last.
+
+    So the last seal is over a close alone.
+    """
+    for month, by in ((197001, "ann"), (197002, "ben"), (197003, "cat")):
         story.chain.mine(seconds=period_end(month) - story.chain.blocks.blocks[-1].timestamp)
-        story.chain.float_received(9)
+        if by != "cat":
+            story.chain.float_received(9)
         with story.engine.begin() as connection:
             books = LedgerStore(connection, BOOK)
             post_payments(story.chain, books)
@@ -268,8 +272,9 @@ def test_verify__closed_months__sealed_and_named(closed: Story) -> None:
 CLOSES_TAMPERED: dict[str, tuple[str, str]] = {
     "newest removed": (
         "closed months under a seal",
-        "DELETE FROM ledger_period_close WHERE period = 197002",
+        "DELETE FROM ledger_period_close WHERE period = 197003",
     ),
+    "one in between removed": ("seal", "DELETE FROM ledger_period_close WHERE period = 197002"),
     "all removed": ("closed months under a seal", "DELETE FROM ledger_period_close"),
     "by somebody else": (
         "seal",
@@ -286,14 +291,26 @@ CLOSES_TAMPERED: dict[str, tuple[str, str]] = {
     ),
     "of another month": (
         "seal",
-        "UPDATE ledger_period_close SET period = 197003 WHERE period = 197002",
+        "UPDATE ledger_period_close SET period = 197004 WHERE period = 197003",
     ),
     "in another order": (
         "seal",
         "UPDATE ledger_period_close SET closed_by = "
         "CASE closed_by WHEN 'ann' THEN 'ben' ELSE 'ann' END",
     ),
-    "not counted": ("seal", "UPDATE ledger_seal SET closes = 0"),
+    "not counted": (
+        "seal",
+        "UPDATE ledger_seal SET closes = 0 WHERE last_sequence >= first_sequence",
+    ),
+    "by somebody else, alone under its seal": (
+        "seal",
+        "UPDATE ledger_period_close SET closed_by = 'eve' WHERE period = 197003",
+    ),
+    "seal of a close alone at another place": (
+        "seal",
+        "UPDATE ledger_seal SET first_sequence = first_sequence - 1,"
+        " last_sequence = last_sequence - 1 WHERE last_sequence < first_sequence",
+    ),
 }
 
 

@@ -1,4 +1,4 @@
-"""Postings and entries are counted against each other at commit; the newest entry by its index."""
+"""Postings are counted at commit, the newest entry found by its index; seals of closes alone."""
 
 from pathlib import Path
 
@@ -9,7 +9,8 @@ down_revision = "0007"
 branch_labels = None
 depends_on = None
 
-_SQL = Path(__file__).parents[1] / "sql" / "0008_counted_postings.sql"
+_SQL = Path(__file__).parents[1] / "sql"
+_PARTS = ("counted_postings", "seals")
 
 
 def upgrade() -> None:
@@ -17,4 +18,5 @@ def upgrade() -> None:
     driver = op.get_bind().connection.driver_connection
     if driver is None:
         raise RuntimeError("the connection is closed")
-    driver.execute(_SQL.read_text())
+    for part in _PARTS:
+        driver.execute((_SQL / f"0008_{part}.sql").read_text())

@@ -51,10 +51,13 @@ SEAL = Table(
     recorded_at(),
     Column("closes", Integer, nullable=False, server_default=text("0")),
     PrimaryKeyConstraint("chain_id", "contract", "epoch"),
-    CheckConstraint("last_sequence >= first_sequence", name="ledger_seal_is_not_empty"),
+    CheckConstraint(
+        "last_sequence >= first_sequence - (closes > 0)::integer", name="ledger_seal_is_not_empty"
+    ),
     CheckConstraint("closes >= 0", name="ledger_seal_counts_closes"),
 )
-"""`closes` of the closed months are under it too, those that follow the ones before it was made."""
+"""`closes` of the closed months are under it too, which follow those under the seals before.
+Where it is over them alone, `last_sequence` is the number before `first_sequence`."""
 
 CHECKPOINT = Table(
     "ledger_checkpoint",

@@ -153,8 +153,8 @@ def test_sealed__without_one_leaf_or_in_another_order__another_root() -> None:
 
 
 @pytest.mark.parametrize("entries_max", [1, 100])
-def test_seal__closed_months__under_the_first_seal_that_ends_after_them(entries_max: int) -> None:
-    """Epoch 1 has no entry: what was closed in it waits for the seal of the next."""
+def test_seal__closed_months__under_the_seal_of_their_epoch(entries_max: int) -> None:
+    """Epoch 1 has no entry, and nothing was closed in epoch 3, which runs."""
     books = journal(3, 0, 2, 1)
     times = (50, 100, 250, 350)
     books.closes = [
@@ -165,12 +165,40 @@ def test_seal__closed_months__under_the_first_seal_that_ends_after_them(entries_
 
     seal_all(books, entries_max=entries_max)
 
-    assert [(seal.epoch, seal.closes) for seal in books.seals] == [(0, 1), (2, 2)]
+    sealed = [(one.epoch, one.first_sequence, one.last_sequence, one.closes) for one in books.seals]
+    assert sealed == [(0, 1, 3, 1), (1, 4, 3, 1), (2, 4, 5, 1)]
     leaves = [link.leaf for link in books.leaves(Epoch(2))]
-    under = [*leaves, *(close.leaf(BOOK) for close in books.closes[1:3])]
+    under = [*leaves, books.closes[2].leaf(BOOK)]
     assert all(
-        verify_inclusion(prove(link, books.seals[1], under)) for link in books.leaves(Epoch(2))
+        verify_inclusion(prove(link, books.seals[2], under)) for link in books.leaves(Epoch(2))
     )
+
+
+def test_seal__month_closed_in_a_book_that_rests__sealed_when_its_epoch_is_over() -> None:
+    books = journal(1)
+    seal_all(books)
+    books.closes = [PeriodClose(197001, "ann", Timestamp(1_000_750), 0)]
+    books.clock = 1_000_799
+    seal_all(books)
+    running = list(books.seals)
+    books.clock = 1_000_800
+
+    seal_all(books)
+
+    assert [one.epoch for one in running] == [0]
+    assert [(one.epoch, one.closes) for one in books.seals] == [(0, 0), (7, 1)]
+    assert books.seals[1].previous == books.seals[0].root
+
+
+def test_seal__close_that_an_older_release_left_unsealed__in_the_next_epoch() -> None:
+    books = journal(1, 0, 1)
+    seal_all(books)
+    books.closes = [PeriodClose(197001, "ann", Timestamp(0), 0)]
+    books.clock = Timestamp(books.clock + 500)
+
+    seal_all(books)
+
+    assert [(one.epoch, one.closes) for one in books.seals] == [(0, 0), (2, 0), (3, 1)]
 
 
 def test_leaf_of_a_close__any_other_field__another_leaf() -> None:
