@@ -291,7 +291,6 @@ def _run(url: str, statement: tuple[LiteralString, Mapping[str, object] | None])
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute("SET session_replication_role = replica")
         connection.execute("SET maintenance_work_mem = '512MB'")
-        connection.execute("SET synchronous_commit = off")
         connection.execute(*statement)
 
 

@@ -35,7 +35,7 @@ from tests.ledger_payment_builders import PaymentChain, document, post_payments
 from tests.ledger_payment_contract import APPROVED, manual_entry_of
 from tests.ledger_seal_contract import Clock
 
-OFTEN = Drawing(postings_per_mark=6, lines_per_account_min=2, sample=1)
+OFTEN = Drawing(postings_per_mark=6, lines_per_account_min=2)
 SUBJECTS = (BookCheck, recorded, seal_tables)
 
 
@@ -493,7 +493,7 @@ def test_drawing__seldom_account__drawn_by_a_mark_that_looks_back(tables: Engine
             chain.fees_withdrawn(1)
         else:
             chain.tip_received(BOB, len(paid), 2)
-    drawing = Drawing(postings_per_mark=10, lines_per_account_min=4, spans=(1, 4), sample=1)
+    drawing = Drawing(postings_per_mark=10, lines_per_account_min=4, spans=(1, 4))
     with emptied(tables).begin() as connection:
         post_payments(chain, LedgerStore(connection, BOOK, drawing=drawing), blocks_max=3)
         drawn = connection.exec_driver_sql(

@@ -42,7 +42,8 @@ class Drawing:
     One with few lines in all the marks that a mark looks back over is summed as fast without.
     `spans` says how many that are, ascending, each a multiple of the one before: a mark whose
     number is divided by one looks back over so many. Lines are counted in one of `sample` entries
-    (a power of two up to 256), as their ids fall: which totals are drawn is a matter of speed.
+    (a power of two up to 256), as their ids fall, unless the entries are few: which totals are
+    drawn is a matter of speed.
     """
 
     postings_per_mark: int = 4_000
@@ -56,6 +57,9 @@ class Drawing:
 
 
 _HEAD = 2**62
+
+_FEW_ENTRIES = 512
+"""Of fewer, each with many lines, a sample would say little."""
 
 _PARAMETER = re.compile(r"(?<!:):([a-z]+)")
 
@@ -192,18 +196,23 @@ def _marks_due(counts: Iterable[tuple[int, int]], drawing: Drawing) -> list[int]
 
 
 _BUSY = """
+    WITH heads AS (
+        SELECT id FROM journal_entry
+        WHERE chain_id = :chain_id AND contract = :contract AND version = :version
+          AND status = 'posted' AND effective_block > :after AND effective_block <= :mark
+    ), rate AS (
+        SELECT CASE WHEN count(*) < :few THEN 1 ELSE :sample END AS one_in FROM heads
+    )
     SELECT account, asset FROM (
         SELECT p.debit_account, p.credit_account, p.asset, count(*) AS lines
-        FROM journal_entry e CROSS JOIN LATERAL (
+        FROM rate JOIN heads e ON get_byte(e.id, 31) % rate.one_in = 0 CROSS JOIN LATERAL (
             SELECT debit_account, credit_account, asset, is_late FROM posting
             WHERE entry_id = e.id OFFSET 0
         ) p
-        WHERE e.chain_id = :chain_id AND e.contract = :contract AND e.version = :version
-          AND e.status = 'posted' AND e.effective_block > :after AND e.effective_block <= :mark
-          AND NOT p.is_late AND get_byte(e.id, 31) % :sample = 0
+        WHERE NOT p.is_late
         GROUP BY 1, 2, 3
     ) pairs CROSS JOIN LATERAL (VALUES (debit_account), (credit_account)) sides (account)
-    GROUP BY account, asset HAVING sum(lines) * :sample >= :least
+    GROUP BY account, asset HAVING sum(lines) * (SELECT one_in FROM rate) >= :least
 """
 """The OFFSET keeps the planner from reading all postings for the sake of those of some blocks."""
 
@@ -221,6 +230,7 @@ def _draw(
             "mark": mark,
             "least": drawing.lines_per_account_min,
             "sample": drawing.sample,
+            "few": _FEW_ENTRIES,
         },
     )
     keys = [(Hash32(row[0]), Address(row[1])) for row in busy]
