@@ -274,6 +274,46 @@ def test_raw_sql__writer_who_would_count_postings_away__refused(
     engine.dispose()
 
 
+_MANY_POSTINGS = """
+    INSERT INTO posting (entry_id, ordinal, version, status, posting_count, asset, amount,
+        debit_account, credit_account, effective_block, is_late)
+    SELECT sha256(int8send(n)), 0, 0, 'posted', 1, :asset, 1, :debit, :credit, 1, false
+    FROM generate_series(1, 3000) n
+"""
+_THEIR_ENTRIES = """
+    INSERT INTO journal_entry (id, chain_id, contract, source_kind, source_id, leg, version, status,
+        effective_at, effective_block, booked_at, period, posting_count, content_digest)
+    SELECT entry_id, 31337, :contract, 'log', entry_id, 0, 0, 'posted', 1, 1, 1, 197001, 1, entry_id
+    FROM posting WHERE entry_id <> :first AND amount = 1
+"""
+_LOOKED_UP = """
+    SELECT seq_tup_read + idx_tup_fetch FROM pg_stat_xact_user_tables WHERE relname = 'posting'
+"""
+
+
+def test_record__many_entries_after_a_plan_for_one__their_postings_alone_are_looked_at(
+    engine: Engine, settled: MoneyChain
+) -> None:
+    """A session keeps the plans of its first entry, when any index would have done."""
+    values = {
+        "asset": bytes(ASSET),
+        "debit": bytes(BOOK.account_id(CASH)),
+        "credit": bytes(BOOK.account_id(unclaimed(BOB))),
+        "contract": bytes(BOOK.contract),
+        "first": b"\x01" * 32,
+    }
+    with engine.connect() as connection, connection.begin() as db_tx:
+        raw_posting(connection, amount="2")
+        raw_entry(connection)
+        connection.execute(text(_MANY_POSTINGS), values)
+        before = connection.execute(text(_LOOKED_UP)).scalar_one()
+        connection.execute(text(_THEIR_ENTRIES), values)
+        looked_at = connection.execute(text(_LOOKED_UP)).scalar_one() - before
+        db_tx.rollback()
+
+    assert 3_000 <= looked_at < 30_000
+
+
 _MANY_ENTRIES = """
     INSERT INTO journal_entry (id, chain_id, contract, source_kind, source_id, leg, version, status,
         effective_at, effective_block, booked_at, period, posting_count, content_digest)

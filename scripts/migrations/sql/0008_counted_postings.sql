@@ -14,16 +14,17 @@ CREATE TABLE ledger_unmatched (
 );
 
 CREATE OR REPLACE FUNCTION ledger_entry_is_whole() RETURNS trigger
-LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT SET enable_seqscan = off AS $$
 DECLARE broken BYTEA;
 BEGIN
     SELECT id INTO broken FROM recorded r WHERE posting_count <> (
-        SELECT count(*) FROM posting p
-        WHERE p.entry_id = r.id AND p.posting_count = r.posting_count AND p.version = r.version
-          AND p.status = r.status AND p.effective_block = r.effective_block AND (
-            SELECT a.chain_id = r.chain_id AND a.contract = r.contract
-            FROM ledger_account a WHERE a.id = p.debit_account
-        )
+        SELECT count(*) FILTER (
+            WHERE p.posting_count = r.posting_count AND p.version = r.version
+              AND p.status = r.status AND p.effective_block = r.effective_block AND (
+                SELECT a.chain_id = r.chain_id AND a.contract = r.contract
+                FROM ledger_account a WHERE a.id = p.debit_account
+            )
+        ) FROM posting p WHERE p.entry_id = r.id
     ) LIMIT 1;
     IF FOUND THEN
         RAISE EXCEPTION USING
@@ -36,7 +37,7 @@ BEGIN
 END $$;
 
 CREATE OR REPLACE FUNCTION ledger_postings_are_counted() RETURNS trigger
-LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT SET enable_seqscan = off AS $$
 DECLARE
     one_chain BIGINT;
     one_contract BYTEA;
@@ -90,3 +91,65 @@ RETURNS TABLE (id BYTEA, booked_at BIGINT) LANGUAGE sql STABLE SET enable_sort =
     WHERE e.chain_id = of_chain_id AND e.contract = of_contract
     ORDER BY e.arrival DESC LIMIT 1
 $$;
+
+CREATE OR REPLACE FUNCTION ledger_line_is_owed() RETURNS trigger
+LANGUAGE plpgsql SET enable_seqscan = off AS $$
+BEGIN
+    IF EXISTS (SELECT FROM recorded r WHERE (
+        SELECT e.chain_id = r.chain_id AND e.contract = r.contract AND e.version = r.version
+        FROM journal_entry e WHERE e.id = r.entry_id
+    ) IS NOT TRUE OR (
+        SELECT a.chain_id = r.chain_id AND a.contract = r.contract
+        FROM ledger_account a WHERE a.id = r.account_id
+    ) IS NOT TRUE) THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'integrity_constraint_violation',
+            MESSAGE = 'a line is owed by an entry, and to an account, of its own book';
+    END IF;
+    RETURN NULL;
+END $$;
+
+CREATE OR REPLACE FUNCTION ledger_link_is_of_an_entry() RETURNS trigger
+LANGUAGE plpgsql SET enable_seqscan = off AS $$
+BEGIN
+    IF EXISTS (SELECT FROM recorded r WHERE (
+        SELECT e.chain_id = r.chain_id AND e.contract = r.contract
+        FROM journal_entry e WHERE e.id = r.entry_id
+    ) IS NOT TRUE) THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'integrity_constraint_violation',
+            MESSAGE = 'a link is of an entry of its own book';
+    END IF;
+    RETURN NULL;
+END $$;
+
+CREATE OR REPLACE FUNCTION ledger_line_is_owed() RETURNS trigger
+LANGUAGE plpgsql SET enable_seqscan = off AS $$
+BEGIN
+    IF EXISTS (SELECT FROM recorded r WHERE (
+        SELECT e.chain_id = r.chain_id AND e.contract = r.contract AND e.version = r.version
+        FROM journal_entry e WHERE e.id = r.entry_id
+    ) IS NOT TRUE OR (
+        SELECT a.chain_id = r.chain_id AND a.contract = r.contract
+        FROM ledger_account a WHERE a.id = r.account_id
+    ) IS NOT TRUE) THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'integrity_constraint_violation',
+            MESSAGE = 'a line is owed by an entry, and to an account, of its own book';
+    END IF;
+    RETURN NULL;
+END $$;
+
+CREATE OR REPLACE FUNCTION ledger_link_is_of_an_entry() RETURNS trigger
+LANGUAGE plpgsql SET enable_seqscan = off AS $$
+BEGIN
+    IF EXISTS (SELECT FROM recorded r WHERE (
+        SELECT e.chain_id = r.chain_id AND e.contract = r.contract
+        FROM journal_entry e WHERE e.id = r.entry_id
+    ) IS NOT TRUE) THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'integrity_constraint_violation',
+            MESSAGE = 'a link is of an entry of its own book';
+    END IF;
+    RETURN NULL;
+END $$;
