@@ -1,5 +1,6 @@
 """`serve`: the read API over HTTP until it is stopped; may be killed any time."""
 
+import signal
 import socket
 import time
 from collections.abc import Iterator
@@ -22,7 +23,6 @@ from scripts.documents import document_desks
 from scripts.errors import AddressUnusable
 from scripts.gates import balance_source
 from scripts.http_protocol import BoundedHead
-from scripts.launcher import stop_event
 from scripts.payments import payment_desks
 from scripts.reconciling import units_by_settlement
 from scripts.settings import Settings
@@ -93,8 +93,21 @@ def serve_api(settings: Settings, database_url: str, listening: socket.socket) -
         balances=balance_source(settings),
         units=units_by_settlement(settings),
     )
-    stop_event()  # uvicorn raises the signal again when it is done; that must not end us midway
-    http_server(create_app(deps)).run(sockets=[listening])
+    run_until_stopped(http_server(create_app(deps)), listening)
+
+
+def run_until_stopped(server: uvicorn.Server, listening: socket.socket) -> None:
+    """Serve until SIGTERM or SIGINT, also one that comes before the server listens to signals.
+
+    It raises them again when it is done; that must not end us midway.
+    """
+
+    def stop(_number: int, _frame: object) -> None:
+        server.should_exit = True
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, stop)
+    server.run(sockets=[listening])
 
 
 def http_server(app: FastAPI, protocol: type[BoundedHead] = BoundedHead) -> uvicorn.Server:

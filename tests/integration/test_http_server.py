@@ -1,6 +1,8 @@
 """Clients that mean no good, and a server that is to end: scripts.http_protocol, scripts.serve."""
 
 import socket
+import subprocess
+import sys
 from contextlib import closing
 from urllib.parse import urlsplit
 
@@ -66,3 +68,28 @@ def test_requests__one_after_the_other_on_a_connection__each_has_the_whole_bound
             statuses.append(client.recv(4096).split()[1])
 
     assert statuses == [b"200"] * 3
+
+
+_SIGNALLED_EARLY = """
+import signal, socket
+import uvicorn
+from fastapi import FastAPI
+from scripts.serve import run_until_stopped
+
+class Signalled(uvicorn.Server):
+    def run(self, sockets=None):
+        signal.raise_signal(signal.SIGTERM)  # before the server has handlers of its own
+        super().run(sockets)
+
+listening = socket.create_server(("127.0.0.1", 0))
+run_until_stopped(Signalled(uvicorn.Config(FastAPI(), log_config=None)), listening)
+print("ended")
+"""
+
+
+def test_server__signal_before_it_listens_to_signals__ends() -> None:
+    """A launcher that is killed while its server starts leaves nothing running."""
+    command = [sys.executable, "-c", _SIGNALLED_EARLY]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
+
+    assert done.stdout == "ended\n"
