@@ -122,34 +122,3 @@ BEGIN
     END IF;
     RETURN NULL;
 END $$;
-
-CREATE OR REPLACE FUNCTION ledger_line_is_owed() RETURNS trigger
-LANGUAGE plpgsql SET enable_seqscan = off AS $$
-BEGIN
-    IF EXISTS (SELECT FROM recorded r WHERE (
-        SELECT e.chain_id = r.chain_id AND e.contract = r.contract AND e.version = r.version
-        FROM journal_entry e WHERE e.id = r.entry_id
-    ) IS NOT TRUE OR (
-        SELECT a.chain_id = r.chain_id AND a.contract = r.contract
-        FROM ledger_account a WHERE a.id = r.account_id
-    ) IS NOT TRUE) THEN
-        RAISE EXCEPTION USING
-            ERRCODE = 'integrity_constraint_violation',
-            MESSAGE = 'a line is owed by an entry, and to an account, of its own book';
-    END IF;
-    RETURN NULL;
-END $$;
-
-CREATE OR REPLACE FUNCTION ledger_link_is_of_an_entry() RETURNS trigger
-LANGUAGE plpgsql SET enable_seqscan = off AS $$
-BEGIN
-    IF EXISTS (SELECT FROM recorded r WHERE (
-        SELECT e.chain_id = r.chain_id AND e.contract = r.contract
-        FROM journal_entry e WHERE e.id = r.entry_id
-    ) IS NOT TRUE) THEN
-        RAISE EXCEPTION USING
-            ERRCODE = 'integrity_constraint_violation',
-            MESSAGE = 'a link is of an entry of its own book';
-    END IF;
-    RETURN NULL;
-END $$;
